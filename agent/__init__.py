@@ -1,0 +1,1 @@
+"""Who writes the patches: models, what they are shown, and how they are asked."""

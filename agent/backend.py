@@ -1,0 +1,125 @@
+"""The contract of a model: messages in, one completion and its exact usage out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+Role = Literal["system", "user", "assistant"]
+StopReason = Literal["stop", "length", "content_filter", "other"]
+
+
+class BackendError(Exception):
+    """The endpoint failed after its retries: the system's fault, never the model's answer."""
+
+
+class BackendUnusableError(BackendError):
+    """No request can succeed (wrong key, unknown model, server that will not start).
+
+    `bad_input` tells what the user can mend in the command from what is down.
+    """
+
+    def __init__(self, message: str, *, bad_input: bool = False) -> None:
+        super().__init__(message)
+        self.bad_input = bad_input
+
+
+class ContextOverflowError(BackendError):
+    """The prompt does not fit into the model's context window."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """How one completion is drawn."""
+
+    temperature: float = 0.8
+    top_p: float = 1.0
+    max_tokens: int = 1024
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What was used. Adds up with `+`."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    # Part of `input_tokens`, never beside it.
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    # Part of `output_tokens`.
+    calls: int = 0
+    seconds: float = 0.0
+    # Wall time of the calls.
+    accelerator_seconds: float = 0.0
+    # Share of the local server's busy time; 0 for a remote API.
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            calls=self.calls + other.calls,
+            seconds=self.seconds + other.seconds,
+            accelerator_seconds=self.accelerator_seconds + other.accelerator_seconds,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """One answer."""
+
+    text: str
+    stop: StopReason
+    usage: Usage
+
+
+class Backend(Protocol):
+    """A model that answers. Entered before the first request, left after the last."""
+
+    @property
+    def name(self) -> str:
+        """The model name as the user gave it; the key of its samples."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests may be under way at once."""
+        ...
+
+    @property
+    def context_window(self) -> int:
+        """Tokens that prompt and answer may have together. Known once entered."""
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Make ready: start the server, or check nothing. Raises BackendUnusableError."""
+        ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Release what was started."""
+        ...
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of a prompt by the model's own tokenizer, or a safe (high) estimate."""
+        ...
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        """Draw one completion. Raises BackendError (or a subclass) after retries."""
+        ...

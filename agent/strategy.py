@@ -1,0 +1,51 @@
+"""The contract of a strategy: from an issue to one independent candidate patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agent.backend import Backend, Message, Sampling, Usage
+from sandbox.sandbox import SandboxHost
+from tasks.task import Issue
+
+ProposalStop = Literal["patch", "empty", "unusable", "length", "content_filter", "context"]
+"""Why a proposal ended: with a patch; with nothing; with text that holds no usable edit;
+cut off at the token limit; withheld by the provider; or because the prompt cannot fit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """What one run of a strategy produced."""
+
+    patch: str
+    # Unified diff against the base commit, "" when there is none.
+    stop: ProposalStop
+    note: str
+    # Why there is no usable patch, or what had to be forgiven; "" when nothing.
+    usage: Usage
+    seconds: float
+    prompt_digest: str
+    # SHA-256 (hex) of the first prompt.
+    trajectory: tuple[Message, ...]
+    # The whole conversation, the model's raw text last.
+
+
+class Strategy(Protocol):
+    """Draws independent samples; nothing leaks from one to another."""
+
+    @property
+    def name(self) -> str:
+        """The word of the command line, such as `oneshot`."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same model would be asked differently."""
+        ...
+
+    async def propose(
+        self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
+    ) -> Proposal:
+        """Draw one. Raises BackendError or SandboxError, which are failures, not answers."""
+        ...

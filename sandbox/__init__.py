@@ -1,0 +1,1 @@
+"""Where code runs: containers, their images and limits, and applying a patch."""

@@ -1,0 +1,98 @@
+"""The contract of a sandbox: an isolated place with a file system where commands run.
+
+Two kinds of trouble are kept apart. A command that fails is an `ExecResult`, whatever it did.
+A `SandboxError` means that the sandbox itself did not work, which says nothing about the command.
+Every provider passes the one suite in `tests/sandbox/contract.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Protocol
+
+MIB = 1024 * 1024
+
+
+class SandboxError(Exception):
+    """The sandbox is at fault, not what ran in it. The message is one sentence for a person."""
+
+
+class ImageMissingError(SandboxError):
+    """The image is neither here, nor to be pulled, nor to be built."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one sandbox may use."""
+
+    memory_bytes: int = 2048 * MIB
+    cpus: float = 1.0
+    pids: int = 256
+    disk_bytes: int = 2048 * MIB
+    # Written above the image, in all; a process that goes on writing is ended.
+    output_bytes: int = 16 * MIB
+    # Kept of each of stdout and stderr of one command; the rest is read and dropped.
+    network: bool = False
+    lifetime: float = 3600.0
+    # Seconds after which the sandbox ends by itself, even if ksolve is gone.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecResult:
+    """What one command did."""
+
+    exit_code: int | None
+    # None when it was ended by its deadline or a limit.
+    stdout: bytes
+    stderr: bytes
+    truncated: bool
+    # Output went past `Limits.output_bytes` and its end was dropped.
+    timed_out: bool
+    seconds: float
+    killed_for: str = ""
+    # The limit that ended it ("deadline", "disk", "memory"), "" when none did.
+
+
+class Sandbox(Protocol):
+    """One open sandbox."""
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        stdin: bytes = b"",
+        cwd: PurePosixPath | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> ExecResult:
+        """Run a command to its end, or to its deadline (seconds), which ends every process inside.
+
+        After a deadline the sandbox is still usable. Raises SandboxError.
+        """
+        ...
+
+    async def write(self, path: PurePosixPath, data: bytes) -> None:
+        """Write a file as the sandbox's user, making its parent folders. Raises SandboxError."""
+        ...
+
+    async def read(self, path: PurePosixPath, limit: int) -> bytes:
+        """Return up to `limit` bytes of a regular file.
+
+        Raises FileNotFoundError when there is none, SandboxError for faults of the sandbox.
+        """
+        ...
+
+
+class SandboxHost(Protocol):
+    """Opens sandboxes; each is fresh from its image and is removed when the block ends."""
+
+    def open(self, image: str, limits: Limits) -> AbstractAsyncContextManager[Sandbox]:
+        """Open one. Raises ImageMissingError or SandboxError on entry."""
+        ...
+
+    async def image_digest(self, image: str) -> str:
+        """Return the content digest of a local image, as `sha256:...`. Raises ImageMissingError."""
+        ...

@@ -1,0 +1,1 @@
+"""What is to be repaired: issues, their oracles, and where both come from."""
