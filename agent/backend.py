@@ -14,6 +14,9 @@ StopReason = Literal["stop", "length", "content_filter", "other"]
 class BackendError(Exception):
     """The endpoint failed after its retries: the system's fault, never the model's answer."""
 
+    usage: Usage | None = None
+    # What the failed attempts used and may have been billed for; set by the backend.
+
 
 class BackendUnusableError(BackendError):
     """No request can succeed (wrong key, unknown model, server that will not start).
@@ -55,10 +58,14 @@ class Usage:
     input_tokens: int = 0
     cached_tokens: int = 0
     # Part of `input_tokens`, never beside it.
+    cache_write_tokens: int = 0
+    # Part of `input_tokens` too: put into the provider's cache, which some bill higher.
     output_tokens: int = 0
     reasoning_tokens: int = 0
     # Part of `output_tokens`.
     calls: int = 0
+    estimated_calls: int = 0
+    # Of `calls`, those whose tokens are our own high estimate, because the provider sent none.
     seconds: float = 0.0
     # Wall time of the calls.
     accelerator_seconds: float = 0.0
@@ -68,9 +75,11 @@ class Usage:
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             calls=self.calls + other.calls,
+            estimated_calls=self.estimated_calls + other.estimated_calls,
             seconds=self.seconds + other.seconds,
             accelerator_seconds=self.accelerator_seconds + other.accelerator_seconds,
         )
