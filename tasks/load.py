@@ -1,0 +1,82 @@
+"""Where tasks come from, by the name a person gives: `load_tasks` finds the right reader.
+
+A local git repository is not among these sources; see `tasks.local`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tasks.rows import DatasetError
+from tasks.swebench import ALIASES, is_dataset_file, tasks_from_file, tasks_from_hub
+from tasks.task import Task
+from tasks.taskrepo import is_task_repo, starter_path, tasks_from_repo
+
+_HUB_NAME = re.compile(r"\A[\w.-]+/[\w.-]+\Z")
+
+
+def load_tasks(
+    source: str, *, split: str = "test", ids: Sequence[str] = (), limit: int | None = None
+) -> list[Task]:
+    """Load tasks, those of `ids` only when any are given, and at most `limit` of them.
+
+    `source` is `starter`, a file (.jsonl, .json, .parquet), a task-repo folder, or a dataset on
+    the hub by alias (`lite`, `verified`, `full`, `multilingual`) or `owner/name`. `split` is
+    for the hub and for task repos, where an id finds its task in any split. Raises DatasetError.
+    """
+    tasks = _all_tasks(source, split=split, any_split=bool(ids))
+    if ids:
+        tasks = _chosen(source, tasks, ids)
+    if limit is not None and limit < 1:
+        raise DatasetError(f"The limit on tasks must be at least 1, not {limit}.")
+    return tasks[:limit]
+
+
+def tasks_digest(tasks: Iterable[Task]) -> str:
+    """Return the SHA-256 (hex) of a set of tasks, whatever their order: issues and oracles."""
+    lines = []
+    for task in tasks:
+        issue = json.dumps(dataclasses.asdict(task.issue), sort_keys=True, default=str)
+        lines.append(f"{hashlib.sha256(issue.encode()).hexdigest()} {task.oracle.digest}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def _all_tasks(source: str, *, split: str, any_split: bool) -> list[Task]:
+    repo_split = None if any_split else split
+    if source == "starter":
+        return tasks_from_repo(starter_path(), split=repo_split)
+    if source in ALIASES:
+        return tasks_from_hub(ALIASES[source], split)
+    path = Path(source).expanduser()
+    if path.is_dir() and is_task_repo(path):
+        return tasks_from_repo(path, split=repo_split)
+    if is_dataset_file(source):
+        return tasks_from_file(path)
+    if path.exists():
+        kind = "folder" if path.is_dir() else "file"
+        raise DatasetError(
+            f"The {kind} {source} holds no tasks that ksolve can read:"
+            " give a .jsonl, .json or .parquet file, or a folder with sweb.yaml and tasks/."
+        )
+    if _HUB_NAME.match(source):
+        return tasks_from_hub(source, split)
+    raise DatasetError(
+        f"There are no tasks called {source!r}: give starter, {', '.join(ALIASES)},"
+        " a file, a task-repo folder, or owner/name of a dataset on the hub."
+    )
+
+
+def _chosen(source: str, tasks: list[Task], ids: Sequence[str]) -> list[Task]:
+    known = [task.id for task in tasks]
+    unknown = [name for name in ids if name not in known]
+    if unknown:
+        near = {match for name in unknown for match in difflib.get_close_matches(name, known, 3)}
+        hint = f"; near ones are {', '.join(sorted(near))}" if near else ""
+        raise DatasetError(f"{source} has no task {', '.join(unknown)}{hint}.")
+    return [task for task in tasks if task.id in ids]

@@ -1,0 +1,285 @@
+"""One row of a SWE-bench 5.x dataset -> one `Task`, and what to say about rows that are not one.
+
+Rows come from files and folders that anyone may have written, so every field is checked here,
+once. Whether an image exists, or whether the gold patch resolves, is not looked at.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pydantic
+
+from tasks.task import EvalType, Issue, Oracle, Task
+
+SHOWN = 50
+# Problems listed in full by a DatasetError; the rest are counted.
+
+_MARKERS = (">>>>> Start Test Output", ">>>>> End Test Output")
+_OLD_FORM = "the 5.x form of SWE-bench, but it has neither image nor eval_script"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing wrong with one row."""
+
+    place: str
+    # Where in the source: "line 3", "row 3", a task's folder.
+    message: str
+    # What was expected and what was found.
+    field: str = ""
+    instance_id: str = ""
+    old_form: bool = False
+
+    def __str__(self) -> str:
+        row = f"{self.place} ({self.instance_id})" if self.instance_id else self.place
+        return f"{row}: {self.field}: {self.message}" if self.field else f"{row}: {self.message}"
+
+
+class DatasetError(Exception):
+    """A source of tasks cannot be used.
+
+    The first line of its text is one sentence for a person; a line for each of `problems` follows.
+    """
+
+    def __init__(self, sentence: str, problems: Iterable[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        lines = [sentence, *(f"  {problem}" for problem in self.problems[:SHOWN])]
+        if len(self.problems) > SHOWN:
+            lines.append(f"  and {len(self.problems) - SHOWN} more")
+        super().__init__("\n".join(lines))
+
+
+Placed = tuple[str, object]
+"""A row as it was read and where it stood; a `Problem` in place of a row that cannot be read."""
+
+
+def tasks_from_rows(source: str, rows: Iterable[Placed]) -> list[Task]:
+    """Return the tasks in the order of their rows.
+
+    Raises DatasetError with every problem of every row, or when there is no row at all.
+    """
+    placed = list(rows)
+    if not placed:
+        raise DatasetError(f"{source} holds no tasks.")
+    tasks: list[Task] = []
+    problems: list[Problem] = []
+    first_place: dict[str, str] = {}
+    for place, row in placed:
+        task, found = _task(place, row)
+        problems += found
+        if task is not None:
+            tasks.append(task)
+        instance_id = _instance_id(row)
+        if instance_id and first_place.setdefault(instance_id, place) != place:
+            problems.append(
+                Problem(
+                    place=place,
+                    instance_id=instance_id,
+                    field="instance_id",
+                    message=f"expected an id of its own, but {first_place[instance_id]} has it too",
+                )
+            )
+    if problems:
+        raise _error(source, len(placed), problems)
+    return tasks
+
+
+def _error(source: str, rows: int, problems: list[Problem]) -> DatasetError:
+    bad = f"{len({problem.place for problem in problems})} of {rows}"
+    if all(problem.old_form for problem in problems):
+        return DatasetError(
+            f"{source} is of the older SWE-bench form (no image and no eval_script in {bad} rows);"
+            " get the dataset again in its 5.x form, for instance by its name on the hub."
+        )
+    return DatasetError(f"{source} cannot be used, since rows are malformed ({bad}):", problems)
+
+
+def _task(place: str, row: object) -> tuple[Task | None, list[Problem]]:
+    if isinstance(row, Problem):
+        return None, [row]
+    if not isinstance(row, Mapping):
+        message = f"expected a row (an object with named fields), got {_shown(row)}"
+        return None, [Problem(place=place, message=message)]
+    if row.get("image") is None and row.get("eval_script") is None and "instance_id" in row:
+        message = f"expected {_OLD_FORM}"
+        name = _instance_id(row)
+        return None, [Problem(place=place, instance_id=name, message=message, old_form=True)]
+    try:
+        return _Row.model_validate(row).task(), []
+    except pydantic.ValidationError as error:
+        return None, [_problem(place, row, detail) for detail in _one_each(error)]
+
+
+def _one_each(error: pydantic.ValidationError) -> Iterable[Any]:
+    """One finding a field: a list of 1,000 numbers is one mistake."""
+    first: dict[Any, Any] = {}
+    for detail in error.errors():
+        first.setdefault(detail["loc"][0], detail)
+    return first.values()
+
+
+def _problem(place: str, row: Mapping[str, object], detail: Any) -> Problem:
+    field = str(detail["loc"][0])
+    got = "nothing" if detail["type"] == "missing" else _shown(detail["input"])
+    return Problem(
+        place=place,
+        instance_id=_instance_id(row),
+        field=field,
+        message=f"expected {_EXPECTED[field]}, got {got}",
+    )
+
+
+def _instance_id(row: object) -> str:
+    value = row.get("instance_id") if isinstance(row, Mapping) else None
+    return value if isinstance(value, str) else ""
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str():
+            return ascii(textwrap.shorten(value, 60, placeholder=" ..."))
+        case Mapping():
+            return "an object"
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case _:
+            return f"{value!r:.60}"
+
+
+def _text(value: str) -> str:
+    value.encode()  # a lone surrogate cannot be written to any file
+    if "\0" in value:
+        raise ValueError("NUL")
+    return value
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise ValueError("blank")
+    return value
+
+
+def _tests(value: object) -> object:
+    """Both forms are found: the hub's datasets carry the list as JSON text."""
+    return _unpacked(value) if isinstance(value, str) else value
+
+
+def _unpacked(text: str) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _some(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("empty")
+    return value
+
+
+def _known_parser(value: str) -> str:
+    if value not in _parsers():
+        raise ValueError("unknown")
+    return value
+
+
+@functools.cache
+def _parsers() -> frozenset[str]:
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+
+    return frozenset(PARSER_REGISTRY)
+
+
+def _marked(value: str) -> str:
+    if not all(marker in value for marker in _MARKERS):
+        raise ValueError("unmarked")
+    return value
+
+
+def _no_assets(value: object) -> object:
+    """Binary test files (SWE-bench Multimodal) are not put into a sandbox yet."""
+    assets = _unpacked(value) if isinstance(value, str) and value else value
+    if any(assets.values()) if isinstance(assets, Mapping) else assets:
+        raise ValueError("assets")
+    return None
+
+
+_After = pydantic.AfterValidator
+_Text = Annotated[str, _After(_text)]
+_Optional = Annotated[_Text, pydantic.BeforeValidator(lambda value: "" if value is None else value)]
+_Filled = Annotated[_Text, _After(_filled)]
+_Tests = Annotated[tuple[_Filled, ...], pydantic.BeforeValidator(_tests)]
+
+
+class _Row(pydantic.BaseModel):
+    """The columns that ksolve reads; others are ignored. A description says what is expected."""
+
+    instance_id: _Text = pydantic.Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+@:=-]{0,199}$",
+        description="an id of up to 200 letters, digits and any of _.+@:=- without blanks",
+    )
+    repo: _Filled = pydantic.Field(description="the repository as owner/name")
+    base_commit: _Filled = pydantic.Field(description="a commit as text")
+    problem_statement: _Filled = pydantic.Field(description="the text of the issue")
+    image: _Filled = pydantic.Field(
+        pattern=r"^\S+$", description="the reference of a container image"
+    )
+    eval_script: Annotated[_Text, _After(_marked)] = pydantic.Field(
+        description=f"a bash script that prints {_MARKERS[0]!r} and {_MARKERS[1]!r}"
+    )
+    fail_to_pass: Annotated[_Tests, _After(_some)] = pydantic.Field(
+        alias="FAIL_TO_PASS",
+        description="a list of at least one test name, or such a list as JSON text",
+    )
+    pass_to_pass: _Tests = pydantic.Field(
+        alias="PASS_TO_PASS", description="a list of test names, or such a list as JSON text"
+    )
+    log_parser: Annotated[_Text, _After(_known_parser)] = pydantic.Field(
+        description="a log parser that swebench 5.0.2 knows, such as 'parse_log_pytest'"
+    )
+    eval_type: EvalType = pydantic.Field(description="'pass_and_fail' or 'fail_only'")
+    version: _Text = pydantic.Field(description="a version as text")
+    test_patch: _Text = pydantic.Field(description="the patch to the tests as text")
+    patch: _Optional = pydantic.Field("", description="the gold patch as text")
+    hints_text: _Optional = pydantic.Field("", description="text")
+    test_command: _Optional = pydantic.Field("", description="a shell command as text")
+    image_assets: Annotated[None, pydantic.BeforeValidator(_no_assets)] = pydantic.Field(
+        None, description="no binary test files, which ksolve does not support"
+    )
+
+    def task(self) -> Task:
+        issue = Issue(
+            id=self.instance_id,
+            statement=self.problem_statement,
+            repo=self.repo,
+            base_commit=self.base_commit,
+            image=self.image,
+            test_command=self.test_command,
+            hints=self.hints_text,
+        )
+        oracle = Oracle(
+            eval_script=self.eval_script,
+            fail_to_pass=self.fail_to_pass,
+            pass_to_pass=self.pass_to_pass,
+            log_parser=self.log_parser,
+            eval_type=self.eval_type,
+            version=self.version,
+            test_patch=self.test_patch,
+            gold_patch=self.patch or None,
+        )
+        return Task(issue=issue, oracle=oracle)
+
+
+_EXPECTED = {
+    field.alias or name: field.description or "" for name, field in _Row.model_fields.items()
+}

@@ -1,0 +1,119 @@
+"""Tasks from a SWE-bench 5.x task repo: `sweb.yaml` and one folder a task under `tasks/`.
+
+A task's Dockerfile becomes its `ImageBuild`. Where its `FROM` names an image of the repo's own,
+`<anything>/<name>:<version>` with a folder `images/<name>/`, that image is the parent of the
+build; this is ksolve's addition to the form, which swebench does not know and does not mind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from tasks.rows import DatasetError, Placed, Problem, tasks_from_rows
+from tasks.task import ImageBuild, Task
+
+_FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)", re.IGNORECASE | re.MULTILINE)
+_NAME = re.compile(r"(?:.*/)?([^/:@]+)")
+# The last part of an image's reference, without its tag.
+
+
+def starter_path() -> Path:
+    """Return the folder of the bundled starter suite."""
+    return Path(__file__).parent / "starter"
+
+
+def is_task_repo(path: Path) -> bool:
+    """Whether a folder looks like a task repo."""
+    return (path / "sweb.yaml").is_file() or (path / "tasks").is_dir()
+
+
+def tasks_from_repo(path: Path, *, split: str | None) -> list[Task]:
+    """Read the tasks of one split, or all of them when it is None, in the order of their ids.
+
+    Raises DatasetError with the problems of every task's folder.
+    """
+    if not (path / "tasks").is_dir():
+        raise DatasetError(f"{path} is not a task repo: it has no tasks/ folder.")
+    folders = sorted(folder for folder in (path / "tasks").iterdir() if folder.is_dir())
+    rows = [_row(folder) for folder in folders]
+    if split is not None:
+        rows = _of_split(path, split, rows)
+    builds = _Builds(path)
+    return [
+        dataclasses.replace(task, build=builds.of_task(task))
+        for task in tasks_from_rows(str(path), rows)
+    ]
+
+
+def _row(folder: Path) -> Placed:
+    from swebench.task.repo import AS_FILE, TASK_FILE, TESTS_FILE, load_task
+
+    place = f"tasks/{folder.name}"
+    needed = (TASK_FILE, TESTS_FILE, *AS_FILE.values())
+    missing = [name for name in needed if not (folder / name).is_file()]
+    if missing:
+        message = f"expected the files {', '.join(needed)}, but there is no {', '.join(missing)}"
+        return place, Problem(place=place, message=message)
+    try:
+        row = load_task(folder)
+    except (OSError, yaml.YAMLError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        first = " ".join(str(error).split())
+        return place, Problem(place=place, message=f"expected readable files, but {first}")
+    except (TypeError, ValueError, AttributeError):
+        message = f"expected {TASK_FILE} and {TESTS_FILE} to hold named fields"
+        return place, Problem(place=place, message=message)
+    if row.get("instance_id") != folder.name:
+        message = f"expected the name of its folder, got {row.get('instance_id')!r:.80}"
+        return place, Problem(place=place, field="instance_id", message=message)
+    return place, row
+
+
+def _of_split(path: Path, split: str, rows: Iterable[Placed]) -> list[Placed]:
+    """Keep one split's rows, and those that cannot be read, which must be heard of."""
+    kept: list[Placed] = []
+    others: set[str] = set()
+    for place, row in rows:
+        own = row.get("split", split) if isinstance(row, dict) else split
+        if own == split:
+            kept.append((place, row))
+        else:
+            others.add(str(own))
+    if others and not kept:
+        raise DatasetError(f"{path} has no split {split!r}, only {', '.join(sorted(others))}.")
+    return kept
+
+
+class _Builds:
+    """The image builds of one task repo; tasks share the parents they have in common."""
+
+    def __init__(self, repo: Path) -> None:
+        self.repo = repo
+        self.parents: dict[str, ImageBuild] = {}
+
+    def of_task(self, task: Task) -> ImageBuild | None:
+        folder = self.repo / "tasks" / task.id
+        # A task without a Dockerfile has an image that a registry holds.
+        if not (folder / "Dockerfile").is_file():
+            return None
+        return self._build(task.issue.image, folder, seen=frozenset())
+
+    def _build(self, tag: str, folder: Path, seen: frozenset[Path]) -> ImageBuild:
+        try:
+            dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{folder / 'Dockerfile'} cannot be read: {error}.") from error
+        parent = None
+        for reference in _FROM.findall(dockerfile):
+            name = _NAME.match(reference)
+            own = self.repo / "images" / name[1] if name else folder
+            if (own / "Dockerfile").is_file() and own not in seen | {folder}:
+                if reference not in self.parents:
+                    self.parents[reference] = self._build(reference, own, seen | {folder})
+                parent = self.parents[reference]
+        return ImageBuild(tag=tag, dockerfile=dockerfile, context=folder, parent=parent)
