@@ -15,6 +15,9 @@ import numpy as np
 SAME = 0.01
 """Two costs less than this apart, relatively, are called the same."""
 
+SMALLEST = 1e-6
+"""Dollars that are still written as a number."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curve:
@@ -50,6 +53,8 @@ class Comparison:
     a: str
     b: str
     issues: int
+    depth: int
+    # Issues that both curves stand on, and the largest k on them.
     points: tuple[EqualCoverage, ...]
     # One for each coverage above 0 that either curve stops at, rising. A point holds for every
     # coverage above the one before it.
@@ -90,7 +95,12 @@ def cheaper_at_equal_coverage(a: Curve, b: Curve) -> Comparison:
     levels = np.unique(np.round([c for c in a.coverage + b.coverage if c > 0], 9))
     points = tuple(_point(a, b, float(level)) for level in levels)
     return Comparison(
-        a=a.name, b=b.name, issues=a.issues, points=points, sentence=_sentence(a, b, points)
+        a=a.name,
+        b=b.name,
+        issues=a.issues,
+        depth=max(a.k, default=0),
+        points=points,
+        sentence=_sentence(a, b, points),
     )
 
 
@@ -100,9 +110,10 @@ def money(amount: float | None, digits: int = 2) -> str:
         return "unknown"
     if amount == 0:
         return "$0"
-    if amount < 1e-6:  # noqa: PLR2004 - a millionth of a dollar is named in the text
-        return "under $0.000001"
-    return f"${amount:,.{max(2, digits - 1 - math.floor(math.log10(amount)))}f}"
+    if amount < SMALLEST:
+        return f"under ${SMALLEST:f}"
+    exponent = int(f"{amount:.{digits - 1}e}".partition("e")[2])
+    return f"${amount:,.{max(2, digits - 1 - exponent)}f}"
 
 
 def percent(share: float, issues: int) -> str:
@@ -134,20 +145,22 @@ def _sentence(a: Curve, b: Curve, points: tuple[EqualCoverage, ...]) -> str:
     shared = [p for p in points if p.k_a is not None and p.k_b is not None]
     if not shared:
         first, other = (a, b) if points[0].k_a is not None else (b, a)
-        return f"{other.name} solved none of the {a.issues} issues; {_farthest(first)}."
+        return (
+            f"{other.name} solved none of the {a.issues} issues; {first.name} {_farthest(first)}."
+        )
     said = _at_equal_coverage(a, b, shared)
     if len(shared) == len(points):
         return said
     farther = a if points[-1].k_a is not None else b
-    return f"{said} Beyond that only {_farthest(farther)}."
+    return f"{said} {farther.name} alone goes beyond: it {_farthest(farther)}."
 
 
 def _farthest(curve: Curve) -> str:
     top = percent(curve.coverage[-1], curve.issues)
     k = _smallest_k(curve, round(curve.coverage[-1], 9))
     cost = cost_at_k(curve.cost_per_attempt, k or curve.k[-1])
-    price = "at an unknown price" if cost is None else f"for {money(cost, 3)} an issue"
-    return f"{curve.name} reaches {top} at k={k} {price}"
+    price = "at an unknown price" if cost is None else f"for {money(cost)} an issue"
+    return f"reaches {top} at k={k} {price}"
 
 
 def _at_equal_coverage(a: Curve, b: Curve, shared: list[EqualCoverage]) -> str:
@@ -164,15 +177,19 @@ def _at_equal_coverage(a: Curve, b: Curve, shared: list[EqualCoverage]) -> str:
         (winner, list(run)[-1])
         for winner, run in itertools.groupby(shared, lambda p: _cheaper(a, b, p))
     ]
-    (first, end), (last, _) = stretches[0], stretches[-1]
-    level = percent(end.coverage, a.issues)
-    answer = f"{_example(a, b, first, end, level)}: {_way(first)} up to {level}"
-    if len(stretches) == 1:
-        return f"{answer}."
-    if len(stretches) == 2:  # noqa: PLR2004 - one change of the answer
-        return f"{answer}, {_way(last)} above it."
-    before = percent(stretches[-2][1].coverage, a.issues)
-    return f"{answer}, {_way(last)} above {before}, and in between it changes with the coverage."
+    (first, end), (last, top) = stretches[0], stretches[-1]
+    changes = len(stretches) - 1
+    if changes <= 1:
+        above = f", {last or 'neither'} above it" if changes else ""
+        up_to = percent(end.coverage, a.issues)
+        # Where both cost the same, the dearer end of the curve tells more.
+        example = _example(a, b, first, end) if first else _example(a, b, last, top)
+        return f"{example}: {_way(first)} up to {up_to}{above}."
+    return (
+        f"{_example(a, b, last, top)}; below, the cheaper way changes {changes} times with the "
+        f"coverage: {_way(first)} up to {percent(end.coverage, a.issues)}, "
+        f"{last or 'neither'} above {percent(stretches[-2][1].coverage, a.issues)}."
+    )
 
 
 def _cheaper(a: Curve, b: Curve, point: EqualCoverage) -> str | None:
@@ -184,11 +201,13 @@ def _cheaper(a: Curve, b: Curve, point: EqualCoverage) -> str | None:
     return a.name if point.cost_a < point.cost_b else b.name
 
 
-def _example(a: Curve, b: Curve, winner: str | None, at: EqualCoverage, level: str) -> str:
-    ways = [(a.name, at.k_a, money(at.cost_a, 3)), (b.name, at.k_b, money(at.cost_b, 3))]
+def _example(a: Curve, b: Curve, winner: str | None, at: EqualCoverage) -> str:
+    digits = 2 if money(at.cost_a) != money(at.cost_b) else 3
+    ways = [(a.name, at.k_a, money(at.cost_a, digits)), (b.name, at.k_b, money(at.cost_b, digits))]
     if winner == b.name:
         ways.reverse()
     (name, k, cost), (other, other_k, other_cost) = ways
+    level = percent(at.coverage, a.issues)
     return (
         f"{name} at k={k} reaches {level} for {cost} an issue; "
         f"{other} needs k={other_k} and {other_cost} for the same"

@@ -132,7 +132,7 @@ def summarise(
             pass_at_k=tuple(coverage(t.judged, t.resolved, k) for k in ladder(samples)),
             outcomes={outcome: t.outcomes[outcome] for outcome in OUTCOMES},
             distinct_patches=len(np.unique(np.frombuffer(t.patches, dtype=np.int64))),
-            usage=t.usage(),
+            usage=t.usage,
             verify_seconds=t.verify_seconds,
             cost=t.cost,
             cost_per_attempt=cost.cost_per_attempt(t.cost, int(t.drawn.sum())),
@@ -163,23 +163,6 @@ def to_json(summary: Summary) -> dict[str, Any]:
 class _Tally:
     """Running counts of one arm."""
 
-    __slots__ = (
-        "accelerator_seconds",
-        "cached",
-        "calls",
-        "cost",
-        "drawn",
-        "input",
-        "judged",
-        "outcomes",
-        "output",
-        "patches",
-        "reasoning",
-        "resolved",
-        "seconds",
-        "verify_seconds",
-    )
-
     def __init__(self, issues: int) -> None:
         # By issue: samples, verdicts, and verdicts that resolved it.
         self.drawn: NDArray[np.int64] = np.zeros(issues, dtype=np.int64)
@@ -187,8 +170,8 @@ class _Tally:
         self.resolved = self.drawn.copy()
         self.outcomes: Counter[str] = Counter()
         self.patches = array("q")
-        self.input = self.cached = self.output = self.reasoning = self.calls = 0
-        self.seconds = self.accelerator_seconds = self.verify_seconds = 0.0
+        self.usage = Usage()
+        self.verify_seconds = 0.0
         self.cost: float | None = 0.0
 
     def add(self, row: SampleRow, issue: int) -> None:
@@ -200,27 +183,9 @@ class _Tally:
         if row.patch_digest:
             # 64 bits tell a million patches apart, but for a chance of 3 in 10^8.
             self.patches.append(hash((issue, row.patch_digest)))
-        used = row.usage
-        self.input += used.input_tokens
-        self.cached += used.cached_tokens
-        self.output += used.output_tokens
-        self.reasoning += used.reasoning_tokens
-        self.calls += used.calls
-        self.seconds += used.seconds
-        self.accelerator_seconds += used.accelerator_seconds
+        self.usage += row.usage
         self.verify_seconds += row.verify_seconds or 0.0
         self.cost = cost.add(self.cost, row.cost)
-
-    def usage(self) -> Usage:
-        return Usage(
-            input_tokens=self.input,
-            cached_tokens=self.cached,
-            output_tokens=self.output,
-            reasoning_tokens=self.reasoning,
-            calls=self.calls,
-            seconds=self.seconds,
-            accelerator_seconds=self.accelerator_seconds,
-        )
 
 
 def _tally(

@@ -1,0 +1,197 @@
+"""A summary for people and programs: terminal, Markdown, JSON.
+
+It shows what `eval.summary` holds and computes nothing but percentages. What is unknown is called
+unknown, what is owed or failed is said beside the rates that it is not part of.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from eval.cost import money, percent
+from eval.coverage import Coverage
+from eval.summary import Arm, Summary, to_json
+
+WIDE = 96
+"""Columns of a terminal from which five values of k are shown; three on a narrower one."""
+
+Join = Callable[[str, str], str]
+Cells = list[str]
+
+OUTCOME_HEADERS = {"not_applied": "not\napplied", "no_patch": "no\npatch"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Terminal:
+    """The report, laid out for the width that it is printed at."""
+
+    summary: Summary
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = options.max_width >= WIDE
+        label_width = 17 if wide else 11
+        ks = _spread(_ladder(self.summary), 5 if wide else 3)
+        yield Text(_heading(self.summary) + "\n")
+        yield _table(*_results(self.summary, ks, "{}\n{}".format), label_width)
+        yield Text()
+        yield _table(*_outcomes(self.summary), label_width)
+        notes = list(_notes(self.summary))
+        if notes:
+            yield Text("\n" + "\n".join(notes))
+        for sentence in _comparisons(self.summary):
+            yield Text("\n" + sentence, style="bold")
+
+
+def terminal(summary: Summary) -> RenderableType:
+    """Return what `rich` prints: readable from 80 columns on, with or without colour."""
+    return _Terminal(summary=summary)
+
+
+def markdown(summary: Summary) -> str:
+    """Return the report as GitHub-flavoured Markdown, every k of the ladder in it."""
+    parts = [
+        _heading(summary),
+        _markdown_table(*_results(summary, _ladder(summary), "{} ({})".format)),
+        _markdown_table(*_outcomes(summary)),
+        "\n".join(f"- {note}" for note in _notes(summary)),
+        *(f"**{sentence}**" for sentence in _comparisons(summary)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def as_json(summary: Summary) -> str:
+    """Return the JSON text of `eval.summary.to_json`."""
+    return json.dumps(to_json(summary), indent=2) + "\n"
+
+
+def _heading(summary: Summary) -> str:
+    return (
+        f"Coverage (pass@k) of {_number(summary.issues, 'issue')}, "
+        f"{_number(summary.samples_per_issue, 'sample')} of each asked for, "
+        "with 95% intervals (bootstrap over issues)."
+    )
+
+
+def _results(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
+    headers = [
+        "model",
+        *(f"pass\n@{k}" for k in ks),
+        "solved",
+        "owed",
+        "cost",
+        "cost per\nsolve",
+        "tokens in\n(cached)\n/ out",
+    ]
+    return headers, [
+        [
+            arm.label,
+            *(_coverage(point, join) for point in arm.pass_at_k if point.k in ks),
+            f"{arm.solved}/{arm.issues}",
+            str(arm.owed_samples + arm.owed_verdicts),
+            money(arm.cost) if arm.samples else "-",
+            "-" if arm.cost is not None and not arm.solved else money(arm.cost_per_solve),
+            _tokens(arm),
+        ]
+        for arm in summary.arms
+    ]
+
+
+def _outcomes(summary: Summary) -> tuple[Cells, list[Cells]]:
+    outcomes = list(summary.arms[0].outcomes) if summary.arms else []
+    headers = [OUTCOME_HEADERS.get(outcome, outcome) for outcome in outcomes]
+    return ["samples", *headers, "distinct\npatches"], [
+        [arm.label, *(f"{arm.outcomes[o]:,}" for o in outcomes), f"{arm.distinct_patches:,}"]
+        for arm in summary.arms
+    ]
+
+
+def _notes(summary: Summary) -> Iterator[str]:
+    for arm in summary.arms:
+        price = arm.price_note or ("" if arm.cost is not None else "price unknown")
+        seconds = arm.usage.accelerator_seconds
+        busy = f"{seconds:,.0f} accelerator seconds" if seconds else ""
+        if price or busy:
+            yield f"{arm.label}: {', '.join(filter(None, [busy, price]))}."
+        if arm.owed_samples or arm.owed_verdicts:
+            yield (
+                f"{arm.label}: {_number(arm.owed_samples, 'sample')} and "
+                f"{_number(arm.owed_verdicts, 'verdict')} owed, in no rate."
+            )
+        short = [point for point in arm.pass_at_k if point.excluded]
+        if short:
+            stands = ", ".join(f"pass@{point.k} on {point.issues}" for point in short)
+            yield f"* {arm.label}: {stands} of {arm.issues} issues; the others have fewer verdicts."
+    for name, count in summary.failures.items():
+        if count:
+            yield f"{name}: {_number(count, 'failure')} of the system, in no rate."
+
+
+def _comparisons(summary: Summary) -> Iterator[str]:
+    for comparison in summary.comparisons:
+        issues, depth = comparison.issues, comparison.depth
+        whole = issues == summary.issues and depth == summary.samples_per_issue
+        scope = "" if whole or not depth else f"On {_number(issues, 'issue')}, k up to {depth}: "
+        yield scope + comparison.sentence
+
+
+def _coverage(point: Coverage, join: Join) -> str:
+    if point.coverage is None:
+        return "-"
+    share = percent(point.coverage, point.issues) + "*" * bool(point.excluded)
+    if point.low is None or point.high is None:
+        return share
+    return join(share, f"{100 * point.low:.0f}-{100 * point.high:.0f}")
+
+
+def _tokens(arm: Arm) -> str:
+    used = arm.usage
+    cached = f" ({used.cached_tokens / used.input_tokens:.0%})" if used.input_tokens else ""
+    return f"{_count(used.input_tokens)}{cached}\n/ {_count(used.output_tokens)}"
+
+
+def _count(tokens: int) -> str:
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if tokens >= 10 * size:
+            return f"{tokens / size:.0f}{unit}"
+        if tokens >= size:
+            return f"{tokens / size:.1f}{unit}"
+    return str(tokens)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _ladder(summary: Summary) -> list[int]:
+    return [point.k for point in summary.arms[0].pass_at_k] if summary.arms else []
+
+
+def _spread(ks: Sequence[int], columns: int) -> list[int]:
+    """Choose that many of `ks`, the first and the last among them."""
+    if len(ks) <= columns:
+        return list(ks)
+    return [ks[round(i * (len(ks) - 1) / (columns - 1))] for i in range(columns)]
+
+
+def _table(headers: Cells, rows: list[Cells], label_width: int) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column(headers[0], style="bold", vertical="top")
+    for header in headers[1:]:
+        table.add_column(header, justify="right", no_wrap=True)
+    for label, *cells in rows:
+        # Names break at their hyphens; rich would break them anywhere.
+        table.add_row(Text(textwrap.fill(label, label_width)), *map(Text, cells))
+    return table
+
+
+def _markdown_table(headers: Cells, rows: list[Cells]) -> str:
+    lines = [headers, ["---", *["---:"] * (len(headers) - 1)], *rows]
+    flat = [[cell.replace("\n", " ").replace("|", "\\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in flat)
