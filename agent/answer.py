@@ -1,0 +1,133 @@
+"""The body of a chat completion, as the many compatible endpoints really send it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+
+from agent.backend import StopReason
+
+
+class _InputDetails(BaseModel):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _OutputDetails(BaseModel):
+    reasoning_tokens: int | None = None
+
+
+class Tokens(BaseModel):
+    """The `usage` of an answer."""
+
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+    prompt_cache_hit_tokens: int | None = None
+    # How DeepSeek says it.
+
+    @property
+    def cached(self) -> int:
+        """Input tokens read from the cache; never more than there are."""
+        details = self.prompt_tokens_details or _InputDetails()
+        return min(details.cached_tokens or self.prompt_cache_hit_tokens or 0, self.prompt_tokens)
+
+    @property
+    def cache_written(self) -> int:
+        """Input tokens written to the cache; never those that were read from it."""
+        details = self.prompt_tokens_details or _InputDetails()
+        return min(details.cache_write_tokens or 0, self.prompt_tokens - self.cached)
+
+    @property
+    def reasoning(self) -> int:
+        """Output tokens that were thought and not said."""
+        details = self.completion_tokens_details or _OutputDetails()
+        return min(details.reasoning_tokens or 0, self.completion_tokens)
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Error(BaseModel):
+    message: str = ""
+    code: int | str | None = None
+
+
+class Answer(BaseModel):
+    """One chat completion with one choice, or an error that came under status 200."""
+
+    choices: list[_Choice] = []
+    usage: Tokens | None = None
+    error: _Error | None = None
+
+    @field_validator("usage", mode="wrap")
+    @classmethod
+    def _usable(cls, value: object, parse: ValidatorFunctionWrapHandler) -> Tokens | None:
+        # A usage that cannot be read is no usage, and no reason to lose the answer.
+        try:
+            return cast("Tokens | None", parse(value))
+        except ValidationError:
+            return None
+
+    @property
+    def text(self) -> str:
+        """What the model said; a refusal is what it said too."""
+        message = self.choices[0].message
+        return message.content or message.refusal or ""
+
+    @property
+    def stop(self) -> StopReason:
+        """Why the model stopped."""
+        choice = self.choices[0]
+        if choice.message.refusal:
+            return "content_filter"
+        return _STOPS.get(choice.finish_reason or "", "other")
+
+
+_STOPS: dict[str, StopReason] = {
+    "stop": "stop",
+    "eos": "stop",
+    "length": "length",
+    "content_filter": "content_filter",
+}
+
+
+class ServedModel(BaseModel):
+    """One row of an endpoint's list of models; the window's name differs by server."""
+
+    id: str
+    max_model_len: int | None = None
+    context_length: int | None = None
+    context_window: int | None = None
+
+    @property
+    def window(self) -> int | None:
+        """Tokens that prompt and answer may have together, None when the server does not say."""
+        return self.max_model_len or self.context_length or self.context_window
+
+
+class ServedModels(BaseModel):
+    """An endpoint's list of models."""
+
+    data: list[ServedModel]
+
+
+class TokenCount(BaseModel):
+    """The answer of vLLM's tokenizer endpoint."""
+
+    count: int = Field(ge=0)

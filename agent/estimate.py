@@ -1,0 +1,45 @@
+"""A safe, that is high, estimate of a prompt's tokens where the model's tokenizer is not at hand.
+
+Tokenizers of the byte-pair kind cut text into words, numbers, runs of blanks and marks before they
+merge bytes, so the estimate is taken piece by piece: three letters of a word a token, every digit
+and every mark a token of its own (most marks are merged, which pays for rare words), one token for
+a run of blanks that is more than the space before a word, and every byte of what is not ASCII.
+It promises to be high for code and prose, not for text made up to be hard to tokenize.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agent.backend import Message
+
+LETTERS_PER_TOKEN = 3
+TOKENS_PER_MESSAGE = 8
+# The role and the marks around a message in a chat template; 4 to 5 in the common ones.
+TOKENS_PER_PROMPT = 32
+# The opening of the answer, and the system message that some templates add by themselves.
+
+_PIECE = re.compile(r"(?P<word>[A-Za-z]+)|(?P<blank>\s+)|(?P<ascii>[\x00-\x7f])|(?P<other>.)")
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of a text, estimated high."""
+    tokens = 0
+    for piece in _PIECE.finditer(text):
+        match piece.lastgroup:
+            case "word":
+                tokens += -(-len(piece.group()) // LETTERS_PER_TOKEN)
+            case "blank":
+                tokens += piece.group() != " "
+            case "other":
+                tokens += len(piece.group().encode(errors="replace"))
+            case _:
+                tokens += 1
+    return tokens
+
+
+def estimate_prompt(messages: Sequence[Message]) -> int:
+    """Tokens of a whole prompt with its chat template, estimated high."""
+    per_message = (estimate_tokens(message.content) + TOKENS_PER_MESSAGE for message in messages)
+    return TOKENS_PER_PROMPT + sum(per_message)

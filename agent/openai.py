@@ -1,0 +1,344 @@
+"""A model behind any OpenAI-compatible endpoint: one request a sample, its usage, its faults.
+
+The SDK's own retries are off; `agent.retry` decides what is sent again and `agent.faults` what a
+failure means. The API key is sent to the endpoint and never stored, logged or put into a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, cast
+from urllib.parse import urlsplit
+
+import openai
+import tenacity
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import ValidationError
+
+from agent.answer import Answer, ServedModels, TokenCount
+from agent.backend import (
+    BackendError,
+    BackendUnusableError,
+    Completion,
+    Message,
+    Sampling,
+    Usage,
+)
+from agent.estimate import estimate_prompt, estimate_tokens
+from agent.faults import Endpoint, UnknownModelError
+from agent.meter import BusyMeter, Share
+from agent.retry import TransientError, retrying
+
+DEFAULT_CONTEXT_WINDOW = 32_768
+CONNECT_TIMEOUT = 5.0
+QUESTION_TIMEOUT = 15.0
+# Seconds for what an endpoint answers without a model: its list of models, a token count.
+NO_KEY = "none"
+# What is sent where no key is needed; the SDK insists on one.
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+OFFERED = 8
+# Models that a message lists.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """How an endpoint departs from the common form of a request."""
+
+    limit_field: str = "max_tokens"
+    # "max_tokens" or "max_completion_tokens".
+    seed: bool = True
+    # Whether it takes one; some refuse it.
+    highest_temperature: float = 2.0
+
+
+COMMON = Dialect()
+
+
+class OpenAIBackend:
+    """A Backend over HTTP. Where it serves `accelerator`, each request is metered by its share."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        model: str,
+        base_url: str,
+        api_key: str | None = None,
+        key_variable: str = "the API key's variable",
+        in_flight: int = 16,
+        context_window: int | None = None,
+        accelerator: bool = False,
+        dialect: Dialect = COMMON,
+        request_timeout: float = 600.0,
+        patience: float = 300.0,
+        reach_patience: float = 15.0,
+        first_wait: float = 1.0,
+    ) -> None:
+        """`accelerator`: the server is the user's own, so its busy time is what costs.
+
+        `request_timeout` is seconds for one attempt; `patience` seconds after the first failure of
+        a request within which it may be sent again, `reach_patience` the same while the endpoint
+        has never answered; `first_wait` is the first wait in seconds, doubled from then on.
+        """
+        self._name = name
+        self._model = model
+        self._in_flight = in_flight
+        self._context_window = context_window
+        self._accelerator = accelerator
+        self._dialect = dialect
+        self._request_timeout = request_timeout
+        self._patience = patience
+        self._reach_patience = reach_patience
+        self._first_wait = first_wait
+        self._endpoint = Endpoint(
+            name=name, base_url=base_url, key_variable=key_variable, secret=api_key or ""
+        )
+        self._meter = BusyMeter()
+        self._slots = asyncio.Semaphore(in_flight)
+        self._answered = False
+        self._tokenizer = False
+        self._client = _client(base_url, api_key)
+
+    @property
+    def name(self) -> str:
+        """The model name as the user gave it."""
+        return self._name
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are sent at once; more wait for their turn."""
+        return self._in_flight
+
+    @property
+    def context_window(self) -> int:
+        """Tokens of prompt and answer: as the server lists it, else as given, else a guess."""
+        return self._context_window or DEFAULT_CONTEXT_WINDOW
+
+    async def __aenter__(self) -> Self:
+        """Ask the server what it serves, where that is needed. Raises BackendUnusableError."""
+        if self._accelerator or self._context_window is None:
+            try:
+                await self._discover()
+            except BaseException:
+                await self._client.close()
+                raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count by the server's own tokenizer (vLLM), else estimate high."""
+        if self._tokenizer:
+            body = {"model": self._model, "messages": _wire(messages)}
+            url = self._endpoint.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
+            try:
+                async with asyncio.timeout(QUESTION_TIMEOUT):
+                    counted = await self._client.post(url, body=body, cast_to=object)
+                return TokenCount.model_validate(counted).count
+            except (openai.APIError, ValueError, TimeoutError):
+                # Not vLLM after all, or too busy to say: an estimate will do.
+                self._tokenizer = False
+        return estimate_prompt(messages)
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        """Draw one completion. What failed attempts used is in its usage, or in the error's."""
+        if sampling.temperature > self._dialect.highest_temperature:
+            # Sent all the same, it would silently be lowered, and the record would be wrong.
+            raise BackendUnusableError(
+                f"{self._name}: temperature {sampling.temperature:g} is above the highest that "
+                f"this endpoint takes: choose at most {self._dialect.highest_temperature:g}",
+                bad_input=True,
+            )
+        spent: list[Usage] = []
+        async with self._slots:
+            try:
+                answer: Answer = await self._retrying()(self._attempt, messages, sampling, spent)
+            except BackendError as error:
+                final = await self._explained(error, len(spent))
+                final.usage = sum(spent, Usage())
+                raise final from None
+        return Completion(text=answer.text, stop=answer.stop, usage=sum(spent, Usage()))
+
+    async def _attempt(
+        self, messages: Sequence[Message], sampling: Sampling, spent: list[Usage]
+    ) -> Answer:
+        """Send once, and book the time it took and the tokens that it was or may be billed."""
+        tokens = Usage()
+        share = Share()
+        started = time.monotonic()
+        try:
+            with self._meter.request() as share:
+                answer = await self._ask(messages, sampling)
+            tokens = _tokens(answer, messages, sampling)
+        except TransientError as error:
+            if error.lost:
+                tokens = _estimated(messages, sampling.max_tokens)
+            raise
+        finally:
+            spent.append(
+                dataclasses.replace(
+                    tokens,
+                    calls=1,
+                    seconds=time.monotonic() - started,
+                    accelerator_seconds=share.seconds if self._accelerator else 0.0,
+                )
+            )
+        return answer
+
+    async def _ask(self, messages: Sequence[Message], sampling: Sampling) -> Answer:
+        limit = {self._dialect.limit_field: sampling.max_tokens}
+        with_seed = self._dialect.seed and sampling.seed is not None
+        try:
+            async with asyncio.timeout(self._request_timeout):
+                response = await self._client.chat.completions.with_raw_response.create(
+                    model=self._model,
+                    messages=_wire(messages),
+                    temperature=sampling.temperature,
+                    # Left out when it changes nothing: some endpoints refuse it.
+                    top_p=openai.omit if sampling.top_p == 1.0 else sampling.top_p,
+                    seed=sampling.seed if with_seed else openai.omit,
+                    max_tokens=limit.get("max_tokens", openai.omit),
+                    max_completion_tokens=limit.get("max_completion_tokens", openai.omit),
+                )
+        except TimeoutError:
+            raise TransientError(
+                f"{self._name}: no answer within {self._request_timeout:g} s", lost=True
+            ) from None
+        except openai.APIError as error:
+            raise self._fault(error) from None
+        self._answered = True
+        try:
+            answer = Answer.model_validate_json(response.content)
+        except ValidationError:
+            raise TransientError(
+                f"{self._name}: the answer is not a chat completion", lost=True
+            ) from None
+        if answer.error is not None:
+            raise self._endpoint.hidden_refusal(answer.error.code, answer.error.message)
+        if not answer.choices:
+            raise TransientError(f"{self._name}: the answer holds no choice", lost=True)
+        return answer
+
+    async def _list_models(self) -> ServedModels:
+        try:
+            async with asyncio.timeout(QUESTION_TIMEOUT):
+                response = await self._client.models.with_raw_response.list()
+        except TimeoutError:
+            raise TransientError(f"{self._name}: no answer within {QUESTION_TIMEOUT:g} s") from None
+        except openai.APIError as error:
+            raise self._fault(error) from None
+        self._answered = True
+        try:
+            return ServedModels.model_validate_json(response.content)
+        except ValidationError:
+            return ServedModels(data=[])
+
+    async def _discover(self) -> None:
+        """Learn the context window, whether there is a tokenizer, and that the model is served."""
+        try:
+            served: ServedModels = await self._retrying()(self._list_models)
+        except (TransientError, BackendUnusableError) as error:
+            if isinstance(error, UnknownModelError):
+                return  # It keeps no list, which is no reason to stop.
+            raise await self._explained(error) from None
+        except BackendError:
+            return
+        row = next((row for row in served.data if row.id == self._model), None)
+        if row is None:
+            if self._accelerator and served.data:
+                raise UnknownModelError(
+                    f"{self._name}: the server at {self._endpoint.base_url} does not serve "
+                    f"{self._model!r}, but {_offered(served)}."
+                )
+            return
+        self._tokenizer = row.max_model_len is not None
+        windows = [window for window in (row.window, self._context_window) if window]
+        self._context_window = min(windows, default=None)
+
+    async def _explained(self, error: BackendError, attempts: int = 0) -> BackendError:
+        """Turn the last error of a request into the sentence that the user reads."""
+        tries = f" in {attempts} attempts" if attempts > 1 else ""
+        if isinstance(error, TransientError) and error.unreached:
+            return BackendUnusableError(
+                f"{error}{tries}: check that it is running and that the address is right."
+            )
+        if isinstance(error, TransientError):
+            return BackendError(f"{error}{tries}.")
+        if isinstance(error, UnknownModelError) and attempts:
+            with contextlib.suppress(BackendError):
+                return UnknownModelError(
+                    f"{str(error).rstrip('.')}; it offers {_offered(await self._list_models())}."
+                )
+        return error
+
+    def _fault(self, error: openai.APIError) -> BackendError:
+        fault = self._endpoint.fault(error)
+        self._answered |= not (isinstance(fault, TransientError) and fault.unreached)
+        return fault
+
+    def _retrying(self) -> tenacity.AsyncRetrying:
+        def patience(error: TransientError) -> float:
+            return self._patience if self._answered or not error.unreached else self._reach_patience
+
+        return retrying(first_wait=self._first_wait, patience=patience)
+
+
+def _client(base_url: str, api_key: str | None) -> openai.AsyncOpenAI:
+    host = urlsplit(base_url).hostname or ""
+    client = openai.AsyncOpenAI(
+        api_key=api_key or NO_KEY,
+        base_url=base_url,
+        max_retries=0,
+        # Only connecting is timed here; `asyncio.timeout` bounds the whole of an attempt, also
+        # where the endpoint keeps the connection alive with blanks.
+        timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT),
+        # A proxy of the environment must not stand between us and our own machine.
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if host in LOOPBACK else None,
+    )
+    if host != "api.openai.com":
+        # The SDK reads them from the environment and would tell them to every other provider.
+        client.organization = client.project = None
+    return client
+
+
+def _wire(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
+    wire = [{"role": message.role, "content": message.content} for message in messages]
+    return cast("list[ChatCompletionMessageParam]", wire)
+
+
+def _tokens(answer: Answer, messages: Sequence[Message], sampling: Sampling) -> Usage:
+    if answer.usage is None:
+        return _estimated(messages, min(estimate_tokens(answer.text), sampling.max_tokens))
+    return Usage(
+        input_tokens=answer.usage.prompt_tokens,
+        cached_tokens=answer.usage.cached,
+        cache_write_tokens=answer.usage.cache_written,
+        output_tokens=answer.usage.completion_tokens,
+        reasoning_tokens=answer.usage.reasoning,
+    )
+
+
+def _estimated(messages: Sequence[Message], output_tokens: int) -> Usage:
+    """Unknown is never zero: what the provider does not tell is estimated high, and marked."""
+    return Usage(
+        input_tokens=estimate_prompt(messages), output_tokens=output_tokens, estimated_calls=1
+    )
+
+
+def _offered(served: ServedModels) -> str:
+    names = [row.id for row in served.data]
+    more = f" and {len(names) - OFFERED} more" if len(names) > OFFERED else ""
+    return ", ".join(names[:OFFERED]) + more

@@ -1,0 +1,172 @@
+"""The shipped fake of a model: answers from a function or a file, with exact made-up usage.
+
+The same seed draws the same answer, so that a resumed run draws what it would have drawn. Tokens
+are words between blanks; a prompt that was answered before counts as cached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.backend import (
+    BackendError,
+    BackendUnusableError,
+    Completion,
+    Message,
+    Sampling,
+    StopReason,
+    Usage,
+)
+from agent.meter import BusyMeter
+
+Script = Callable[[Sequence[Message], Sampling], str | BackendError]
+"""Gives the answer to a prompt, or the error that the endpoint ends in."""
+
+
+class ScriptedBackend:
+    """A Backend whose answers are known beforehand."""
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        name: str = "scripted",
+        in_flight: int = 8,
+        context_window: int = 32_768,
+        delay: float = 0.0,
+    ) -> None:
+        """`delay`: seconds that each answer takes."""
+        self._script = script
+        self._name = name
+        self._in_flight = in_flight
+        self._context_window = context_window
+        self._delay = delay
+        self._slots = asyncio.Semaphore(in_flight)
+        self._meter = BusyMeter()
+        self._answered: set[str] = set()
+        self._now_in_flight = 0
+        self.calls = 0
+        self.most_in_flight = 0
+
+    @property
+    def name(self) -> str:
+        """The name it was given."""
+        return self._name
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are answered at once; more wait for their turn."""
+        return self._in_flight
+
+    @property
+    def context_window(self) -> int:
+        """Tokens, that is words, that prompt and answer may have together."""
+        return self._context_window
+
+    async def __aenter__(self) -> Self:
+        """Do nothing."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Do nothing."""
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count the words."""
+        return sum(len(message.content.split()) for message in messages)
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        """Give the scripted answer, cut off at `max_tokens` words."""
+        async with self._slots:
+            self.calls += 1
+            self._now_in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self._now_in_flight)
+            try:
+                return await self._answer(messages, sampling)
+            finally:
+                self._now_in_flight -= 1
+
+    async def _answer(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        started = time.monotonic()
+        with self._meter.request() as share:
+            await asyncio.sleep(self._delay)
+            answer = self._script(messages, sampling)
+        spent = Usage(
+            calls=1, seconds=time.monotonic() - started, accelerator_seconds=share.seconds
+        )
+        if isinstance(answer, BackendError):
+            answer.usage = spent
+            raise answer
+        text, stop = _cut(answer, sampling.max_tokens)
+        prompt = "\0".join(message.content for message in messages)
+        input_tokens = await self.count_tokens(messages)
+        usage = Usage(
+            input_tokens=input_tokens,
+            cached_tokens=input_tokens if prompt in self._answered else 0,
+            output_tokens=len(text.split()),
+        )
+        self._answered.add(prompt)
+        return Completion(text=text, stop=stop, usage=spent + usage)
+
+
+def _cut(text: str, words: int) -> tuple[str, StopReason]:
+    if len(text.split()) <= words:
+        return text, "stop"
+    rest = text.split(maxsplit=words)[-1]
+    return text[: len(text) - len(rest)], "length"
+
+
+class _Row(BaseModel):
+    """One line of an answer file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    match: str = ""
+    # A part of the prompt; "" matches every prompt.
+    answers: Annotated[list[str], Field(min_length=1)]
+    failures: int = Field(default=0, ge=0)
+    # Requests that fail before the first is answered.
+
+
+def script_from_file(path: Path) -> Script:
+    """Read a script of JSON lines, such as `{"match": "issue text", "answers": ["...", "..."]}`.
+
+    The first row whose `match` is part of the prompt answers: by the seed modulo its number of
+    answers, without a seed in turn. Raises OSError, and ValueError naming the line.
+    """
+    rows: list[_Row] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            try:
+                rows.append(_Row.model_validate_json(line))
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"]) or "the line"
+                raise ValueError(f"{path}, line {number}: {where}: {first['msg']}.") from None
+    asked: Counter[int] = Counter()
+
+    def script(messages: Sequence[Message], sampling: Sampling) -> str | BackendError:
+        prompt = "\n".join(message.content for message in messages)
+        for index, row in enumerate(rows):
+            if row.match in prompt:
+                turn = asked[index]
+                asked[index] += 1
+                if turn < row.failures:
+                    return BackendError(f"{path}: failure {turn + 1} of {row.failures}.")
+                draw = turn - row.failures if sampling.seed is None else sampling.seed
+                return row.answers[draw % len(row.answers)]
+        return BackendUnusableError(f"{path} has no row for this prompt.", bad_input=True)
+
+    return script
