@@ -14,6 +14,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,9 @@ class Arm:
     # Summed over all samples.
     verify_seconds: float
     cost: float | None
-    # Money for all samples, None when any price is unknown.
+    # Money for all samples and for failed attempts, None when any of it is unknown.
+    failed_cost: float | None
+    # The failed attempts' part of it.
     cost_per_attempt: float | None
     cost_per_solve: float | None
     # Money for each issue solved.
@@ -109,37 +112,28 @@ def summarise(
     price_notes: Mapping[str, str],
     failures: Mapping[str, int],
     strategies: Sequence[str] = (),
+    failed_costs: Mapping[tuple[str, str], float | None] = MappingProxyType({}),
 ) -> Summary:
     """Sum up a run of `samples` for every task, model and strategy.
 
-    The order of `models` is kept. `price_notes` and `failures` are by model. Strategies that are
-    not given are those of the rows; give them where one may have no row yet. Raises ValueError
-    for a row of another task or model, or of an outcome that is not one of `OUTCOMES`.
+    The order of `models` is kept. `price_notes` and `failures` are by model, `failed_costs` (what
+    failed attempts were billed) by model and strategy. Strategies that are not given are those of
+    the rows; give them where one may have no row yet. Raises ValueError for a row of another task
+    or model, or of an outcome that is not one of `OUTCOMES`.
     """
     tallies = _tally(rows, task_ids, models, strategies)
     labels = _labels(list(tallies))
     arms = tuple(
-        Arm(
-            model=model,
-            strategy=strategy,
-            label=labels[model, strategy],
-            issues=len(task_ids),
-            solved=int(np.count_nonzero(t.resolved)),
-            samples=int(t.drawn.sum()),
-            owed_samples=int(np.maximum(samples - t.drawn, 0).sum()),
-            owed_verdicts=int((t.drawn - t.judged).sum()),
-            failures=failures.get(model, 0),
-            pass_at_k=tuple(coverage(t.judged, t.resolved, k) for k in ladder(samples)),
-            outcomes={outcome: t.outcomes[outcome] for outcome in OUTCOMES},
-            distinct_patches=len(np.unique(np.frombuffer(t.patches, dtype=np.int64))),
-            usage=t.usage,
-            verify_seconds=t.verify_seconds,
-            cost=t.cost,
-            cost_per_attempt=cost.cost_per_attempt(t.cost, int(t.drawn.sum())),
-            cost_per_solve=cost.cost_per_solve(t.cost, int(np.count_nonzero(t.resolved))),
-            price_note=price_notes.get(model, ""),
+        _arm(
+            arm,
+            tally,
+            samples=samples,
+            label=labels[arm],
+            failures=failures.get(arm[0], 0),
+            failed_cost=failed_costs.get(arm, 0.0),
+            price_note=price_notes.get(arm[0], ""),
         )
-        for (model, strategy), t in tallies.items()
+        for arm, tally in tallies.items()
     )
     pairs = itertools.combinations(zip(arms, tallies.values(), strict=True), 2)
     return Summary(
@@ -212,6 +206,42 @@ def _tally(
     return {
         arm: tallies.get(arm) or _Tally(len(task_ids)) for arm in itertools.product(models, seen)
     }
+
+
+def _arm(
+    arm: tuple[str, str],
+    tally: _Tally,
+    *,
+    samples: int,
+    label: str,
+    failures: int,
+    failed_cost: float | None,
+    price_note: str,
+) -> Arm:
+    drawn = int(tally.drawn.sum())
+    solved = int(np.count_nonzero(tally.resolved))
+    total = cost.add(tally.cost, failed_cost)
+    return Arm(
+        model=arm[0],
+        strategy=arm[1],
+        label=label,
+        issues=tally.drawn.size,
+        solved=solved,
+        samples=drawn,
+        owed_samples=int(np.maximum(samples - tally.drawn, 0).sum()),
+        owed_verdicts=drawn - int(tally.judged.sum()),
+        failures=failures,
+        pass_at_k=tuple(coverage(tally.judged, tally.resolved, k) for k in ladder(samples)),
+        outcomes={outcome: tally.outcomes[outcome] for outcome in OUTCOMES},
+        distinct_patches=np.unique(np.frombuffer(tally.patches, dtype=np.int64)).size,
+        usage=tally.usage,
+        verify_seconds=tally.verify_seconds,
+        cost=total,
+        failed_cost=failed_cost,
+        cost_per_attempt=cost.cost_per_attempt(total, drawn),
+        cost_per_solve=cost.cost_per_solve(total, solved),
+        price_note=price_note,
+    )
 
 
 def _compare(a: Arm, of_a: _Tally, b: Arm, of_b: _Tally) -> cost.Comparison:

@@ -6,7 +6,8 @@ unknown, what is owed or failed is said beside the rates that it is not part of.
 
 from __future__ import annotations
 
-import json
+import json as json_text
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,15 @@ def markdown(summary: Summary) -> str:
 
 def as_json(summary: Summary) -> str:
     """Return the JSON text of `eval.summary.to_json`."""
-    return json.dumps(to_json(summary), indent=2) + "\n"
+    return json_text.dumps(to_json(summary), indent=2) + "\n"
+
+
+def show(summary: Summary, *, json: bool = False) -> None:
+    """Print the report to standard output, as text or as JSON."""
+    if json:
+        sys.stdout.write(as_json(summary))
+    else:
+        Console().print(terminal(summary))
 
 
 def _heading(summary: Summary) -> str:
@@ -114,11 +123,12 @@ def _outcomes(summary: Summary) -> tuple[Cells, list[Cells]]:
 
 def _notes(summary: Summary) -> Iterator[str]:
     for arm in summary.arms:
-        price = arm.price_note or ("" if arm.cost is not None else "price unknown")
-        seconds = arm.usage.accelerator_seconds
-        busy = f"{seconds:,.0f} accelerator seconds" if seconds else ""
-        if price or busy:
-            yield f"{arm.label}: {', '.join(filter(None, [busy, price]))}."
+        facts = [f"price {arm.price_note or 'not told'}"]
+        if arm.usage.accelerator_seconds:
+            facts.append(f"{arm.usage.accelerator_seconds:,.0f} accelerator seconds")
+        if arm.failed_cost:
+            facts.append(f"{money(arm.failed_cost)} of the cost for failed attempts")
+        yield f"{arm.label}: {', '.join(facts)}."
         if arm.owed_samples or arm.owed_verdicts:
             yield (
                 f"{arm.label}: {_number(arm.owed_samples, 'sample')} and "
