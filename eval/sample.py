@@ -1,0 +1,42 @@
+"""What a sweep records: a sample, or the failure to draw or judge one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.strategy import Proposal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class SampleKey:
+    """The name of one sample within a run."""
+
+    task_id: str
+    model: str
+    strategy: str
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One independent attempt and what it cost."""
+
+    key: SampleKey
+    proposal: Proposal
+    strategy_version: str
+    seed: int | None
+    temperature: float
+    cost: float | None
+    # US dollars, None when the price is unknown.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A fault of the system: shown, owed again on resume, never a verdict."""
+
+    key: SampleKey
+    stage: str
+    # "sample" or "verify".
+    message: str
+    cost: float | None = 0.0
+    # US dollars that its attempts were or may have been billed, None when unknown.

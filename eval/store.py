@@ -1,0 +1,349 @@
+"""What a run keeps: its configuration, samples, verdicts and failures, in one folder.
+
+`run.db` holds the records and `texts.db` the large texts, compressed and stored once by digest;
+both are SQLite in WAL mode through SQLAlchemy. A call returns when what it wrote is durable
+against the death of the process. Methods block: call them in a thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+import zstandard
+from sqlalchemy import Column, Engine, func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DatabaseError
+
+from agent.backend import Message, Usage
+from eval.sample import Failure, Sample, SampleKey
+from eval.schema import (
+    FAILURES,
+    RECORDS,
+    RUNS,
+    SAMPLES,
+    TEXTS,
+    TEXTS_SCHEMA,
+    USAGE,
+    VERDICTS,
+    SchemaError,
+    open_database,
+)
+from eval.summary import SampleRow
+from eval.verdict import Verdict
+from sandbox.patch import patch_digest
+
+
+class StoreError(Exception):
+    """The run folder cannot be read or written; the message is one sentence for a person."""
+
+
+class ConfigChangedError(StoreError):
+    """The folder holds a run of another configuration."""
+
+
+class Store:
+    """The durable side of one run folder. One process writes at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder = folder.resolve()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = open_database(folder / "run.db", RECORDS)
+            self._text_db = open_database(folder / "texts.db", TEXTS_SCHEMA)
+        except SchemaError as error:
+            raise StoreError(str(error)) from None
+        except (OSError, DatabaseError) as error:
+            raise StoreError(_sentence(folder, error)) from error
+        self._lock = threading.Lock()
+        self._writer: TextIO | None = None
+        # Held locked while this process draws into the run; the kernel lets go when it dies.
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.dispose()
+        self._text_db.dispose()
+        if self._writer is not None:
+            self._writer.close()
+
+    def begin(self, config: Mapping[str, Any], *, free: Sequence[str] = ()) -> None:
+        """Start this run or continue it; raises ConfigChangedError with the difference.
+
+        `config` is JSON-able; the fields named in `free` may change between sessions.
+        """
+        self._writer = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._writer, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"Another ksolve is drawing into {self.folder}: wait for it, or give another --out."
+            ) from None
+        before = self.config()
+        if before is not None:
+            changed = [
+                f"{name} was {before.get(name)!r} and is now {config.get(name)!r}"
+                for name in sorted({*before, *config} - set(free))
+                if before.get(name) != config.get(name)
+            ]
+            if changed:
+                raise ConfigChangedError(
+                    f"{self.folder} holds a run of another configuration "
+                    f"({'; '.join(changed)}): give the same options, or another --out."
+                )
+        frozen = {name: value for name, value in config.items() if name not in free}
+        digest = hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
+        row = {"digest": digest, "config": json.dumps(config, sort_keys=True)}
+        statement = insert(RUNS).values(row)
+        self._write(
+            self._db,
+            statement.on_conflict_do_update(
+                index_elements=["digest"], set_={"config": row["config"]}
+            ),
+        )
+
+    def config(self) -> dict[str, Any] | None:
+        """Return the configuration of the run, None in a new folder."""
+        rows = self._read(select(RUNS.c.config))
+        return json.loads(rows[0][0]) if rows else None
+
+    def add_sample(self, sample: Sample) -> None:
+        """Keep a sample; its verdict is owed from now on. The first one under a key stays."""
+        proposal, key = sample.proposal, sample.key
+        trajectory = json.dumps([dataclasses.asdict(message) for message in proposal.trajectory])
+        patch_text, trajectory_text = self._keep(proposal.patch, trajectory)
+        self._write(
+            self._db,
+            insert(SAMPLES)
+            .values(
+                task_id=key.task_id,
+                model=key.model,
+                strategy=key.strategy,
+                index=key.index,
+                patch=patch_text,
+                patch_digest=patch_digest(proposal.patch),
+                stop=proposal.stop,
+                note=proposal.note,
+                seed=sample.seed,
+                temperature=sample.temperature,
+                strategy_version=sample.strategy_version,
+                prompt_digest=proposal.prompt_digest,
+                trajectory=trajectory_text,
+                **{
+                    f"usage_{name}": value
+                    for name, value in dataclasses.asdict(proposal.usage).items()
+                },
+                seconds=proposal.seconds,
+                cost=sample.cost,
+            )
+            .on_conflict_do_nothing(),
+        )
+
+    def add_verdict(self, key: SampleKey, verdict_key: str, verdict: Verdict) -> None:
+        """Keep a verdict under its key and settle the sample with it."""
+        (log,) = self._keep(verdict.log)
+        missing = [list(verdict.missing_fail_to_pass), list(verdict.missing_pass_to_pass)]
+        self._write(
+            self._db,
+            insert(VERDICTS)
+            .values(
+                key=verdict_key,
+                outcome=verdict.outcome,
+                missing=json.dumps(missing),
+                exit_code=verdict.exit_code,
+                note=verdict.note,
+                log=log,
+                seconds=verdict.seconds,
+            )
+            .on_conflict_do_nothing(),
+            SAMPLES.update()
+            .where(
+                SAMPLES.c.model == key.model,
+                SAMPLES.c.strategy == key.strategy,
+                SAMPLES.c.task_id == key.task_id,
+                SAMPLES.c.index == key.index,
+            )
+            .values(verdict_key=verdict_key),
+        )
+
+    def add_failure(self, failure: Failure) -> None:
+        """Keep a failure, to be shown."""
+        self._write(
+            self._db,
+            FAILURES.insert().values(
+                **dataclasses.asdict(failure.key),
+                stage=failure.stage,
+                message=failure.message,
+                cost=failure.cost,
+            ),
+        )
+
+    def verdict(self, verdict_key: str) -> Verdict | None:
+        """Return the verdict kept under a key, without its log."""
+        rows = self._read(select(VERDICTS).where(VERDICTS.c.key == verdict_key))
+        if not rows:
+            return None
+        row = rows[0]._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+        missing_f2p, missing_p2p = json.loads(row["missing"])
+        return Verdict(
+            outcome=row["outcome"],
+            missing_fail_to_pass=tuple(missing_f2p),
+            missing_pass_to_pass=tuple(missing_p2p),
+            exit_code=row["exit_code"],
+            note=row["note"],
+            seconds=row["seconds"],
+        )
+
+    def drawn(self, model: str, strategy: str) -> dict[str, set[int]]:
+        """Return the indices that are already sampled, by task id."""
+        query = select(SAMPLES.c.task_id, SAMPLES.c.index).where(
+            SAMPLES.c.model == model, SAMPLES.c.strategy == strategy
+        )
+        drawn: dict[str, set[int]] = {}
+        for task_id, index in self._read(query):
+            drawn.setdefault(task_id, set()).add(index)
+        return drawn
+
+    def unverified(self) -> list[SampleKey]:
+        """Return the samples whose verdict is owed, in order."""
+        query = select(SAMPLES.c.task_id, SAMPLES.c.model, SAMPLES.c.strategy, SAMPLES.c.index)
+        rows = self._read(query.where(SAMPLES.c.verdict_key.is_(None)))
+        return sorted(
+            SampleKey(task_id=task, model=model, strategy=strategy, index=index)
+            for task, model, strategy, index in rows
+        )
+
+    def patch(self, key: SampleKey) -> str:
+        """Return the patch of a sample, as the strategy gave it."""
+        return self._text(self._field(key, SAMPLES.c.patch))
+
+    def trajectory(self, key: SampleKey) -> tuple[Message, ...]:
+        """Return the whole conversation behind a sample."""
+        turns = json.loads(self._text(self._field(key, SAMPLES.c.trajectory)))
+        return tuple(Message(**turn) for turn in turns)
+
+    def log(self, verdict_key: str) -> str:
+        """Return the evaluation log behind a verdict."""
+        rows = self._read(select(VERDICTS.c.log).where(VERDICTS.c.key == verdict_key))
+        if not rows:
+            raise KeyError(verdict_key)
+        return self._text(rows[0][0])
+
+    def spent(self) -> float:
+        """Return what samples and failures cost, in US dollars; unknown prices count nothing."""
+        sums = (self._read(select(func.sum(table.c.cost)))[0][0] for table in (SAMPLES, FAILURES))
+        return sum(float(amount or 0.0) for amount in sums)
+
+    def failures(self) -> list[Failure]:
+        """Return the failures of samples that are still owed (or whose verdict is)."""
+        query = (
+            select(FAILURES)
+            .outerjoin(SAMPLES, _same_sample())
+            .where(SAMPLES.c.verdict_key.is_(None))
+            .order_by(FAILURES.c.id)
+        )
+        return [
+            Failure(
+                key=SampleKey(task_id=row[1], model=row[2], strategy=row[3], index=row[4]),
+                stage=row[5],
+                message=row[6],
+                cost=row[7],
+            )
+            for row in self._read(query)
+        ]
+
+    def rows(self) -> Iterator[SampleRow]:
+        """Stream every sample with its outcome, in the order of model, strategy, task, index."""
+        columns = SAMPLES.c
+        query = (
+            select(SAMPLES, VERDICTS.c.outcome, VERDICTS.c.seconds.label("verify_seconds"))
+            .outerjoin(VERDICTS, columns.verdict_key == VERDICTS.c.key)
+            .order_by(columns.model, columns.strategy, columns.task_id, columns.index)
+        )
+        with self._db.connect() as connection:
+            for row in connection.execution_options(yield_per=10_000).execute(query).mappings():
+                usage = Usage(**{name: row[f"usage_{name}"] for name in USAGE})
+                yield SampleRow(
+                    task_id=row["task_id"],
+                    model=row["model"],
+                    strategy=row["strategy"],
+                    index=row["index"],
+                    outcome=row["outcome"],
+                    usage=usage,
+                    cost=row["cost"],
+                    patch_digest=row["patch_digest"],
+                    verify_seconds=row["verify_seconds"],
+                )
+
+    def _field(self, key: SampleKey, column: Column[Any]) -> str:
+        rows = self._read(
+            select(column).where(
+                SAMPLES.c.model == key.model,
+                SAMPLES.c.strategy == key.strategy,
+                SAMPLES.c.task_id == key.task_id,
+                SAMPLES.c.index == key.index,
+            )
+        )
+        if not rows:
+            raise KeyError(key)
+        return str(rows[0][0])
+
+    def _keep(self, *texts: str) -> tuple[str, ...]:
+        # "surrogatepass": a model may answer with text that is not valid Unicode.
+        data = [text.encode("utf-8", "surrogatepass") for text in texts]
+        digests = tuple(hashlib.sha256(item).hexdigest() for item in data)
+        rows = [
+            {"digest": digest, "zstd": zstandard.compress(item)}
+            for digest, item in zip(digests, data, strict=True)
+        ]
+        self._write(self._text_db, insert(TEXTS).values(rows).on_conflict_do_nothing())
+        return digests
+
+    def _text(self, digest: str) -> str:
+        with self._text_db.connect() as connection:
+            row = connection.execute(select(TEXTS.c.zstd).where(TEXTS.c.digest == digest)).one()
+        return zstandard.decompress(row[0]).decode("utf-8", "surrogatepass")
+
+    def _read(self, query: Any) -> Sequence[Any]:
+        try:
+            with self._db.connect() as connection:
+                return connection.execute(query).all()
+        except DatabaseError as error:
+            raise StoreError(_sentence(self.folder, error)) from error
+
+    def _write(self, engine: Engine, *statements: Any) -> None:
+        try:
+            with self._lock, engine.begin() as connection:
+                for statement in statements:
+                    connection.execute(statement)
+        except DatabaseError as error:
+            raise StoreError(_sentence(self.folder, error)) from error
+
+
+def open_run(folder: Path) -> Store:
+    """Open a run that exists already; raises StoreError when the folder holds none."""
+    if not (folder / "run.db").is_file():
+        raise StoreError(f"{folder} holds no run: give the folder that `ksolve run --out` wrote.")
+    return Store(folder)
+
+
+def _same_sample() -> Any:
+    names = ("task_id", "model", "strategy", "index")
+    first, *rest = [FAILURES.c[name] == SAMPLES.c[name] for name in names]
+    for condition in rest:
+        first = first & condition
+    return first
+
+
+def _sentence(folder: Path, error: Exception) -> str:
+    reason = str(getattr(error, "orig", None) or error)
+    if "full" in reason or "No space" in reason:
+        return f"The disk that holds {folder} is full: free some space and run the command again."
+    return f"The run folder {folder} cannot be used: {reason}."

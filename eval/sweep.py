@@ -1,0 +1,277 @@
+"""The main loop: for every owed (task, model, strategy, index), sample a patch and verify it.
+
+Sampling and verifying overlap. Sampling is limited by the requests in flight of each model,
+verifying by the number of containers. A sample is durable before its verdict starts. What fails
+through no fault of the model is recorded as a failure and stays owed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from weakref import WeakValueDictionary
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from agent.backend import BackendError, BackendUnusableError, Sampling
+from agent.models import Model
+from agent.strategy import Strategy
+from eval.budget import Budget
+from eval.metered import BudgetSpentError, MeteredBackend
+from eval.sample import Failure, Sample, SampleKey
+from eval.schedule import Schedule
+from eval.store import Store
+from eval.verdict import Verdict, verdict_key
+from eval.verify import verify
+from sandbox.sandbox import ImageMissingError, Limits, SandboxError, SandboxHost
+from tasks.task import Task
+
+FAULTS_IN_A_ROW = 8
+"""Sandbox faults, with no success between, after which the sweep stops rather than go on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Solver:
+    """Who is asked, and how."""
+
+    model: Model
+    strategy: Strategy
+    sampling: Sampling
+    # Sample i is drawn with `sampling.seed + i`.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a sweep is to draw; without solvers it only verifies what the store holds."""
+
+    tasks: Sequence[Task]
+    solvers: Sequence[Solver] = ()
+    samples: int = 0
+    # For each task and solver.
+    until_solved: bool = False
+    # Draw no more for a task that is solved.
+
+
+class Observer:
+    """Told what happens; does nothing itself. Methods must be quick."""
+
+    def sampled(self, sample: Sample) -> None:
+        """Take note of a sample that is now durable."""
+
+    def verified(self, key: SampleKey, verdict: Verdict, *, reused: bool) -> None:
+        """Take note of a verdict that is now durable."""
+
+    def failed(self, failure: Failure) -> None:
+        """Take note of a failure."""
+
+    def unusable(self, model: str, error: BackendUnusableError) -> None:
+        """Take note of a model that cannot be sampled any further."""
+
+
+class SweepHaltedError(Exception):
+    """The sandboxes fail one after another, so the sweep stopped; everything drawn is kept."""
+
+
+class Sweep:
+    """One session of a run: draws what is owed and then ends."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        sandboxes: SandboxHost,
+        *,
+        budget: Budget | None = None,
+        limits: Limits | None = None,
+        workers: int = 2,
+        observer: Observer | None = None,
+    ) -> None:
+        self.plan = plan
+        self.unusable: dict[str, BackendUnusableError] = {}
+        self.budget_spent = False
+        self.solved: set[str] = set()
+        self._store = store
+        self._sandboxes = sandboxes
+        self._budget = budget or Budget(None)
+        self._limits = limits or Limits()
+        self._workers = workers
+        self._observer = observer or Observer()
+        self._tasks = {task.id: task for task in plan.tasks}
+        self._digests: dict[str, str] = {}
+        self._unverified: asyncio.Queue[SampleKey | None] = asyncio.Queue()
+        self._judging: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._schedules: list[Schedule] = []
+        self._samplers: asyncio.Task[None] | None = None
+        self._faults = 0
+
+    async def run(self) -> None:
+        """Draw and verify all that is owed.
+
+        Raises StoreError or SweepHaltedError; what was recorded by then stays.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for key in await asyncio.to_thread(self._store.unverified):
+                    if key.task_id in self._tasks:
+                        self._unverified.put_nowait(key)
+                for _ in range(self._workers):
+                    group.create_task(self._verify_samples())
+                self._samplers = group.create_task(self._sample_all())
+                await asyncio.wait([self._samplers])
+                for _ in range(self._workers):
+                    self._unverified.put_nowait(None)
+        except BaseExceptionGroup as group_error:
+            raise _first(group_error) from None
+
+    async def _sample_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for solver in self.plan.solvers:
+                group.create_task(self._sample(solver))
+
+    async def _sample(self, solver: Solver) -> None:
+        backend = solver.model.backend
+        drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.strategy.name)
+        owed = {
+            task.id: [i for i in range(self.plan.samples) if i not in drawn.get(task.id, ())]
+            for task in self.plan.tasks
+        }
+        if not any(owed.values()):
+            return
+        schedule = Schedule(owed)
+        self._schedules.append(schedule)
+        try:
+            async with backend, asyncio.TaskGroup() as group:
+                for _ in range(backend.in_flight):
+                    group.create_task(self._draw_owed(solver, schedule))
+        except BackendUnusableError as error:
+            self._give_up(solver.model, error)
+
+    async def _draw_owed(self, solver: Solver, schedule: Schedule) -> None:
+        model = solver.model
+        while (owed := await schedule.next()) is not None:
+            task_id, index = owed
+            key = SampleKey(
+                task_id=task_id, model=model.name, strategy=solver.strategy.name, index=index
+            )
+            backend = MeteredBackend(model.backend, model.price, self._budget)
+            try:
+                await self._draw(solver, backend, key)
+            except BudgetSpentError:
+                self.budget_spent = True
+                await schedule.close()
+            except BackendUnusableError as error:
+                self._give_up(model, error)
+                await schedule.close()
+            except (BackendError, SandboxError) as error:
+                await self._fail(key, "sample", error, cost=model.price.cost(backend.usage))
+            finally:
+                await schedule.done(task_id)
+
+    async def _draw(self, solver: Solver, backend: MeteredBackend, key: SampleKey) -> None:
+        sampling = solver.sampling
+        if sampling.seed is not None:
+            sampling = dataclasses.replace(sampling, seed=sampling.seed + key.index)
+        issue = self._tasks[key.task_id].issue
+        proposal = await solver.strategy.propose(issue, backend, self._sandboxes, sampling)
+        sample = Sample(
+            key=key,
+            proposal=proposal,
+            strategy_version=solver.strategy.version,
+            seed=sampling.seed,
+            temperature=sampling.temperature,
+            cost=solver.model.price.cost(proposal.usage),
+        )
+        await asyncio.to_thread(self._store.add_sample, sample)
+        self._observer.sampled(sample)
+        self._unverified.put_nowait(key)
+
+    async def _verify_samples(self) -> None:
+        while (key := await self._unverified.get()) is not None:
+            if self.plan.until_solved and key.task_id in self.solved:
+                continue
+            try:
+                verdict = await self._verify(key)
+            except SandboxError as error:
+                await self._fail(key, "verify", error)
+                continue
+            self._faults = 0
+            if verdict.outcome == "resolved":
+                await self._settle(key.task_id)
+
+    async def _verify(self, key: SampleKey) -> Verdict:
+        task = self._tasks[key.task_id]
+        patch = await asyncio.to_thread(self._store.patch, key)
+        name = verdict_key(await self._image_digest(task), patch, task.oracle)
+        # The same patch may be under way for another sample: its verdict serves both.
+        async with self._judging.setdefault(name, asyncio.Lock()):
+            verdict = await asyncio.to_thread(self._store.verdict, name)
+            reused = verdict is not None
+            if verdict is None:
+                verdict = await self._judge(task, patch)
+            await asyncio.to_thread(self._store.add_verdict, key, name, verdict)
+        self._observer.verified(key, verdict, reused=reused)
+        return verdict
+
+    async def _judge(self, task: Task, patch: str) -> Verdict:
+        def passing(error: BaseException) -> bool:
+            return isinstance(error, SandboxError) and not isinstance(error, ImageMissingError)
+
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(passing),
+            stop=stop_after_attempt(3),
+            wait=wait_exponential_jitter(initial=0.5, max=5.0),
+            reraise=True,
+        ):
+            with attempt:
+                return await verify(task, patch, self._sandboxes, self._limits)
+        raise AssertionError("tenacity either returns or raises")
+
+    async def _image_digest(self, task: Task) -> str:
+        image = task.issue.image
+        if image not in self._digests:
+            self._digests[image] = await self._sandboxes.image_digest(image)
+        return self._digests[image]
+
+    async def _settle(self, task_id: str) -> None:
+        self.solved.add(task_id)
+        if not self.plan.until_solved:
+            return
+        for schedule in self._schedules:
+            await schedule.drop(task_id)
+        if self.solved >= self._tasks.keys() and self._samplers is not None:
+            self._samplers.cancel()
+
+    async def _fail(
+        self,
+        key: SampleKey,
+        stage: Literal["sample", "verify"],
+        error: Exception,
+        *,
+        cost: float | None = 0.0,
+    ) -> None:
+        failure = Failure(key=key, stage=stage, message=str(error), cost=cost)
+        await asyncio.to_thread(self._store.add_failure, failure)
+        self._observer.failed(failure)
+        if isinstance(error, SandboxError):
+            self._faults += 1
+            if self._faults >= FAULTS_IN_A_ROW:
+                raise SweepHaltedError(
+                    f"{self._faults} sandboxes failed one after another, the last with: {error} "
+                    "Everything drawn is kept; mend that and run the same command again."
+                )
+
+    def _give_up(self, model: Model, error: BackendUnusableError) -> None:
+        if model.name not in self.unusable:
+            self.unusable[model.name] = error
+            self._observer.unusable(model.name, error)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a tree of them: the others are its consequences."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,58 @@
+"""The command line: one command a file under `ksolve.commands`, put together here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ksolve import __version__
+from ksolve.commands import demo, doctor, export, fix, models, report, run, tasks, verify
+from ksolve.errors import one_sentence_errors
+
+app = typer.Typer(
+    name="ksolve",
+    help="Sample many candidate patches per issue, verify each against the repository's tests, "
+    "and see what that bought: coverage and cost per solve.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - the form that typer calls
+    if value:
+        typer.echo(f"ksolve {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hold the options that come before every command."""
+
+
+app.command("run")(one_sentence_errors(run.run))
+app.command("fix")(one_sentence_errors(fix.fix))
+app.command("verify")(one_sentence_errors(verify.verify_predictions))
+app.command("report")(one_sentence_errors(report.report))
+app.add_typer(tasks.app, name="tasks")
+app.command("models")(one_sentence_errors(models.models))
+app.command("export")(one_sentence_errors(export.export))
+app.command("doctor")(one_sentence_errors(doctor.doctor))
+app.command("demo")(one_sentence_errors(demo.demo))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

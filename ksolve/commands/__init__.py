@@ -1,0 +1,1 @@
+"""The commands, one a file; each reads from its top to its bottom."""

@@ -1,0 +1,172 @@
+"""`ksolve tasks`: list, show, validate and build what is to be repaired."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eval.validate import Validation, validate
+from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
+from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, WorkersOption
+from ksolve.prepare import ready_images
+from sandbox.docker import DockerHost
+from sandbox.sandbox import SandboxError
+from tasks.load import load_tasks
+from tasks.task import Task
+
+app = typer.Typer(help="List, show, validate tasks, and build their images.", no_args_is_help=True)
+
+Source = Annotated[
+    str, typer.Argument(help="As --tasks of `ksolve run`: starter, a dataset, a file, a folder.")
+]
+
+
+@app.command("list")
+@one_sentence_errors
+def list_tasks(source: Source, *, limit: LimitOption = None, json: JsonOption = False) -> None:
+    """List the tasks of a source.
+
+    [bold]Example[/bold]
+
+        ksolve tasks list starter
+    """
+    tasks = load_tasks(source, limit=limit)
+    if json:
+        rows = [
+            {
+                "id": task.id,
+                "repo": task.issue.repo,
+                "image": task.issue.image,
+                "fail_to_pass": len(task.oracle.fail_to_pass),
+                "pass_to_pass": len(task.oracle.pass_to_pass),
+            }
+            for task in tasks
+        ]
+        typer.echo(jsonlib.dumps(rows, indent=2))
+        return
+    table = Table("task", "repository", "F2P", "P2P", "issue", box=None, pad_edge=False)
+    for task in tasks:
+        first_line = task.issue.statement.strip().partition("\n")[0].lstrip("# ")
+        tests = (str(len(task.oracle.fail_to_pass)), str(len(task.oracle.pass_to_pass)))
+        table.add_row(task.id, task.issue.repo, *tests, Text(first_line, overflow="ellipsis"))
+    Console().print(table)
+
+
+@app.command("show")
+@one_sentence_errors
+def show_task(
+    source: Source,
+    task_id: Annotated[str, typer.Argument(metavar="ID", help="The task's id.")],
+    *,
+    oracle: Annotated[
+        bool, typer.Option("--oracle", help="Also what a solver must not see.")
+    ] = False,
+) -> None:
+    """Show one task: the issue, and with --oracle the hidden tests and the gold patch.
+
+    [bold]Example[/bold]
+
+        ksolve tasks show starter ksolve__ledger-1
+    """
+    (task,) = load_tasks(source, ids=[task_id])
+    issue = task.issue
+    typer.echo(f"{task.id}  {issue.repo} at {issue.base_commit}\nimage {issue.image}\n")
+    typer.echo(issue.statement)
+    if oracle:
+        for name, tests in (
+            ("FAIL_TO_PASS", task.oracle.fail_to_pass),
+            ("PASS_TO_PASS", task.oracle.pass_to_pass),
+        ):
+            typer.echo(f"\n{name} ({len(tests)})")
+            for test in tests:
+                typer.echo(f"  {test}")
+        typer.echo(f"\ntest patch\n{task.oracle.test_patch}")
+        typer.echo(f"gold patch\n{task.oracle.gold_patch or 'none'}")
+
+
+@app.command("build")
+@one_sentence_errors
+def build(source: Source, *, ids: IdsOption = None, limit: LimitOption = None) -> None:
+    """Build or pull the image of every task.
+
+    [bold]Example[/bold]
+
+        ksolve tasks build starter
+    """
+    tasks = load_tasks(source, ids=ids or (), limit=limit)
+    asyncio.run(_build(tasks))
+    typer.echo(f"{len({task.issue.image for task in tasks})} images are here.")
+
+
+@app.command("validate")
+@one_sentence_errors
+def validate_tasks(
+    source: Source,
+    *,
+    ids: IdsOption = None,
+    limit: LimitOption = None,
+    workers: WorkersOption = WORKERS,
+    json: JsonOption = False,
+) -> None:
+    """Prove in Docker that each base fails what it must and each gold patch passes all.
+
+    Ends with 0 when every task is valid, 1 when some are not.
+
+    [bold]Example[/bold]
+
+        ksolve tasks validate starter
+    """
+    tasks = load_tasks(source, ids=ids or (), limit=limit)
+    console = Console(stderr=json)
+    found = asyncio.run(_validate(tasks, workers, console))
+    validations = [one for one in found if isinstance(one, Validation)]
+    if json:
+        rows = [
+            {"id": one.task_id, "valid": one.valid, "problems": one.problems} for one in validations
+        ]
+        typer.echo(jsonlib.dumps(rows, indent=2))
+    valid = sum(one.valid for one in validations)
+    console.print(f"{valid} of {len(tasks)} tasks are valid.")
+    if len(validations) < len(tasks):
+        raise typer.Exit(INFRASTRUCTURE)
+    raise typer.Exit(0 if valid == len(tasks) else UNSOLVED)
+
+
+async def _build(tasks: Sequence[Task]) -> None:
+    async with DockerHost() as host:
+        await ready_images(host, tasks, Console())
+
+
+async def _validate(
+    tasks: Sequence[Task], workers: int, console: Console
+) -> list[Validation | SandboxError]:
+    places = asyncio.Semaphore(workers)
+    async with DockerHost() as host:
+        await ready_images(host, tasks, console)
+
+        async def one(task: Task) -> Validation | SandboxError:
+            async with places:
+                try:
+                    result = await validate(task, host)
+                except SandboxError as error:
+                    console.print(Text(f"{task.id}: failed: {error}", style="yellow"))
+                    return error
+            console.print(_line(task, result))
+            return result
+
+        return await asyncio.gather(*(one(task) for task in tasks))
+
+
+def _line(task: Task, result: Validation) -> Text:
+    seconds = result.base.seconds + (result.gold.seconds if result.gold else 0.0)
+    if result.valid:
+        tests = f"{len(task.oracle.fail_to_pass)} F2P, {len(task.oracle.pass_to_pass)} P2P"
+        return Text(f"{task.id}: valid ({tests}, {seconds:.1f} s)")
+    return Text(f"{task.id}: {'; '.join(result.problems)}", style="red")

@@ -1,0 +1,82 @@
+"""Options that several commands share, and what they are turned into."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from agent.models import Model, resolve
+from agent.price import Price, parse_price
+from ksolve.errors import InputError
+
+TasksOption = Annotated[
+    str,
+    typer.Option(
+        help="`starter`; a SWE-bench dataset (lite, verified, full, a hub name); "
+        "a .jsonl, .json or .parquet file of its rows; or a task-repo folder."
+    ),
+]
+ModelOption = Annotated[
+    list[str],
+    typer.Option(
+        help="openai:NAME, deepseek:NAME, vllm:PATH-OR-NAME, http://HOST:PORT/v1#NAME, ... "
+        "(see `ksolve models`); repeat it to compare."
+    ),
+]
+SamplesOption = Annotated[int, typer.Option(min=1, help="Samples per task and model.")]
+TemperatureOption = Annotated[float, typer.Option(min=0.0, max=2.0)]
+TopPOption = Annotated[float, typer.Option(min=0.0, max=1.0)]
+MaxTokensOption = Annotated[int, typer.Option(min=1, help="Output tokens of one answer, at most.")]
+SeedOption = Annotated[int, typer.Option(help="Sample i is drawn with this seed + i.")]
+BudgetOption = Annotated[
+    float | None, typer.Option(min=0.0, help="US dollars that the run may cost in all.")
+]
+PriceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help='"hour=0.10" or "in=0.25,cached=0.025,out=2" for every model, or '
+        '"MODEL hour=0.10" for one; overrides the price list.'
+    ),
+]
+InFlightOption = Annotated[
+    int | None, typer.Option(min=1, help="Requests under way at once, per model.")
+]
+WORKERS = os.cpu_count() or 2
+"""Verification is work for the processor: one container a core."""
+
+WorkersOption = Annotated[int, typer.Option(min=1, help="Containers that verify at once.")]
+IdsOption = Annotated[
+    list[str] | None, typer.Option("--id", help="Only this task; repeat it for more.")
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+def models_of(
+    specs: Sequence[str],
+    prices: Sequence[str],
+    *,
+    in_flight: int | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Model]:
+    """Turn `--model` and `--price` into models; raises InputError and what these raise."""
+    doubled = sorted({spec for spec in specs if specs.count(spec) > 1})
+    if doubled:
+        raise InputError(f"--model {doubled[0]} is given twice: name each model once.")
+    for_all: Price | None = None
+    for_one: dict[str, Price] = {}
+    for text in prices:
+        name, space, price = text.strip().rpartition(" ")
+        if not space:
+            for_all = parse_price(price)
+        elif name.strip() in specs:
+            for_one[name.strip()] = parse_price(price)
+        else:
+            raise InputError(f"--price {text!r} names a model that no --model names.")
+    return [
+        resolve(spec, price=for_one.get(spec, for_all), in_flight=in_flight, progress=progress)
+        for spec in specs
+    ]

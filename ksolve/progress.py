@@ -1,0 +1,181 @@
+"""What a person sees while a sweep goes on: a live panel on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from agent.backend import BackendUnusableError, Usage
+from eval.cost import money
+from eval.sample import Failure, Sample, SampleKey
+from eval.store import Store
+from eval.sweep import Observer
+from eval.verdict import Verdict
+
+LINE_EVERY = 15.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Stages:
+    """Hands on what a server says it is doing, once there is somebody to show it."""
+
+    def __init__(self) -> None:
+        self.listener: Callable[[str], None] = lambda _: None
+
+    def __call__(self, text: str) -> None:
+        """Hand it on."""
+        self.listener(text)
+
+
+@dataclass(slots=True)
+class _ModelTally:
+    sampled: int = 0
+    verified: int = 0
+    drawn_now: int = 0
+    # In this session: what the remaining time is estimated from.
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = 0.0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    solved: set[str] = field(default_factory=set)
+    first_draw: float | None = None
+    note: str = ""
+
+
+class SweepProgress(Observer):
+    """Shows issues solved, samples, tokens, money and the time left, per model."""
+
+    def __init__(
+        self, console: Console, store: Store, *, tasks: int, wanted: Mapping[str, int]
+    ) -> None:
+        """`wanted` is the number of samples by model, those of earlier sessions included."""
+        self._console = console
+        self._tasks = tasks
+        self._wanted = wanted
+        self._started = time.monotonic()
+        self._last_line = self._started
+        self._stage = ""
+        self._tallies = {model: _ModelTally() for model in wanted}
+        self._recent: list[str] = []
+        for row in store.rows():
+            tally = self._tallies.get(row.model)
+            if tally is not None:
+                tally.sampled += 1
+                tally.usage += row.usage
+                self._add_cost(tally, row.cost)
+                if row.outcome is not None:
+                    self._count(tally, row.task_id, row.outcome)
+        self._live = (
+            Live(console=console, get_renderable=self._panel, refresh_per_second=4, transient=True)
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+        self._console.print(self._panel())
+
+    def stage(self, text: str) -> None:
+        """Say what is being waited for, such as the start of a server."""
+        if text != self._stage:
+            self._stage = text
+            if self._live is None:
+                self._console.print(Text(f"  {text}"))
+
+    def sampled(self, sample: Sample) -> None:
+        """Count a sample."""
+        tally = self._tallies[sample.key.model]
+        tally.first_draw = tally.first_draw or time.monotonic() - sample.proposal.seconds
+        tally.sampled += 1
+        tally.drawn_now += 1
+        tally.usage += sample.proposal.usage
+        self._add_cost(tally, sample.cost)
+        self._line()
+
+    def verified(self, key: SampleKey, verdict: Verdict, *, reused: bool) -> None:  # noqa: ARG002
+        """Count a verdict."""
+        tally = self._tallies.get(key.model)
+        if tally is not None:
+            self._count(tally, key.task_id, verdict.outcome)
+        self._line()
+
+    def failed(self, failure: Failure) -> None:
+        """Show a failure at once."""
+        where = f"{failure.key.task_id} #{failure.key.index}, {failure.stage}"
+        self._console.print(Text(f"  failed ({where}): {failure.message}", style="yellow"))
+
+    def unusable(self, model: str, error: BackendUnusableError) -> None:
+        """Show at once that a model has stopped."""
+        self._tallies[model].note = "stopped"
+        self._console.print(Text(f"  {model}: {error}", style="red"))
+
+    @staticmethod
+    def _add_cost(tally: _ModelTally, cost: float | None) -> None:
+        tally.cost = None if cost is None or tally.cost is None else tally.cost + cost
+
+    @staticmethod
+    def _count(tally: _ModelTally, task_id: str, outcome: str) -> None:
+        tally.verified += 1
+        tally.outcomes[outcome] += 1
+        if outcome == "resolved":
+            tally.solved.add(task_id)
+
+    def _line(self) -> None:
+        now = time.monotonic()
+        if self._live is None and now - self._last_line >= LINE_EVERY:
+            self._last_line = now
+            for name, tally in self._tallies.items():
+                if tally.sampled:
+                    self._console.print(Text(f"  {name}: {self._sentence(name)}"))
+
+    def _sentence(self, model: str) -> str:
+        tally, wanted = self._tallies[model], self._wanted[model]
+        parts = [
+            f"solved {len(tally.solved)}/{self._tasks}",
+            f"samples {tally.sampled}/{wanted}",
+            f"verified {tally.verified}/{tally.sampled}",
+            f"{tally.usage.input_tokens + tally.usage.output_tokens:,} tokens",
+            money(tally.cost),
+        ]
+        left = self._time_left(tally, wanted)
+        if tally.note:
+            parts.append(tally.note)
+        elif left is not None:
+            parts.append(f"{left:.0f} s left")
+        return ", ".join(parts)
+
+    @staticmethod
+    def _time_left(tally: _ModelTally, wanted: int) -> float | None:
+        if tally.first_draw is None or not tally.drawn_now:
+            return None
+        pace = (time.monotonic() - tally.first_draw) / tally.drawn_now
+        return pace * max(0, wanted - tally.sampled)
+
+    def _panel(self) -> RenderableType:
+        table = Table.grid(padding=(0, 1))
+        for name, tally in self._tallies.items():
+            bar = ProgressBar(total=self._wanted[name], completed=tally.verified, width=16)
+            table.add_row(Text(name, overflow="fold"), bar, Text(self._sentence(name)))
+        elapsed = time.monotonic() - self._started
+        footer = f"{elapsed:.0f} s" + (f" - {self._stage}" if self._stage else "")
+        return Group(table, Text(footer, style="dim"))

@@ -1,0 +1,36 @@
+"""From a run folder to its figures, and those on the screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import typer
+from rich.console import Console
+
+from eval.store import Store, StoreError
+from eval.summary import Summary, summarise
+from ksolve.report import as_json, terminal
+
+
+def summary_of(store: Store) -> Summary:
+    """Sum up the run in a store; raises StoreError when there is none."""
+    config = store.config()
+    if config is None:
+        raise StoreError(f"{store.folder} holds no run yet.")
+    return summarise(
+        store.rows(),
+        task_ids=config["task_ids"],
+        models=config["models"],
+        samples=config["samples"],
+        price_notes=config["prices"],
+        failures=Counter(failure.key.model for failure in store.failures()),
+        strategies=[config["strategy"]],
+    )
+
+
+def show(summary: Summary, *, json: bool) -> None:
+    """Print a summary on stdout, for a person or for a program."""
+    if json:
+        typer.echo(as_json(summary), nl=False)
+    else:
+        Console().print(terminal(summary))
