@@ -1,0 +1,232 @@
+"""What a model's answer asks to be changed, before anybody looks at the files.
+
+Three forms are read, the first one found wins: SEARCH/REPLACE blocks, unified diffs, and fences
+that hold code. Any text is taken; one pass over its lines, so hostile answers cost no more than
+long ones. Whether a path exists or a text can be found is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+_LONGEST = 1_000_000
+# Characters of an answer that are looked at.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replacement:
+    """Put some lines in the place of others. Nothing to search for means a new file."""
+
+    path: str
+    # As the model wrote it, "" when it named none.
+    search: tuple[str, ...]
+    replace: tuple[str, ...]
+    near: int = 0
+    # The line a diff gave for it, counted from 1; 0 when unknown.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Code:
+    """A fence with code: a whole file, or functions and classes of one."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+Edit = Replacement | Code
+
+_SEARCH = re.compile(
+    r"\s*(?:<{5,}|<{3,}(?=\s*SEARCH))\s*(?:(?:SEARCH|ORIGINAL|OLD|HEAD)\b)?[ :]*(?P<rest>.*)",
+    re.IGNORECASE,
+)
+_DIVIDER = re.compile(r"\s*={5,}\s*$")
+_PLAIN_DIVIDER = re.compile(r"={7}\s*$")
+_END = re.compile(r"\s*(?:>{5,}|>{3,}(?=\s*REPLACE))\s*(?:\w+\b.{0,80})?$", re.IGNORECASE)
+_FENCE = re.compile(r"\s*(?P<ticks>`{3,}|~{3,})\s*(?P<info>(?:[^`\s][^`]*)?)$")
+_HUNK = re.compile(r"@@+(?: -(?P<line>\d+)(?:,\d+)? \+\d+(?:,\d+)? @@)?")
+# In prose only a well-known ending makes a path; alone on its line, a slash is enough.
+_PATH = re.compile(
+    r"[\w./@+\\-]*\w\.(?:py[ix]?|[cm]?[jt]sx?|vue|cc?|cpp|cxx|hh?|hpp|cs|go|rs|rb|java|kts?|scala"
+    r"|swift|php|pl|lua|r|jl|ex|erl|hs|ml|sh|bash|ps1|sql|toml|cfg|ini|ya?ml|json|xml|html?|css"
+    r"|scss|md|rst|txt|in|mk|cmake|gradle|proto)(?![\w.-])"
+)
+_COMMENT = re.compile(r"\s*(?:#|//|--|/\*|<!--)")
+_LONE_PATH = re.compile(r"(?:[\w.@+-]*/)+[\w.@+-]+|[\w.@+-]+\.\w+")
+
+
+def read_answer(answer: str, *, cut_off: bool = False) -> list[Edit]:
+    """Return the edits in the order in which the answer gives them.
+
+    With `cut_off`, the answer ended at the token limit: a last block without its end is dropped.
+    """
+    thought, _, said = answer.rpartition("</think>")
+    lines = (said if thought else answer)[:_LONGEST].replace("\r\n", "\n").split("\n")
+    blocks = list(_blocks(lines, cut_off=cut_off))
+    if blocks:
+        return blocks
+    fences = list(_fences(lines, cut_off=cut_off))
+    diffs = [edit for _, content in fences if _is_diff(content) for edit in _diff(content)]
+    if diffs:
+        return diffs
+    if fences:
+        return [_code(path, content) for path, content in fences if any(map(str.strip, content))]
+    if _is_diff(lines):
+        return list(_diff(lines))
+    return [Code(path="", lines=tuple(lines))] if any(map(str.strip, lines)) else []
+
+
+def _blocks(lines: list[str], *, cut_off: bool) -> Iterator[Edit]:
+    starts = [number for number, line in enumerate(lines) if _SEARCH.match(line)]
+    path = ""
+    for start, limit in pairwise([*starts, len(lines)]):
+        path = _path_before(lines, start) or path
+        marker = _SEARCH.match(lines[start])
+        assert marker
+        path = _path_in(marker["rest"]) or path
+        body = lines[start + 1 : limit]
+        divider = _divider(body)
+        if divider is None:
+            continue
+        rest = body[divider + 1 :]
+        end = next((n for n, line in enumerate(rest) if _END.match(line)), None)
+        if end is None:
+            # The end marker is missing: the fence may tell where the block ends.
+            end = next((n for n, line in enumerate(rest) if _FENCE.match(line)), None)
+            if end is None and cut_off and limit == len(lines):
+                continue
+            if end is None:
+                end = len(rest)
+        search, replace = _unfenced(body[:divider]), _unfenced(rest[:end])
+        while replace and _DIVIDER.match(replace[-1]):
+            replace.pop()
+        yield Replacement(path=path, search=tuple(search), replace=tuple(replace))
+
+
+def _divider(body: list[str]) -> int | None:
+    """Return where the search text ends; an end marker will do where no divider stands."""
+    for pattern in (_PLAIN_DIVIDER, _DIVIDER, _END):
+        for number, line in enumerate(body):
+            if pattern.match(line):
+                return number
+            if _END.match(line):
+                break
+    return None
+
+
+def _unfenced(lines: list[str]) -> list[str]:
+    """Drop a fence that a model put around one half of a block."""
+    inked = [number for number, line in enumerate(lines) if line.strip()]
+    if inked and _FENCE.match(lines[inked[0]]):
+        lines = lines[inked[0] + 1 :]
+        inked = [number for number, line in enumerate(lines) if line.strip()]
+        if inked and _FENCE.match(lines[inked[-1]]):
+            lines = lines[: inked[-1]]
+    return list(lines)
+
+
+def _path_before(lines: list[str], start: int) -> str:
+    """Return the path that the lines above a block or fence name, "" when they name none."""
+    looked_at = 0
+    for number in range(start - 1, -1, -1):
+        line = lines[number]
+        fence = _FENCE.match(line)
+        found = _path_in(fence["info"] if fence else line)
+        if found:
+            return found
+        if _END.match(line):
+            break
+        looked_at += bool(line.strip()) and not fence
+        if looked_at == 2 or start - number > 6:  # noqa: PLR2004 -- a title and a remark
+            break
+    return ""
+
+
+def _path_in(line: str) -> str:
+    line = line[:500]
+    for text in [*re.findall(r"`([^`]+)`", line), line]:
+        found: list[str] = _PATH.findall(text)
+        if found:
+            return found[-1]
+    alone = line.strip("`*#:>'\" \t")
+    return alone if _LONE_PATH.fullmatch(alone) else ""
+
+
+def _fences(lines: list[str], *, cut_off: bool) -> Iterator[tuple[str, list[str]]]:
+    """Return the path (or "") and the content of every fence; one cut off is left out."""
+    number = 0
+    while number < len(lines):
+        opening = _FENCE.match(lines[number])
+        if not opening:
+            number += 1
+            continue
+        end = number + 1
+        while end < len(lines):
+            closing = _FENCE.match(lines[end])
+            if closing and not closing["info"] and closing["ticks"].startswith(opening["ticks"]):
+                break
+            end += 1
+        if end < len(lines) or not cut_off:
+            path = _path_in(opening["info"]) or _path_before(lines, number)
+            yield path, lines[number + 1 : end]
+        number = end + 1
+
+
+def _code(path: str, content: list[str]) -> Code:
+    first = content[0]
+    comment = _COMMENT.match(first)
+    if comment:
+        # A comment that is nothing but a path names the file.
+        named = first[comment.end() :].strip(" `*->")
+        if _PATH.fullmatch(named):
+            return Code(path=path or named, lines=tuple(content[1:]))
+    return Code(path=path, lines=tuple(content))
+
+
+def _is_diff(lines: list[str]) -> bool:
+    return any(
+        line.startswith("@@") or (line.startswith("--- ") and after.startswith("+++ "))
+        for line, after in zip(lines, [*lines[1:], ""], strict=True)
+    )
+
+
+def _diff(lines: list[str]) -> Iterator[Edit]:
+    """Return the hunks of a diff by their content: their counts are not trusted."""
+    path, near = "", 0
+    before: list[str] = []
+    after: list[str] = []
+    inside = False
+    for number, line in enumerate([*lines, "diff --git"]):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        hunk = _HUNK.match(line)
+        header = line.startswith("--- ") and following.startswith("+++ ")
+        if hunk or header or line.startswith("diff --git"):
+            if before != after:
+                yield _hunk(path, before, after, near)
+            before, after = [], []
+            inside = hunk is not None
+            near = int(hunk["line"] or 0) if hunk else 0
+        elif line.startswith("+++ ") and not inside:
+            path = _path_of_diff(line) or path
+            inside = True
+        elif inside and not line.startswith("\\"):
+            if not line.startswith("+"):
+                before.append(line[1:] if line[:1] in {"-", " "} else line)
+            if not line.startswith("-"):
+                after.append(line[1:] if line[:1] in {"+", " "} else line)
+        if header:
+            path = _path_of_diff(line)
+
+
+def _path_of_diff(header: str) -> str:
+    name = header[4:].partition("\t")[0].strip()
+    return "" if name == "/dev/null" else name
+
+
+def _hunk(path: str, before: list[str], after: list[str], near: int) -> Replacement:
+    while before and after and not before[-1].strip() and not after[-1].strip():
+        before.pop()
+        after.pop()
+    return Replacement(path=path, search=tuple(before), replace=tuple(after), near=near)
