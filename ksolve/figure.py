@@ -16,7 +16,7 @@ from eval.summary import Arm, Summary
 
 # Pixels.
 PLOT_WIDTH, PLOT_HEIGHT = 340, 240
-LEFT, GAP, RIGHT, LINE = 72, 64, 28, 20
+LEFT, GAP, RIGHT, LINE = 72, 84, 28, 20
 
 # One colour, with a dash of its own, for each arm; from the seventh on they come again.
 LIGHT = ("#0063b1", "#c04a00", "#00784c", "#8b3fa6", "#7a6300", "#4d5863")
@@ -67,7 +67,7 @@ def svg(summary: Summary) -> str:
     title = f"Coverage of {summary.issues} issues by k samples of each"
     told = "; ".join(_told(arm) for arm in summary.arms)
     marks = "band: 95% interval (bootstrap over issues)"
-    if any(point.excluded for arm in summary.arms for point in arm.pass_at_k):
+    if any(point.issues and point.excluded for arm in summary.arms for point in arm.pass_at_k):
         marks += "; hollow point: fewer issues, verdicts are owed"
     size = f'width="{width}" height="{height}"'
     lines = [
