@@ -211,6 +211,11 @@ class Store:
             drawn.setdefault(task_id, set()).add(index)
         return drawn
 
+    def solved(self) -> set[str]:
+        """Return the ids of the tasks that some sample resolved."""
+        query = select(SAMPLES.c.task_id).join(VERDICTS, SAMPLES.c.verdict_key == VERDICTS.c.key)
+        return {task_id for (task_id,) in self._read(query.where(VERDICTS.c.outcome == "resolved"))}
+
     def unverified(self) -> list[SampleKey]:
         """Return the samples whose verdict is owed, in order."""
         query = select(SAMPLES.c.task_id, SAMPLES.c.model, SAMPLES.c.strategy, SAMPLES.c.index)

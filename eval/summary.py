@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from agent.backend import Usage
 from eval import cost
 from eval.coverage import Coverage, coverage, ladder, pass_at_k
-
-OUTCOMES = ("resolved", "unresolved", "timeout", "not_applied", "no_patch", "tampered")
+from eval.verdict import OUTCOMES
 
 SCHEMA = 1
 """Of the JSON form; rises when a key changes its meaning or goes."""
@@ -42,14 +41,15 @@ class SampleRow:
     strategy: str
     index: int
     outcome: str | None
-    # One of `OUTCOMES`, None while the verdict is owed.
+    # One of `eval.verdict.OUTCOMES`, None while the verdict is owed.
     usage: Usage
     cost: float | None
     # Money, None when the price is unknown.
     patch_digest: str
-    # Of the normalised patch, "" when there is none.
+    # Of the normalised patch; what it is does not matter where there is no patch.
     verify_seconds: float | None
-    # None when no verification ran for this sample.
+    # Of the verification that gave the outcome, even when it ran for an equal patch; None while
+    # the verdict is owed.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +79,7 @@ class Arm:
     usage: Usage
     # Summed over all samples.
     verify_seconds: float
+    # A patch that came several times for an issue was verified, and counts, once.
     cost: float | None
     # Money for all samples and for failed attempts, None when any of it is unknown.
     failed_cost: float | None
@@ -163,9 +164,10 @@ class _Tally:
         self.judged = self.drawn.copy()
         self.resolved = self.drawn.copy()
         self.outcomes: Counter[str] = Counter()
+        # By sample with a patch: a hash of issue and patch, and the seconds of its verification.
         self.patches = array("q")
+        self.verify_seconds = array("d")
         self.usage = Usage()
-        self.verify_seconds = 0.0
         self.cost: float | None = 0.0
 
     def add(self, row: SampleRow, issue: int) -> None:
@@ -174,11 +176,11 @@ class _Tally:
             self.judged[issue] += 1
             self.outcomes[row.outcome] += 1
             self.resolved[issue] += row.outcome == "resolved"
-        if row.patch_digest:
+        if row.outcome != "no_patch":
             # 64 bits tell a million patches apart, but for a chance of 3 in 10^8.
             self.patches.append(hash((issue, row.patch_digest)))
+            self.verify_seconds.append(row.verify_seconds or 0.0)
         self.usage += row.usage
-        self.verify_seconds += row.verify_seconds or 0.0
         self.cost = cost.add(self.cost, row.cost)
 
 
@@ -221,6 +223,9 @@ def _arm(
     drawn = int(tally.drawn.sum())
     solved = int(np.count_nonzero(tally.resolved))
     total = cost.add(tally.cost, failed_cost)
+    patches, which = np.unique(np.frombuffer(tally.patches, np.int64), return_inverse=True)
+    verify_seconds = np.zeros(patches.size)
+    np.maximum.at(verify_seconds, which, np.frombuffer(tally.verify_seconds))
     return Arm(
         model=arm[0],
         strategy=arm[1],
@@ -233,9 +238,9 @@ def _arm(
         failures=failures,
         pass_at_k=tuple(coverage(tally.judged, tally.resolved, k) for k in ladder(samples)),
         outcomes={outcome: tally.outcomes[outcome] for outcome in OUTCOMES},
-        distinct_patches=np.unique(np.frombuffer(tally.patches, dtype=np.int64)).size,
+        distinct_patches=patches.size,
         usage=tally.usage,
-        verify_seconds=tally.verify_seconds,
+        verify_seconds=float(verify_seconds.sum()),
         cost=total,
         failed_cost=failed_cost,
         cost_per_attempt=cost.cost_per_attempt(total, drawn),

@@ -114,6 +114,7 @@ class Sweep:
         """
         try:
             async with asyncio.TaskGroup() as group:
+                self.solved |= await asyncio.to_thread(self._store.solved)
                 for key in await asyncio.to_thread(self._store.unverified):
                     if key.task_id in self._tasks:
                         self._unverified.put_nowait(key)
@@ -137,6 +138,7 @@ class Sweep:
         owed = {
             task.id: [i for i in range(self.plan.samples) if i not in drawn.get(task.id, ())]
             for task in self.plan.tasks
+            if not (self.plan.until_solved and task.id in self.solved)
         }
         if not any(owed.values()):
             return

@@ -22,8 +22,8 @@ from agent.price import PriceError
 from eval.store import ConfigChangedError, StoreError
 from eval.sweep import SweepHaltedError
 from sandbox.sandbox import SandboxError
-from tasks.local import LocalRepositoryError
 from tasks.rows import DatasetError
+from tasks.worktree import LocalRepoError
 
 UNSOLVED = 1
 BAD_INPUT = 2
@@ -46,7 +46,7 @@ _BAD_INPUT = (
     ModelNameError,
     PriceError,
     ConfigChangedError,
-    LocalRepositoryError,
+    LocalRepoError,
 )
 _INFRASTRUCTURE = (SandboxError, BackendError, StoreError, SweepHaltedError)
 

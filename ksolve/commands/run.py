@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +11,8 @@ import typer
 from rich.console import Console
 
 from agent.backend import Sampling
+from agent.models import Model
 from agent.oneshot import Oneshot
-from eval.budget import Budget
 from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
 from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
@@ -33,10 +34,9 @@ from ksolve.options import (
     WorkersOption,
     models_of,
 )
-from ksolve.prepare import ready_images
-from ksolve.progress import Stages, SweepProgress
+from ksolve.progress import Stages
 from ksolve.results import show, summary_of
-from sandbox.docker import DockerHost
+from ksolve.session import Session, sweep_on_docker
 from tasks.load import load_tasks, tasks_digest
 
 FREE = ("samples", "tasks", "budget", "prices")
@@ -79,67 +79,42 @@ def run(
         solvers=[Solver(model=one, strategy=strategy, sampling=sampling) for one in models],
         samples=samples,
     )
-    console = Console(stderr=json)
-    code = asyncio.run(
-        sweep_and_report(
-            plan,
-            out,
-            source=tasks,
-            stages=stages,
-            budget=budget,
-            workers=workers,
-            console=console,
-            json=json,
-        )
-    )
-    raise typer.Exit(code)
+    session = Session(console=Console(stderr=json), workers=workers, budget=budget, stages=stages)
+    raise typer.Exit(sweep_and_report(plan, out, session, source=tasks, json=json))
 
 
-async def sweep_and_report(
-    plan: Plan,
-    out: Path,
-    *,
-    source: str,
-    stages: Stages,
-    budget: float | None,
-    workers: int,
-    console: Console,
-    json: bool = False,
+def sweep_and_report(
+    plan: Plan, out: Path, session: Session, *, source: str, json: bool = False
 ) -> int:
     """Draw what is owed, print the report, and return the exit code."""
     models = [solver.model for solver in plan.solvers]
+    refuse_unknown_prices(models, session.budget)
+    wanted = {model.name: len(plan.tasks) * plan.samples for model in models}
+    with Store(out) as store:
+        store.begin(configuration(plan, source, session.budget), free=FREE)
+        sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
+        show(summary_of(store), json=json)
+        failures = store.failures()
+    if sweep.budget_spent:
+        session.console.print("The budget is spent; a larger --budget goes on from here.")
+    return complain_of(sweep) or (INFRASTRUCTURE if failures else 0)
+
+
+def complain_of(sweep: Sweep) -> int:
+    """Say which models could not be sampled to the end; return the exit code, 0 if all could."""
+    for error in sweep.unusable.values():
+        complain(error)
+    return max((exit_code(error) or 0 for error in sweep.unusable.values()), default=0)
+
+
+def refuse_unknown_prices(models: Sequence[Model], budget: float | None) -> None:
+    """A budget over a model without a price could not be kept. Raises InputError."""
     for model in models:
         if budget is not None and not model.price.known:
             raise InputError(
                 f"The price of {model.name} is unknown, so --budget cannot be kept: "
                 "give it with --price, or leave --budget out."
             )
-    with Store(out) as store:
-        store.begin(configuration(plan, source, budget), free=FREE)
-        async with DockerHost(run_id=str(store.folder)) as host:
-            await ready_images(host, plan.tasks, console)
-            wanted = {model.name: len(plan.tasks) * plan.samples for model in models}
-            with SweepProgress(console, store, tasks=len(plan.tasks), wanted=wanted) as progress:
-                stages.listener = progress.stage
-                sweep = Sweep(
-                    plan,
-                    store,
-                    host,
-                    budget=Budget(budget, spent=store.spent()),
-                    workers=workers,
-                    observer=progress,
-                )
-                await sweep.run()
-        summary = summary_of(store)
-        show(summary, json=json)
-        if sweep.budget_spent:
-            console.print(f"The budget of ${budget:.2f} is spent; a larger --budget goes on.")
-        failures = store.failures()
-    for error in sweep.unusable.values():
-        complain(error)
-    if sweep.unusable:
-        return max(exit_code(error) or INFRASTRUCTURE for error in sweep.unusable.values())
-    return INFRASTRUCTURE if failures else 0
 
 
 def configuration(plan: Plan, source: str, budget: float | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rich.text import Text
 from eval.validate import Validation, validate
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
 from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, WorkersOption
-from ksolve.prepare import ready_images
+from ksolve.session import ready_images
 from sandbox.docker import DockerHost
 from sandbox.sandbox import SandboxError
 from tasks.load import load_tasks

@@ -17,13 +17,11 @@ from agent.strategy import Proposal
 from eval.predictions import Prediction, read_predictions
 from eval.sample import Sample, SampleKey
 from eval.store import Store
-from eval.sweep import Plan, Sweep
+from eval.sweep import Plan
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, TasksOption, WorkersOption
-from ksolve.prepare import ready_images
-from ksolve.progress import SweepProgress
 from ksolve.results import show, summary_of
-from sandbox.docker import DockerHost
+from ksolve.session import Session, sweep_on_docker
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
@@ -52,12 +50,10 @@ def verify_predictions(
     """
     selected = load_tasks(tasks, ids=ids or (), limit=limit)
     given = _predictions(predictions, selected)
-    raise typer.Exit(
-        asyncio.run(_verify(selected, given, out, source=tasks, workers=workers, json=json))
-    )
+    raise typer.Exit(_verify(selected, given, out, source=tasks, workers=workers, json=json))
 
 
-async def _verify(
+def _verify(
     tasks: Sequence[Task],
     predictions: Sequence[Prediction],
     out: Path,
@@ -66,7 +62,6 @@ async def _verify(
     workers: int,
     json: bool,
 ) -> int:
-    console = Console(stderr=json)
     samples = _samples(predictions)
     models = list(dict.fromkeys(sample.key.model for sample in samples))
     with Store(out) as store:
@@ -82,13 +77,11 @@ async def _verify(
         }
         store.begin(config, free=("tasks",))
         for sample in samples:
-            await asyncio.to_thread(store.add_sample, sample)
+            store.add_sample(sample)
         wanted = Counter(sample.key.model for sample in samples)
-        async with DockerHost(run_id=str(store.folder)) as host:
-            await ready_images(host, tasks, console)
-            with SweepProgress(console, store, tasks=len(tasks), wanted=wanted) as progress:
-                sweep = Sweep(Plan(tasks=tasks), store, host, workers=workers, observer=progress)
-                await sweep.run()
+        session = Session(console=Console(stderr=json), workers=workers)
+        sweep = sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted)
+        asyncio.run(sweep)
         summary = summary_of(store)
         failures = store.failures()
     show(summary, json=json)

@@ -1,0 +1,195 @@
+"""`ksolve fix`: one local repository, one issue -> a verified patch."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+from rich.console import Console
+
+from agent.backend import Sampling
+from agent.oneshot import Oneshot
+from eval.cost import money
+from eval.sample import SampleKey
+from eval.store import Store
+from eval.summary import SampleRow
+from eval.sweep import Plan, Solver
+from eval.verify import evaluate
+from ksolve.commands.run import FREE, complain_of, configuration, refuse_unknown_prices
+from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
+from ksolve.options import (
+    WORKERS,
+    BudgetOption,
+    InFlightOption,
+    JsonOption,
+    MaxTokensOption,
+    ModelOption,
+    PriceOption,
+    SeedOption,
+    TemperatureOption,
+    WorkersOption,
+    models_of,
+)
+from ksolve.progress import Stages
+from ksolve.session import Session, ready_images, sweep_on_docker
+from sandbox.docker import DockerHost
+from tasks.local import local_task
+from tasks.task import Task
+from tasks.worktree import apply_to_work_tree, dirty_files, left_out
+
+
+def fix(
+    *,
+    repo: Annotated[Path, typer.Argument(help="The git repository.")] = Path(),
+    issue: Annotated[
+        str | None, typer.Option(help="The issue's text; `-` reads it from standard input.")
+    ] = None,
+    issue_file: Annotated[Path | None, typer.Option(help="A file that holds it.")] = None,
+    test: Annotated[
+        str, typer.Option(help="Shell command that fails now and must pass, such as 'pytest -q'.")
+    ],
+    model: ModelOption,
+    samples: Annotated[int, typer.Option(min=1, help="Samples per model, at most.")] = 16,
+    budget: BudgetOption = None,
+    base: Annotated[
+        str | None, typer.Option(help="A commit to start from; without it the files as they are.")
+    ] = None,
+    setup: Annotated[
+        str | None,
+        typer.Option(
+            help="Shell command that installs what the tests need, run once with network."
+        ),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="A container image with the tools, in place of ksolve's.")
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Apply the patch to the work tree.")
+    ] = False,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Apply it over uncommitted changes too.")
+    ] = False,
+    time_limit: Annotated[float, typer.Option(min=1.0, help="Seconds for one test run.")] = 600.0,
+    temperature: TemperatureOption = 0.8,
+    max_tokens: MaxTokensOption = 1024,
+    seed: SeedOption = 0,
+    price: PriceOption = None,
+    in_flight: InFlightOption = None,
+    workers: WorkersOption = WORKERS,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; by default one of ksolve's own.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Sample patches until one passes the test command, and print it.
+
+    The patch goes to standard output, all else to standard error. Ends with 0 when there is a
+    patch, 1 when there is none. Test files count as they are now, whatever a patch does to them.
+
+    [bold]Example[/bold]
+
+        ksolve fix . --issue-file bug.md --test "pytest -q" --model deepseek:deepseek-chat --apply
+    """
+    statement = _statement(issue, issue_file)
+    stages = Stages()
+    models = models_of(model, price or (), in_flight=in_flight, progress=stages)
+    refuse_unknown_prices(models, budget)
+    console = Console(stderr=True)
+    dirty = dirty_files(repo)
+    if apply and dirty and not allow_dirty:
+        raise InputError(
+            f"The work tree has uncommitted changes ({', '.join(dirty[:3])}): commit them, or add "
+            "--allow-dirty."
+        )
+    task = local_task(
+        repo,
+        statement,
+        test,
+        image=image,
+        setup=setup,
+        base=base or "HEAD",
+        include_dirty=base is None and bool(dirty),
+        time_limit=time_limit,
+    )
+    for sentence in left_out(repo):
+        console.print(sentence)
+    sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
+    strategy = Oneshot()
+    plan = Plan(
+        tasks=[task],
+        solvers=[Solver(model=one, strategy=strategy, sampling=sampling) for one in models],
+        samples=samples,
+        until_solved=True,
+    )
+    config = configuration(plan, str(repo), budget)
+    folder = out or _own_folder(config)
+    with Store(folder) as store:
+        store.begin(config, free=FREE)
+        if not store.solved():
+            asyncio.run(_refuse_passing_base(task, console))
+        session = Session(console=console, workers=workers, budget=budget, stages=stages)
+        wanted = {one.name: samples for one in models}
+        sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
+        rows = list(store.rows())
+        solved = next((row for row in rows if row.outcome == "resolved"), None)
+        patch = store.patch(_key(solved)) if solved else ""
+        failures = store.failures()
+        spent = store.spent()
+    if json:
+        result = {
+            "solved": solved is not None,
+            "patch": patch or None,
+            "model": solved.model if solved else None,
+            "samples": len(rows),
+            "cost": spent if all(row.cost is not None for row in rows) else None,
+            "run": str(folder),
+        }
+        typer.echo(jsonlib.dumps(result, indent=2))
+    elif patch:
+        typer.echo(patch, nl=False)
+    unusable = complain_of(sweep)
+    if solved is None:
+        spent_text = money(spent) if all(row.cost is not None for row in rows) else "unknown"
+        console.print(f"No patch in {len(rows)} samples passes (cost: {spent_text}; see {folder}).")
+        raise typer.Exit(unusable or (INFRASTRUCTURE if failures else UNSOLVED))
+    console.print(f"Verified: `{test}` passes with this patch, sample {len(rows)} at the latest.")
+    if apply:
+        touched = apply_to_work_tree(repo, patch, allow_dirty=allow_dirty)
+        console.print(f"Applied to {', '.join(touched)}.")
+
+
+async def _refuse_passing_base(task: Task, console: Console) -> None:
+    """Without a test that fails now, nothing could tell a fix from any other change."""
+    async with DockerHost() as host:
+        await ready_images(host, [task], console)
+        base = await evaluate(task, "", host)
+    if base.outcome == "resolved":
+        raise InputError(
+            f"`{task.issue.test_command}` passes already: add a test that shows the issue."
+        )
+    if base.outcome == "timeout":
+        raise InputError(f"The test command was {base.note}: raise --time-limit.")
+
+
+def _statement(issue: str | None, issue_file: Path | None) -> str:
+    if (issue is None) == (issue_file is None):
+        raise InputError("Give the issue's text with --issue or with --issue-file.")
+    if issue_file is not None:
+        return issue_file.read_text(encoding="utf-8", errors="replace")
+    return sys.stdin.read() if issue == "-" else issue or ""
+
+
+def _own_folder(config: dict[str, object]) -> Path:
+    frozen = {name: value for name, value in config.items() if name not in FREE}
+    digest = hashlib.sha256(jsonlib.dumps(frozen, sort_keys=True).encode()).hexdigest()[:16]
+    return platformdirs.user_state_path("ksolve") / "fix" / digest
+
+
+def _key(row: SampleRow) -> SampleKey:
+    return SampleKey(task_id=row.task_id, model=row.model, strategy=row.strategy, index=row.index)

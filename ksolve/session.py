@@ -1,0 +1,84 @@
+"""A sweep on the Docker Engine of this machine: images first, then the main loop with its bars."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from eval.budget import Budget
+from eval.store import Store
+from eval.sweep import Plan, Sweep
+from ksolve.progress import Stages, SweepProgress
+from sandbox.docker import DockerHost
+from sandbox.images import ensure_image
+from tasks.task import Task
+
+BUILDS_AT_ONCE = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """How one session of a run is carried out; none of it changes what is drawn."""
+
+    console: Console
+    workers: int
+    budget: float | None = None
+    stages: Stages = field(default_factory=Stages)
+
+
+async def sweep_on_docker(
+    plan: Plan, store: Store, session: Session, *, wanted: Mapping[str, int]
+) -> Sweep:
+    """Draw and verify what is owed; `wanted` is the number of samples by model, for the bars.
+
+    Raises what `Sweep.run` and `ready_images` raise.
+    """
+    async with DockerHost(run_id=str(store.folder)) as host:
+        await ready_images(host, plan.tasks, session.console)
+        with SweepProgress(
+            session.console, store, tasks=len(plan.tasks), wanted=wanted
+        ) as progress:
+            session.stages.listener = progress.stage
+            sweep = Sweep(
+                plan,
+                store,
+                host,
+                budget=Budget(session.budget, spent=store.spent()),
+                workers=session.workers,
+                observer=progress,
+            )
+            await sweep.run()
+    return sweep
+
+
+async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console) -> None:
+    """Find, build or pull the image of every task; raises ImageMissingError, SandboxError."""
+    places = asyncio.Semaphore(BUILDS_AT_ONCE)
+    columns = (
+        TextColumn("images"),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    by_image = {task.issue.image: task for task in tasks}
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("", total=len(by_image))
+
+        async def ready(task: Task) -> None:
+            async with places:
+                await ensure_image(
+                    host,
+                    task.issue.image,
+                    task.build,
+                    lambda text: progress.update(bar, description=text),
+                )
+                progress.advance(bar)
+
+        async with asyncio.TaskGroup() as group:
+            for task in by_image.values():
+                group.create_task(ready(task))
