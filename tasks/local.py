@@ -69,7 +69,7 @@ def local_task(
     """
     _check(statement, test_command, base, include_dirty=include_dirty)
     cache = cache or platformdirs.user_cache_path("ksolve")
-    name = re.sub(r"[^a-z0-9]+", "-", repo.resolve().name.lower()).strip("-") or "repository"
+    name = re.sub(r"[^a-z0-9]+", "-", repo.resolve().name.lower()).strip("-")[:60] or "repository"
     contexts = cache / "local" / f"{name}-{_hash(str(repo.resolve()))}"
     contexts.mkdir(parents=True, exist_ok=True)
     with (
@@ -87,7 +87,8 @@ def local_task(
             _write_context(copy, made, own_image=image is not None)
             (made / "trusted.pem").write_text(trusted)
             _forget_old(contexts)
-            made.rename(context)
+            with contextlib.suppress(OSError):  # another run has made the same
+                made.rename(context)
         has_tests = any(re.search(_TEST_FILE, path) for path in copy.names())
     tag = f"ksolve-local/{name}:{digest}"
     issue = Issue(
@@ -147,13 +148,13 @@ def _dockerfile(image: str | None, setup: str, *, trusted: bool) -> str:
         )
     elif setup:
         # The system's pytest, but in the environment that the setup installs into.
-        pytest = f"sed '1s|.*|#!{_VENV}/bin/python3|' /usr/bin/pytest > {_VENV}/bin/pytest"
+        own = f"{_VENV}/bin/pytest"
+        pytest = f"sed '1s|.*|#!{_VENV}/bin/python3|' /usr/bin/pytest > {own} && chmod +x {own}"
         lines += [
             "USER root",
             f"RUN install -d -o {_SOLVER} -g {_SOLVER} {_VENV}",
             f"USER {_SOLVER}",
-            f"RUN python3 -m venv --system-site-packages {_VENV}"
-            + f" && {pytest} && chmod +x {_VENV}/bin/pytest",
+            f"RUN python3 -m venv --system-site-packages {_VENV} && {pytest}",
             f"ENV VIRTUAL_ENV={_VENV} PATH={_VENV}/bin:$PATH",
         ]
     lines += ["ADD testbed.tar /", "WORKDIR /testbed"]

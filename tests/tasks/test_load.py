@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.load import load_tasks, tasks_digest
+from tasks.rows import DatasetError
+
+MakeRow = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def five(tmp_path: Path, row: MakeRow) -> str:
+    path = tmp_path / "five.jsonl"
+    path.write_text("\n".join(json.dumps(row(instance_id=f"anvil-{n}")) for n in range(5)))
+    return str(path)
+
+
+def test_ids_and_limit_choose_in_the_order_of_the_source(five: str) -> None:
+    assert [task.id for task in load_tasks(five, limit=2)] == ["anvil-0", "anvil-1"]
+    chosen = load_tasks(five, ids=["anvil-4", "anvil-1", "anvil-3"], limit=2)
+    assert [task.id for task in chosen] == ["anvil-1", "anvil-3"]
+
+
+def test_unknown_ids_are_an_error_that_names_near_ones(five: str) -> None:
+    with pytest.raises(DatasetError, match="has no task anvli-3, x") as caught:
+        load_tasks(five, ids=["anvli-3", "anvil-1", "x"])
+    assert "near ones are anvil-" in str(caught.value)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_refused(five: str, limit: int) -> None:
+    with pytest.raises(DatasetError, match="at least 1"):
+        load_tasks(five, limit=limit)
+
+
+def test_a_source_that_is_nothing_known_says_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    for source, said in (
+        ("litte", "no tasks called 'litte'"),
+        (str(tmp_path), "The folder .* holds no tasks"),
+        (str(tmp_path / "notes.txt"), "The file .* holds no tasks"),
+        ("some/missing.jsonl", "cannot be read"),
+    ):
+        with pytest.raises(DatasetError, match=said):
+            load_tasks(source)
+
+
+def test_the_digest_ignores_order_and_sees_whatever_can_change_a_result(five: str) -> None:
+    tasks = load_tasks(five)
+    digest = tasks_digest(tasks)
+    assert tasks_digest(tasks[::-1]) == digest
+    first, *rest = tasks
+    issue = dataclasses.replace(first.issue, hints="look here")
+    oracle = dataclasses.replace(first.oracle, time_limit=1.0)
+    gold = dataclasses.replace(first.oracle, gold_patch="another")
+    assert tasks_digest([dataclasses.replace(first, issue=issue), *rest]) != digest
+    assert tasks_digest([dataclasses.replace(first, oracle=oracle), *rest]) != digest
+    assert tasks_digest([dataclasses.replace(first, oracle=gold), *rest]) == digest
+    assert tasks_digest(rest) != digest
