@@ -83,8 +83,8 @@ def show(summary: Summary, *, json: bool = False) -> None:
 def _heading(summary: Summary) -> str:
     return (
         f"Coverage (pass@k) of {_number(summary.issues, 'issue')}, "
-        f"{_number(summary.samples_per_issue, 'sample')} of each asked for, "
-        "with 95% intervals (bootstrap over issues)."
+        f"{_number(summary.samples_per_issue, 'sample')} each asked for; "
+        "95% bootstrap intervals over issues."
     )
 
 
@@ -123,7 +123,7 @@ def _outcomes(summary: Summary) -> tuple[Cells, list[Cells]]:
 
 def _notes(summary: Summary) -> Iterator[str]:
     for arm in summary.arms:
-        facts = [f"price {arm.price_note or 'not told'}"]
+        facts = [f"price {arm.price_note or 'unknown'}"]
         if arm.usage.accelerator_seconds:
             facts.append(f"{arm.usage.accelerator_seconds:,.0f} accelerator seconds")
         if arm.failed_cost:

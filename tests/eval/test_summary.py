@@ -1,0 +1,252 @@
+"""A run summed up: what is counted, and what is kept out of every rate."""
+
+import dataclasses
+import json
+import random
+import tracemalloc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.backend import Usage
+from eval.coverage import pass_at_k
+from eval.summary import SampleRow, Summary, summarise, to_json
+from eval.verdict import OUTCOMES
+
+MODELS = ("vllm:/models/small", "openai:large")
+TASKS = ("t0", "t1", "t2")
+SAMPLES = 4
+
+
+def row(
+    task_id: str = "t0",
+    index: int = 0,
+    outcome: str | None = "unresolved",
+    *,
+    model: str = MODELS[0],
+    strategy: str = "oneshot",
+    cost: float | None = 0.25,
+    patch: str | None = None,
+) -> SampleRow:
+    return SampleRow(
+        task_id=task_id,
+        model=model,
+        strategy=strategy,
+        index=index,
+        outcome=outcome,
+        usage=Usage(input_tokens=100, cached_tokens=80, output_tokens=10, calls=1, seconds=0.5),
+        cost=cost,
+        patch_digest=patch or f"{model} {index}",
+        verify_seconds=None if outcome is None else 2.0,
+    )
+
+
+def whole(outcomes: Mapping[str, Sequence[str]], model: str = MODELS[0]) -> list[SampleRow]:
+    return [
+        row(task_id, index, outcome, model=model)
+        for task_id, drawn in outcomes.items()
+        for index, outcome in enumerate(drawn)
+    ]
+
+
+def summary_of(
+    rows: Iterable[SampleRow],
+    *,
+    models: Sequence[str] = MODELS,
+    failures: Mapping[str, int] | None = None,
+    failed_costs: Mapping[tuple[str, str], float | None] | None = None,
+    strategies: Sequence[str] = (),
+) -> Summary:
+    return summarise(
+        rows,
+        task_ids=TASKS,
+        models=models,
+        samples=SAMPLES,
+        price_notes={MODELS[0]: "$0.1 an accelerator hour"},
+        failures=failures or {},
+        strategies=strategies,
+        failed_costs=failed_costs or {},
+    )
+
+
+SOME_ROWS = st.lists(
+    st.builds(
+        row,
+        task_id=st.sampled_from(TASKS),
+        index=st.integers(0, SAMPLES - 1),
+        outcome=st.none() | st.sampled_from(OUTCOMES),
+        model=st.sampled_from(MODELS),
+        cost=st.none() | st.sampled_from([0.25, 0.5]),
+        patch=st.sampled_from(["p", "q", "r"]),
+    ),
+    max_size=24,
+    unique_by=lambda one: (one.task_id, one.index, one.model),
+)
+
+
+@given(SOME_ROWS, st.randoms())
+def test_the_figures_are_those_of_a_plain_count(
+    rows: list[SampleRow], shuffle: random.Random
+) -> None:
+    shuffle.shuffle(rows)
+    for arm in summary_of(rows, strategies=["oneshot"]).arms:
+        mine = [one for one in rows if one.model == arm.model]
+        judged = [one for one in mine if one.outcome is not None]
+        solved = {one.task_id for one in judged if one.outcome == "resolved"}
+        costs = [one.cost for one in mine]
+        total = None if None in costs else sum(cost or 0.0 for cost in costs)
+        patches = {(one.task_id, one.patch_digest) for one in mine if one.outcome != "no_patch"}
+        assert arm.solved == len(solved)
+        assert arm.samples == len(mine)
+        assert arm.owed_samples == len(TASKS) * SAMPLES - len(mine)
+        assert arm.owed_verdicts == len(mine) - len(judged)
+        assert sum(arm.outcomes.values()) == len(judged)
+        assert arm.outcomes["resolved"] == sum(one.outcome == "resolved" for one in judged)
+        assert arm.usage == sum((one.usage for one in mine), Usage())
+        assert arm.cost == total
+        assert arm.cost_per_solve == (total / len(solved) if total is not None and solved else None)
+        assert arm.distinct_patches == len(patches)
+
+
+@given(SOME_ROWS)
+def test_pass_at_k_stands_on_issues_with_k_verdicts(rows: list[SampleRow]) -> None:
+    for arm in summary_of(rows, strategies=["oneshot"]).arms:
+        mine = [one for one in rows if one.model == arm.model and one.outcome is not None]
+        by_issue = [[one.outcome for one in mine if one.task_id == task] for task in TASKS]
+        assert [point.k for point in arm.pass_at_k] == [1, 2, 4]
+        for point in arm.pass_at_k:
+            enough = [drawn for drawn in by_issue if len(drawn) >= point.k]
+            chances = [
+                float(pass_at_k(len(drawn), drawn.count("resolved"), point.k)) for drawn in enough
+            ]
+            expected = sum(chances) / len(chances) if chances else None
+            assert point.coverage == (None if expected is None else pytest.approx(expected))
+            assert (point.issues, point.excluded) == (len(enough), len(TASKS) - len(enough))
+
+
+def test_an_owed_verdict_changes_no_rate() -> None:
+    rows = whole({"t0": ["resolved", "unresolved"], "t1": ["unresolved", "timeout"]})
+    with_owed = [*rows, row("t0", 2, None), row("t2", 0, None)]
+    before, after = summary_of(rows).arms[0], summary_of(with_owed).arms[0]
+    assert after.owed_verdicts == 2
+    assert after.pass_at_k == before.pass_at_k
+    assert after.outcomes == before.outcomes
+
+
+def test_failures_change_no_rate_but_their_bill_is_paid() -> None:
+    rows = whole({"t0": ["resolved", "unresolved"]})
+    small = (MODELS[0], "oneshot")
+    before = summary_of(rows).arms[0]
+    after = summary_of(rows, failures={MODELS[0]: 3}, failed_costs={small: 0.1}).arms[0]
+    assert (before.failures, after.failures) == (0, 3)
+    assert after.pass_at_k == before.pass_at_k
+    assert (before.cost, after.cost, after.failed_cost) == (0.5, 0.6, 0.1)
+    assert summary_of(rows, failed_costs={small: None}).arms[0].cost is None
+
+
+def test_one_sample_of_unknown_price_makes_the_cost_unknown() -> None:
+    arm = summary_of([row(index=0), row(index=1, cost=None), row(index=2)]).arms[0]
+    assert (arm.cost, arm.cost_per_attempt, arm.cost_per_solve) == (None, None, None)
+
+
+def test_a_patch_verified_once_counts_its_seconds_once() -> None:
+    rows = [row(index=i, patch="same") for i in range(3)] + [row(index=3, patch="other")]
+    arm = summary_of(rows).arms[0]
+    assert (arm.distinct_patches, arm.verify_seconds) == (2, 4.0)
+
+
+def test_a_run_without_rows_owes_everything() -> None:
+    summary = summary_of([])
+    assert [arm.model for arm in summary.arms] == list(MODELS)
+    for arm in summary.arms:
+        assert arm.owed_samples == len(TASKS) * SAMPLES
+        assert all(point.coverage is None for point in arm.pass_at_k)
+        assert arm.cost_per_attempt is None
+    assert summary.comparisons[0].sentence.startswith("small and large cannot be compared")
+
+
+def test_a_run_of_no_issue_is_summed_up_too() -> None:
+    summary = summarise([], task_ids=[], models=MODELS, samples=0, price_notes={}, failures={})
+    assert [arm.pass_at_k for arm in summary.arms] == [(), ()]
+
+
+def test_models_keep_their_order_and_each_has_an_arm_under_each_strategy() -> None:
+    summary = summary_of([row(model=MODELS[1], strategy="loop")], strategies=["oneshot"])
+    assert [(arm.model, arm.strategy) for arm in summary.arms] == [
+        (MODELS[0], "oneshot"),
+        (MODELS[0], "loop"),
+        (MODELS[1], "oneshot"),
+        (MODELS[1], "loop"),
+    ]
+    assert [arm.label for arm in summary.arms] == [
+        "small (oneshot)",
+        "small (loop)",
+        "large (oneshot)",
+        "large (loop)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("models", "labels"),
+    [
+        (["vllm:/models/small", "openai:gpt"], ["small", "gpt"]),
+        (["http://127.0.0.1:8000/v1#org/small", "a#qwen:0.5b"], ["small", "qwen:0.5b"]),
+        (["vllm:/x/same", "vllm:/y/same"], ["vllm:/x/same", "vllm:/y/same"]),
+        (["vllm:/models/small/", "plain"], ["small", "plain"]),
+    ],
+)
+def test_labels_are_short_and_tell_the_models_apart(models: list[str], labels: list[str]) -> None:
+    assert [arm.label for arm in summary_of([], models=models).arms] == labels
+
+
+@pytest.mark.parametrize("foreign", [row("elsewhere"), row(model="another"), row(outcome="passed")])
+def test_a_row_that_does_not_belong_is_refused(foreign: SampleRow) -> None:
+    with pytest.raises(ValueError, match="is not"):
+        summary_of([foreign])
+
+
+def test_models_are_compared_on_the_issues_that_both_were_judged_on() -> None:
+    small = whole({"t0": ["resolved"] * 4, "t1": ["unresolved"] * 4, "t2": ["resolved"]})
+    large = whole({"t0": ["resolved"] * 4, "t1": ["resolved"] * 4}, MODELS[1])
+    (comparison,) = summary_of([*small, *large]).comparisons
+    assert (comparison.issues, comparison.depth) == (2, 4)
+    assert {point.coverage for point in comparison.points} == {0.5, 1.0}
+
+
+def test_a_run_cut_short_is_compared_to_the_depth_that_it_has() -> None:
+    rows = [
+        row(task, index, "resolved", model=model)
+        for model in MODELS
+        for task in TASKS
+        for index in range(2)
+    ]
+    (comparison,) = summary_of(rows).comparisons
+    assert (comparison.issues, comparison.depth) == (3, 2)
+
+
+@given(SOME_ROWS)
+def test_the_json_form_is_plain_and_complete(rows: list[SampleRow]) -> None:
+    summary = summary_of(rows)
+    plain = to_json(summary)
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["schema"] == 1
+    assert set(plain) - {"schema"} == {field.name for field in dataclasses.fields(Summary)}
+    assert plain["arms"][0]["outcomes"] == summary.arms[0].outcomes
+    assert [point["k"] for point in plain["arms"][0]["pass_at_k"]] == [1, 2, 4]
+
+
+def test_rows_are_counted_as_they_come_and_not_kept() -> None:
+    def many() -> Iterator[SampleRow]:
+        for i in range(20_000):
+            yield row("t0", i, "resolved", patch=f"{i:064x}")
+
+    tracemalloc.start()
+    try:
+        summary = summary_of(many())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert summary.arms[0].distinct_patches == 20_000
+    assert peak < 20_000 * 100  # bytes; a row alone is larger

@@ -1,0 +1,176 @@
+"""The report as people and programs get it."""
+
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+
+import pytest
+from rich.console import Console
+
+from agent.backend import Usage
+from eval.summary import SampleRow, Summary, summarise, to_json
+from ksolve.report import as_json, markdown, show, terminal
+
+SMALL = "vllm:/models/Qwen2.5-Coder-0.5B-Instruct"
+LARGE = "vllm:/models/Qwen2.5-Coder-1.5B-Instruct"
+LOCAL = "$0.1 an accelerator hour (given by the user)"
+
+
+def run(
+    *,
+    models: Sequence[str] = (SMALL, LARGE),
+    issues: int = 16,
+    samples: int = 16,
+    drawn: int = 16,
+    cost: float | None = 0.00042,
+    failures: int = 0,
+) -> Summary:
+    """Model m of the run solves issue i with sample j where j + 2 m > i."""
+    rows = (
+        SampleRow(
+            task_id=f"t{i}",
+            model=model,
+            strategy="oneshot",
+            index=j,
+            outcome="resolved" if j + 2 * m > i else "not_applied",
+            usage=Usage(
+                input_tokens=1600,
+                cached_tokens=1200,
+                output_tokens=300,
+                calls=1,
+                accelerator_seconds=1.5,
+            ),
+            cost=None if cost is None else cost * (m + 1),
+            patch_digest=f"{j}",
+            verify_seconds=1.0,
+        )
+        for m, model in enumerate(models)
+        for i in range(issues)
+        for j in range(drawn - (i == 0) * (drawn < samples))
+    )
+    return summarise(
+        rows,
+        task_ids=[f"t{i}" for i in range(issues)],
+        models=models,
+        samples=samples,
+        price_notes=dict.fromkeys(models, LOCAL if cost is not None else "unknown"),
+        failures={models[0]: failures},
+    )
+
+
+def printed(summary: Summary, width: int, *, colour: bool = False) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=colour).print(terminal(summary))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize(
+    "summary",
+    [run(), run(samples=250, drawn=250), run(issues=2294, samples=4, drawn=4, cost=3.5)],
+    ids=["demo", "deep", "wide"],
+)
+def test_the_table_fits_the_terminal_without_losing_a_figure(summary: Summary, width: int) -> None:
+    text = printed(summary, width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert "…" not in text
+    ks = [int(k) for k in re.findall(r"@(\d+)", text)]
+    assert (ks[0], ks[-1]) == (1, summary.samples_per_issue)
+    for arm in summary.arms:
+        assert f"{arm.solved}/{arm.issues}" in text
+        assert f"{arm.outcomes['resolved']:,}" in text
+
+
+def test_a_pipe_gets_no_colour_and_a_terminal_does() -> None:
+    assert "\x1b" not in printed(run(), 100)
+    assert "\x1b" in printed(run(), 100, colour=True)
+
+
+def test_the_demo_ends_with_the_cheaper_way() -> None:
+    summary = run()
+    text = " ".join(printed(summary, 100).split())
+    assert text.endswith(summary.comparisons[0].sentence)
+    assert "is the cheaper way" in text
+    assert LOCAL in text
+
+
+def test_intervals_stand_under_their_share() -> None:
+    point = run().arms[0].pass_at_k[0]
+    assert point.low is not None
+    assert point.high is not None
+    assert f"{100 * point.low:.0f}-{100 * point.high:.0f}" in printed(run(), 100)
+
+
+def test_what_is_owed_and_what_failed_is_said() -> None:
+    text = printed(run(drawn=12, failures=3), 160)
+    assert "65 samples and 0 verdicts owed, in no rate" in text
+    assert "3 failures of the system, in no rate" in text
+    assert "pass@16 on 0 of 16 issues; the others have fewer verdicts" in text
+    assert "On 15 issues, k up to 12: " in text
+
+
+def test_a_whole_run_carries_no_reservations() -> None:
+    text = printed(run(), 160)
+    assert "*" not in text
+    assert "in no rate" not in text
+    assert "k up to" not in text
+
+
+@pytest.mark.parametrize("form", [markdown, lambda summary: printed(summary, 160)])
+def test_an_unknown_price_is_unknown_and_never_a_number(
+    form: Callable[[Summary], str],
+) -> None:
+    text = form(run(cost=None))
+    assert "$" not in text
+    assert "unknown" in text
+    assert "cannot be said" in text
+
+
+def test_a_model_that_solved_nothing_has_no_cost_per_solve() -> None:
+    text = markdown(run(models=[SMALL], samples=1, drawn=1))
+    assert re.search(r"\| 0/16 \| 0 \| \$0\.0067 \| - \|", text)
+
+
+def test_a_run_of_one_issue_prints() -> None:
+    assert "Coverage (pass@k) of 1 issue, 1 sample each" in printed(
+        run(models=[SMALL], issues=1, samples=1, drawn=1), 80
+    )
+
+
+def test_a_run_of_nothing_prints() -> None:
+    empty = summarise([], task_ids=[], models=[], samples=0, price_notes={}, failures={})
+    assert "0 issues" in printed(empty, 80)
+    assert "0 issues" in markdown(empty)
+
+
+def test_a_name_that_looks_like_markup_stays_text() -> None:
+    summary = run(models=["[red]a", "[b]|c"])
+    assert "[red]a" in printed(summary, 160)
+    assert "| [b]\\|c |" in markdown(summary)
+
+
+def test_markdown_holds_the_whole_ladder_in_even_tables() -> None:
+    text = markdown(run(samples=250, drawn=250))
+    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    for table in tables:
+        assert len({line.count("|") for line in table}) == 1
+        assert len(table) == 4
+    assert re.findall(r"pass @(\d+)", text) == ["1", "2", "4", "8", "16", "32", "64", "128", "250"]
+    assert f"- Qwen2.5-Coder-0.5B-Instruct: price {LOCAL}" in text
+
+
+def test_tokens_are_short_and_say_what_was_cached() -> None:
+    assert "| 410k (75%) / 77k |" in markdown(run())
+    assert "| 6.4k (75%) / 1.2k |" in markdown(run(issues=2, samples=2, drawn=2))
+
+
+def test_json_goes_to_standard_output_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = run()
+    show(summary, json=True)
+    assert json.loads(capsys.readouterr().out) == to_json(summary) == json.loads(as_json(summary))
+
+
+def test_text_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    show(run())
+    assert "cheaper way" in " ".join(capsys.readouterr().out.split())
