@@ -1,0 +1,197 @@
+"""The strategy `oneshot`: show the model what matters, ask once, and read its edits.
+
+All samples of an issue share one prompt, made once; what differs between them is the draw. The
+hints of an issue are not shown, since they often come from the discussion of the fix.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from agent.backend import Backend, Completion, ContextOverflowError, Message, Sampling, Usage
+from agent.context import likely_tokens, repository_context
+from agent.edits import EditResult, patch_from_answer
+from agent.snapshot import RepositorySnapshot, read_snapshot
+from agent.strategy import Proposal, ProposalStop
+from sandbox.sandbox import SandboxHost
+from tasks.task import Issue
+
+SYSTEM = """\
+You fix bugs. Answer with SEARCH/REPLACE blocks only: the path of the file, then the lines to \
+change, copied exactly, then the lines that take their place. For example:
+
+shapes/area.py
+<<<<<<< SEARCH
+    return width + height
+=======
+    return width * height
+>>>>>>> REPLACE
+"""
+
+_ISSUE = """\
+{context}
+Issue:
+{statement}
+
+Fix the cause of this issue in the code above with the smallest change that does it. \
+Answer with SEARCH/REPLACE blocks."""
+
+_SMALL_PROMPT, _LARGE_PROMPT, _WINDOW_SHARE = 1_600, 24_000, 5
+_MARGIN = 64
+# Tokens kept free for what a chat template adds.
+_LEAST_CONTEXT = 200
+_TRIES = 4
+_KEPT_CHARACTERS = 400_000_000
+# Of snapshots; the oldest go first.
+_KEPT_PROMPTS = 4_096
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Prompt:
+    messages: tuple[Message, ...]
+    shown: tuple[str, ...]
+    digest: str
+    fits: bool
+
+
+class Oneshot:
+    """One prompt, one completion, one patch."""
+
+    name = "oneshot"
+    version = "1"
+
+    def __init__(self, *, prompt_tokens: int | None = None) -> None:
+        """Aim for prompts of `prompt_tokens`; by default as many as suit the model's window."""
+        self._prompt_tokens = prompt_tokens
+        self._snapshots: OrderedDict[Hashable, RepositorySnapshot] = OrderedDict()
+        self._prompts: OrderedDict[Hashable, _Prompt] = OrderedDict()
+        self._locks: defaultdict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def propose(
+        self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
+    ) -> Proposal:
+        """Draw one candidate patch. Raises BackendError or SandboxError."""
+        started = time.monotonic()
+        snapshot = await self._snapshot(issue, sandboxes)
+        prompt = await self._prompt(issue, snapshot, backend, sampling)
+        try:
+            completion = await _ask(prompt, backend, sampling)
+        except ContextOverflowError as error:
+            return Proposal(
+                patch="",
+                stop="context",
+                note=str(error),
+                usage=error.usage or Usage(),
+                seconds=time.monotonic() - started,
+                prompt_digest=prompt.digest,
+                trajectory=prompt.messages,
+            )
+        result = await asyncio.to_thread(
+            patch_from_answer,
+            completion.text,
+            snapshot,
+            shown=prompt.shown,
+            cut_off=completion.stop == "length",
+        )
+        return Proposal(
+            patch=result.patch,
+            stop=_stop(result, completion),
+            note=_note(result, completion),
+            usage=completion.usage,
+            seconds=time.monotonic() - started,
+            prompt_digest=prompt.digest,
+            trajectory=(*prompt.messages, Message(role="assistant", content=completion.text)),
+        )
+
+    async def _snapshot(self, issue: Issue, sandboxes: SandboxHost) -> RepositorySnapshot:
+        key = (issue.image, issue.workdir, issue.base_commit)
+        async with self._locks[key]:
+            if key not in self._snapshots:
+                self._snapshots[key] = await read_snapshot(issue, sandboxes)
+            self._snapshots.move_to_end(key)
+            snapshot = self._snapshots[key]
+        while len(self._snapshots) > 1 and self._characters() > _KEPT_CHARACTERS:
+            self._snapshots.popitem(last=False)
+        return snapshot
+
+    def _characters(self) -> int:
+        return sum(snapshot.size for snapshot in self._snapshots.values())
+
+    async def _prompt(
+        self, issue: Issue, snapshot: RepositorySnapshot, backend: Backend, sampling: Sampling
+    ) -> _Prompt:
+        key = (issue, backend.name, backend.context_window, sampling.max_tokens)
+        async with self._locks[key]:
+            if key not in self._prompts:
+                room = backend.context_window - sampling.max_tokens - _MARGIN
+                self._prompts[key] = await self._fitted(issue, snapshot, backend, room)
+            self._prompts.move_to_end(key)
+            prompt = self._prompts[key]
+        if len(self._prompts) > _KEPT_PROMPTS:
+            self._prompts.popitem(last=False)
+        return prompt
+
+    async def _fitted(
+        self, issue: Issue, snapshot: RepositorySnapshot, backend: Backend, room: int
+    ) -> _Prompt:
+        """Make the prompt, and make it smaller until the model's own count is within `room`."""
+        share = backend.context_window // _WINDOW_SHARE
+        aim = self._prompt_tokens or min(max(share, _SMALL_PROMPT), _LARGE_PROMPT)
+        statement = issue.statement
+        fixed = likely_tokens(SYSTEM) + likely_tokens(_ISSUE)
+        budget = max(min(aim, room) - fixed - likely_tokens(statement), min(aim, room) // 3)
+        tries = 0
+        while True:
+            tries += 1
+            context = await asyncio.to_thread(repository_context, statement, snapshot.texts, budget)
+            text = _ISSUE.format(context=context.text, statement=statement.strip())
+            messages = (Message(role="system", content=SYSTEM), Message(role="user", content=text))
+            excess = await backend.count_tokens(messages) - room
+            if excess <= 0 or tries == _TRIES:
+                break
+            if budget - excess < _LEAST_CONTEXT:
+                statement = _shortened(statement, budget + likely_tokens(statement) - excess)
+            budget = max(budget - excess, _LEAST_CONTEXT)
+        return _Prompt(
+            messages=messages, shown=context.shown, digest=_digest(messages), fits=excess <= 0
+        )
+
+
+async def _ask(prompt: _Prompt, backend: Backend, sampling: Sampling) -> Completion:
+    if not prompt.fits:
+        raise ContextOverflowError(
+            f"The issue and {sampling.max_tokens} tokens of answer do not fit into the "
+            f"{backend.context_window} tokens of {backend.name}; lower the answer's limit."
+        )
+    return await backend.complete(prompt.messages, sampling)
+
+
+def _shortened(text: str, budget: int) -> str:
+    """Cut the middle out of a text that is longer than about `budget` tokens."""
+    kept = max(len(text) * max(budget, 0) // likely_tokens(text), 400)
+    if kept >= len(text):
+        return text
+    return f"{text[: kept * 2 // 3]}\n... (cut) ...\n{text[-kept // 3 :]}"
+
+
+def _digest(messages: Sequence[Message]) -> str:
+    turns = [[message.role, message.content] for message in messages]
+    return hashlib.sha256(json.dumps(turns).encode()).hexdigest()
+
+
+def _stop(result: EditResult, completion: Completion) -> ProposalStop:
+    """Say why it ended; what kept a useless answer from being whole comes first."""
+    if result.stop != "patch" and completion.stop in {"length", "content_filter"}:
+        return completion.stop
+    return result.stop
+
+
+def _note(result: EditResult, completion: Completion) -> str:
+    cut = "the answer was cut off at the token limit" if completion.stop == "length" else ""
+    return "; ".join(filter(None, [cut, result.note]))
