@@ -6,8 +6,7 @@ unknown, what is owed or failed is said beside the rates that it is not part of.
 
 from __future__ import annotations
 
-import json as json_text
-import sys
+import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,15 +68,7 @@ def markdown(summary: Summary) -> str:
 
 def as_json(summary: Summary) -> str:
     """Return the JSON text of `eval.summary.to_json`."""
-    return json_text.dumps(to_json(summary), indent=2) + "\n"
-
-
-def show(summary: Summary, *, json: bool = False) -> None:
-    """Print the report to standard output, as text or as JSON."""
-    if json:
-        sys.stdout.write(as_json(summary))
-    else:
-        Console().print(terminal(summary))
+    return json.dumps(to_json(summary), indent=2) + "\n"
 
 
 def _heading(summary: Summary) -> str:
