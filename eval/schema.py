@@ -116,7 +116,8 @@ def open_database(path: Path, schema: MetaData) -> Engine:
                 f"{path} was written by another version of ksolve (form {version}, this one "
                 f"reads {SCHEMA}): use that version, or another --out."
             )
-        connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA}")
-        connection.commit()
+        if not version:
+            connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA}")
+            connection.commit()
     schema.create_all(engine)
     return engine

@@ -224,7 +224,7 @@ class Sweep:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(passing),
             stop=stop_after_attempt(3),
-            wait=wait_exponential_jitter(initial=0.5, max=5.0),
+            wait=wait_exponential_jitter(multiplier=0.5, max=5.0, jitter=0.5),
             reraise=True,
         ):
             with attempt:

@@ -1,0 +1,278 @@
+"""The main loop: all that is owed is drawn and judged once, and faults are nobody's answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from agent.backend import (
+    Backend,
+    BackendError,
+    BackendUnusableError,
+    Message,
+    Sampling,
+    Usage,
+)
+from agent.models import Model
+from agent.price import UNKNOWN, Price
+from agent.scripted import ScriptedBackend
+from agent.strategy import Proposal
+from eval.budget import Budget
+from eval.sample import SampleKey
+from eval.store import Store
+from eval.sweep import FAULTS_IN_A_ROW, Observer, Plan, Solver, Sweep, SweepHaltedError
+from eval.verdict import Verdict
+from sandbox.fake import FakeHost, FakeSandbox, did
+from sandbox.sandbox import ExecResult, SandboxError, SandboxHost
+from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
+
+RIGHT = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
+WRONG = RIGHT.replace("+a = 2", "+a = 3")
+PRICE = Price(input=0.0, output=1_000_000.0)
+# One dollar an output word.
+
+
+def task(name: str) -> Task:
+    issue = Issue(id=name, statement="mend it", repo="r", base_commit="c", image=f"image-{name}")
+    oracle = Oracle(
+        eval_script=("cd /testbed\n: '>>>>> Start Test Output'\nrun\n: '>>>>> End Test Output'\n"),
+        fail_to_pass=("run",),
+        pass_to_pass=(),
+        log_parser=EXIT_CODE_PARSER,
+    )
+    return Task(issue=issue, oracle=oracle)
+
+
+class Verbatim:
+    """A strategy whose patch is the model's answer."""
+
+    name = "verbatim"
+    version = "1"
+
+    async def propose(
+        self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
+    ) -> Proposal:
+        assert sandboxes
+        prompt = (Message(role="user", content=issue.id),)
+        completion = await backend.complete(prompt, sampling)
+        return Proposal(
+            patch=completion.text,
+            stop="patch" if completion.text else "empty",
+            note="",
+            usage=completion.usage,
+            seconds=0.0,
+            prompt_digest=issue.id,
+            trajectory=prompt,
+        )
+
+
+def passing_for_right(argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
+    """Answer like a container in which every patch applies and RIGHT is what mends."""
+    if stdin:
+        sandbox.files[PurePosixPath("/applied")] = stdin
+    if "eval.sh" in " ".join(argv):
+        right = sandbox.files[PurePosixPath("/applied")] == RIGHT.encode()
+        return did(stdout=f">>>>> Test Exit Code: {0 if right else 1}\n".encode())
+    return did()
+
+
+Script = Callable[[Sequence[Message], Sampling], str | BackendError]
+
+
+def solver(script: Script, *, name: str = "m", price: Price = PRICE, in_flight: int = 4) -> Solver:
+    backend = ScriptedBackend(script, name=name, in_flight=in_flight)
+    model = Model(name=name, backend=backend, price=price)
+    return Solver(model=model, strategy=Verbatim(), sampling=Sampling(seed=100))
+
+
+def second_is_right(_: Sequence[Message], sampling: Sampling) -> str:
+    return RIGHT if sampling.seed == 101 else WRONG
+
+
+def plan(*solvers: Solver, samples: int = 3, tasks: int = 2, until_solved: bool = False) -> Plan:
+    return Plan(
+        tasks=[task(f"t{n}") for n in range(tasks)],
+        solvers=solvers,
+        samples=samples,
+        until_solved=until_solved,
+    )
+
+
+class Seen(Observer):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.judged: list[tuple[SampleKey, str, bool]] = []
+        self.first = asyncio.Event()
+
+    def verified(self, key: SampleKey, verdict: Verdict, *, reused: bool) -> None:
+        self.judged.append((key, verdict.outcome, reused))
+        self.first.set()
+
+
+async def test_everything_owed_is_drawn_judged_and_paid_once(tmp_path: Path) -> None:
+    host, seen = FakeHost(passing_for_right), Seen()
+    with Store(tmp_path) as store:
+        await Sweep(plan(solver(second_is_right)), store, host, observer=seen).run()
+        outcomes = {(row.task_id, row.index): row.outcome for row in store.rows()}
+        assert outcomes == {
+            (name, index): "resolved" if index == 1 else "unresolved"
+            for name in ("t0", "t1")
+            for index in range(3)
+        }
+        assert store.spent() == pytest.approx(
+            sum(len(p.split()) for p in (RIGHT, WRONG, WRONG)) * 2
+        )
+        assert len(seen.judged) == 6
+        assert host.opened == host.closed
+
+        again = solver(second_is_right)
+        await Sweep(plan(again), store, host).run()
+        assert isinstance(again.model.backend, ScriptedBackend)
+        assert again.model.backend.calls == 0
+
+
+async def test_identical_patches_of_a_task_are_verified_once(tmp_path: Path) -> None:
+    host, seen = FakeHost(passing_for_right), Seen()
+    with Store(tmp_path) as store:
+        many = plan(solver(lambda _, __: WRONG), samples=8, tasks=2)
+        await Sweep(many, store, host, observer=seen, workers=4).run()
+    assert len(seen.judged) == 16
+    assert sum(not reused for _, _, reused in seen.judged) == 2
+    assert host.opened == 2
+
+
+async def test_more_samples_continue_where_the_run_stopped(tmp_path: Path) -> None:
+    host = FakeHost(passing_for_right)
+    with Store(tmp_path) as store:
+        await Sweep(plan(solver(second_is_right), samples=1), store, host).run()
+        more = solver(second_is_right)
+        await Sweep(plan(more, samples=3), store, host).run()
+        assert isinstance(more.model.backend, ScriptedBackend)
+        assert more.model.backend.calls == 4
+        assert store.solved() == {"t0", "t1"}
+
+
+async def test_an_owed_verdict_is_made_up_without_sampling_again(tmp_path: Path) -> None:
+    def broken(_: Sequence[str], __: bytes, ___: FakeSandbox) -> ExecResult:
+        raise SandboxError("the daemon is gone")
+
+    with Store(tmp_path) as store:
+        await Sweep(plan(solver(second_is_right), tasks=1), store, FakeHost(broken)).run()
+        assert len(store.unverified()) == 3
+        assert {failure.stage for failure in store.failures()} == {"verify"}
+        spent = store.spent()
+        idle = solver(second_is_right)
+        await Sweep(plan(idle, tasks=1), store, FakeHost(passing_for_right)).run()
+        assert store.unverified() == []
+        assert store.failures() == []
+        assert store.spent() == spent
+
+
+async def test_sandboxes_that_all_fail_stop_the_sweep_and_keep_what_was_drawn(
+    tmp_path: Path,
+) -> None:
+    def broken(_: Sequence[str], __: bytes, ___: FakeSandbox) -> ExecResult:
+        raise SandboxError("the daemon is gone")
+
+    distinct = solver(lambda _, sampling: f"{WRONG}# {sampling.seed}")
+    with Store(tmp_path) as store:
+        with pytest.raises(SweepHaltedError, match="the daemon is gone"):
+            await Sweep(
+                plan(distinct, samples=FAULTS_IN_A_ROW, tasks=1), store, FakeHost(broken), workers=8
+            ).run()
+        assert store.unverified()
+
+
+async def test_a_failed_draw_is_a_failure_that_stays_owed_and_paid(tmp_path: Path) -> None:
+    def flaky(_: Sequence[Message], sampling: Sampling) -> str | BackendError:
+        if sampling.seed == 101:
+            error = BackendError("HTTP 500 after retries")
+            error.usage = Usage(output_tokens=2, calls=1)
+            return error
+        return WRONG
+
+    with Store(tmp_path) as store:
+        await Sweep(plan(solver(flaky), tasks=1), store, FakeHost(passing_for_right)).run()
+        (failure,) = store.failures()
+        assert (failure.key.index, failure.stage) == (1, "sample")
+        assert store.drawn("m", "verbatim") == {"t0": {0, 2}}
+
+
+async def test_an_unusable_model_stops_alone(tmp_path: Path) -> None:
+    def refused(_: Sequence[Message], __: Sampling) -> str | BackendError:
+        return BackendUnusableError("wrong key", bad_input=True)
+
+    with Store(tmp_path) as store:
+        both = plan(solver(refused, name="bad"), solver(second_is_right, name="good"))
+        sweep = Sweep(both, store, FakeHost(passing_for_right))
+        await sweep.run()
+        assert set(sweep.unusable) == {"bad"}
+        assert {row.model for row in store.rows()} == {"good"}
+        assert len(list(store.rows())) == 6
+
+
+async def test_a_budget_is_not_exceeded_and_a_larger_one_goes_on(tmp_path: Path) -> None:
+    words = len(WRONG.split())
+    host = FakeHost(passing_for_right)
+    with Store(tmp_path) as store:
+        first = solver(lambda _, __: WRONG, in_flight=16)
+        limited = plan(first, samples=20)
+        bound = PRICE.bound(1, Sampling().max_tokens)
+        assert bound is not None
+        budget = Budget(bound + 5 * words)
+        sweep = Sweep(limited, store, host, budget=budget)
+        await sweep.run()
+        assert sweep.budget_spent
+        drawn = len(list(store.rows()))
+        assert 0 < drawn < 40
+        assert store.spent() <= bound + 5 * words
+        wider = Budget(2 * bound, spent=store.spent())
+        await Sweep(limited, store, host, budget=wider).run()
+        assert len(list(store.rows())) > drawn
+
+
+async def test_a_budget_needs_a_price(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        sweep = Sweep(
+            plan(solver(second_is_right, price=UNKNOWN)),
+            store,
+            FakeHost(passing_for_right),
+            budget=Budget(1.0),
+        )
+        await sweep.run()
+        assert "price" in str(sweep.unusable["m"])
+        assert list(store.rows()) == []
+
+
+async def test_until_solved_draws_no_more_of_a_solved_task(tmp_path: Path) -> None:
+    host = FakeHost(passing_for_right)
+    with Store(tmp_path) as store:
+        only = solver(lambda _, __: RIGHT, in_flight=1)
+        await Sweep(plan(only, samples=500, tasks=1, until_solved=True), store, host).run()
+        assert store.solved() == {"t0"}
+        assert len(list(store.rows())) < 500
+        before = len(list(store.rows()))
+        await Sweep(plan(only, samples=500, tasks=1, until_solved=True), store, host).run()
+        assert len(list(store.rows())) == before
+
+
+async def test_cancelling_leaves_no_sandbox_open_and_a_run_that_continues(tmp_path: Path) -> None:
+    host, seen = FakeHost(passing_for_right), Seen()
+    slow = ScriptedBackend(second_is_right, name="m", in_flight=2, delay=0.02)
+    model = Model(name="m", backend=slow, price=PRICE)
+    wanted = plan(Solver(model=model, strategy=Verbatim(), sampling=Sampling(seed=100)), samples=9)
+    with Store(tmp_path) as store:
+        running = asyncio.create_task(Sweep(wanted, store, host, observer=seen).run())
+        await seen.first.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert host.opened == host.closed
+        assert len(list(store.rows())) < 18
+        await Sweep(wanted, store, host).run()
+        assert len(list(store.rows())) == 18
+        assert store.unverified() == []
