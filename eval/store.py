@@ -246,6 +246,18 @@ class Store:
         sums = (self._read(select(func.sum(table.c.cost)))[0][0] for table in (SAMPLES, FAILURES))
         return sum(float(amount or 0.0) for amount in sums)
 
+    def failed_costs(self) -> dict[tuple[str, str], float | None]:
+        """Return what failed draws were billed, by model and strategy; None where unknown."""
+        columns = FAILURES.c
+        unknown = func.sum(columns.cost.is_(None))
+        query = select(columns.model, columns.strategy, func.sum(columns.cost), unknown)
+        return {
+            (model, strategy): None if unknowns else float(cost)
+            for model, strategy, cost, unknowns in self._read(
+                query.group_by(columns.model, columns.strategy)
+            )
+        }
+
     def failures(self) -> list[Failure]:
         """Return the failures of samples that are still owed (or whose verdict is)."""
         query = (

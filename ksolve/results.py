@@ -25,6 +25,7 @@ def summary_of(store: Store) -> Summary:
         price_notes=config["prices"],
         failures=Counter(failure.key.model for failure in store.failures()),
         strategies=[config["strategy"]],
+        failed_costs=store.failed_costs(),
     )
 
 

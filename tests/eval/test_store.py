@@ -99,6 +99,9 @@ def test_failures_are_shown_until_the_sample_is_judged_and_stay_paid_for(tmp_pat
         store.add_verdict(key(), "k", Verdict(outcome="resolved"))
         assert store.failures() == []
         assert store.spent() == 0.75
+        assert store.failed_costs() == {("m", "oneshot"): 0.25}
+        store.add_failure(dataclasses.replace(failure, cost=None))
+        assert store.failed_costs() == {("m", "oneshot"): None}
         assert store.solved() == {"t"}
 
 
