@@ -3,8 +3,10 @@
 Tokenizers of the byte-pair kind cut text into words, numbers, runs of blanks and marks before they
 merge bytes, so the estimate is taken piece by piece: three letters of a word a token, every digit
 and every mark a token of its own (most marks are merged, which pays for rare words), one token for
-a run of blanks that is more than the space before a word, and every byte of what is not ASCII.
-It promises to be high for code and prose, not for text made up to be hard to tokenize.
+blanks other than the space that goes with the next word or mark, and every byte that is not ASCII.
+Over 899 files of code, documents and data it is 1.7 times what Qwen2.5's tokenizer counts (median),
+and 0.99 times at the lowest, for tables of hexadecimal numbers. It does not promise to be high for
+text made up to be hard to tokenize.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ TOKENS_PER_MESSAGE = 8
 TOKENS_PER_PROMPT = 32
 # The opening of the answer, and the system message that some templates add by themselves.
 
-_PIECE = re.compile(r"(?P<word>[A-Za-z]+)|(?P<blank>\s+)|(?P<ascii>[\x00-\x7f])|(?P<other>.)")
+_PIECE = re.compile(r"(?P<word>[A-Za-z]+)|(?P<free> (?![\s\d]))|(?P<other>[^\x00-\x7f])|\s+|.")
 
 
 def estimate_tokens(text: str) -> int:
@@ -30,8 +32,8 @@ def estimate_tokens(text: str) -> int:
         match piece.lastgroup:
             case "word":
                 tokens += -(-len(piece.group()) // LETTERS_PER_TOKEN)
-            case "blank":
-                tokens += piece.group() != " "
+            case "free":
+                pass
             case "other":
                 tokens += len(piece.group().encode(errors="replace"))
             case _:

@@ -7,7 +7,7 @@ the provider's own message repeats a part of it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import openai
@@ -47,7 +47,7 @@ class Endpoint:
     name: str
     base_url: str
     key_variable: str
-    secret: str
+    secret: str = field(repr=False)
 
     def fault(self, error: openai.APIError) -> BackendError:
         """Tell what an error of the SDK means."""
@@ -115,7 +115,7 @@ class Endpoint:
             or any(words in lower for words in _NO_MODEL_WORDS)
         ):
             return UnknownModelError(
-                f"{self.name}: {self.base_url} has no such model ({said}): check the name."
+                f"{self.name}: {self.base_url} has no such model, or is not the right address ({said})."
             )
         if code in _UNSUPPORTED_CODES:
             return BackendUnusableError(

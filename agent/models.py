@@ -61,13 +61,13 @@ PRESETS: Mapping[str, Preset] = {
     "deepseek": Preset(
         base_url="https://api.deepseek.com/v1",
         key_variable="DEEPSEEK_API_KEY",
-        example="deepseek:deepseek-chat",
+        example="deepseek:deepseek-v4-flash",
         dialect=Dialect(seed=False),
     ),
     "openrouter": Preset(
         base_url="https://openrouter.ai/api/v1",
         key_variable="OPENROUTER_API_KEY",
-        example="openrouter:qwen/qwen-2.5-coder-32b-instruct",
+        example="openrouter:qwen/qwen3-coder",
     ),
     "anthropic": Preset(
         base_url="https://api.anthropic.com/v1",
@@ -79,7 +79,7 @@ PRESETS: Mapping[str, Preset] = {
     "together": Preset(
         base_url="https://api.together.xyz/v1",
         key_variable="TOGETHER_API_KEY",
-        example="together:Qwen/Qwen2.5-Coder-32B-Instruct",
+        example="together:openai/gpt-oss-120b",
     ),
 }
 """Providers by the word before the colon, which is also their id in genai-prices."""
@@ -158,13 +158,19 @@ def _hosted(spec: str, price: Price | None, in_flight: int, request_timeout: flo
 def _running(spec: str, price: Price | None, in_flight: int, request_timeout: float) -> Model:
     url, _, model = spec.partition("#")
     try:
-        host = urlsplit(url).hostname
+        address = urlsplit(url)
     except ValueError:
-        host = None
-    if not host or not model:
+        address = urlsplit("")
+    if not address.hostname or not model:
         raise ModelNameError(
             f"The model {spec!r} is not complete: write address and model, such as "
             "http://localhost:8000/v1#Qwen2.5-Coder-7B."
+        )
+    if address.username or address.query:
+        # The name of a model is stored with its samples and printed.
+        raise ModelNameError(
+            f"The address of the model at {address.hostname} holds more than host and path: put its key into "
+            f"the environment variable {ENDPOINT_KEY}."
         )
     price = price or price_of(url, model)
     backend = OpenAIBackend(

@@ -279,9 +279,8 @@ class OpenAIBackend:
             return BackendError(f"{error}{tries}.")
         if isinstance(error, UnknownModelError) and attempts:
             with contextlib.suppress(BackendError):
-                return UnknownModelError(
-                    f"{str(error).rstrip('.')}; it offers {_offered(await self._list_models())}."
-                )
+                if (served := await self._list_models()).data:
+                    return UnknownModelError(f"{str(error)[:-1]}: it offers {_offered(served)}.")
         return error
 
     def _fault(self, error: openai.APIError) -> BackendError:

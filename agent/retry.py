@@ -65,17 +65,16 @@ def retrying(
     how long the attempts themselves take does not count against the first of them, so that a
     request that ran into its time limit is still sent once more.
     """
-    backoff = tenacity.wait_exponential_jitter(
-        initial=first_wait, max=LONGEST_WAIT, jitter=first_wait
-    )
+    jitter = tenacity.wait_random(0, first_wait)
+    backoff = tenacity.wait_exponential(multiplier=first_wait, max=LONGEST_WAIT) + jitter
     first_failure = 0.0
     lost = 0
 
     def wait(state: tenacity.RetryCallState) -> float:
-        asked = _error(state).retry_after
-        return (
-            backoff(state) if asked is None else asked + tenacity.wait_random(0, first_wait)(state)
-        )
+        # What the server asks for is the least: one that asks for nothing again and again would
+        # be asked in a busy loop.
+        asked = _error(state).retry_after or 0.0
+        return max(asked + jitter(state), backoff(state))
 
     def stop(state: tenacity.RetryCallState) -> bool:
         nonlocal first_failure, lost
