@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.estimate import estimate_tokens
-from agent.relevance import Mentions, bm25, is_test, mentions, ranked, tokens
+from agent.relevance import Mentions, bm25, is_code, is_test, mentions, ranked, tokens
 from agent.syntax import definitions
 
 _MAP_SHARE = 0.15
@@ -48,7 +48,7 @@ def likely_tokens(text: str) -> int:
 
 def repository_context(statement: str, texts: Mapping[str, str], budget: int) -> Context:
     """Return the map and the most relevant files within about `budget` tokens."""
-    order = ranked(statement, texts)
+    order = ranked(statement, texts) or [(path, 0.0) for path in sorted(texts) if is_code(path)]
     named = mentions(statement, texts)
     left = budget - int(budget * _MAP_SHARE)
     shown: dict[str, str] = {}

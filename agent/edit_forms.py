@@ -100,7 +100,7 @@ def _blocks(lines: list[str], *, cut_off: bool) -> Iterator[Edit]:
             if end is None:
                 end = len(rest)
         search, replace = _unfenced(body[:divider]), _unfenced(rest[:end])
-        while replace and _DIVIDER.match(replace[-1]):
+        while replace and _PLAIN_DIVIDER.match(replace[-1]):
             replace.pop()
         yield Replacement(path=path, search=tuple(search), replace=tuple(replace))
 
@@ -188,7 +188,7 @@ def _code(path: str, content: list[str]) -> Code:
 def _is_diff(lines: list[str]) -> bool:
     return any(
         line.startswith("@@") or (line.startswith("--- ") and after.startswith("+++ "))
-        for line, after in zip(lines, [*lines[1:], ""], strict=True)
+        for line, after in pairwise([*lines, ""])
     )
 
 

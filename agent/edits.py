@@ -21,7 +21,7 @@ from agent.snapshot import RepositorySnapshot
 from agent.syntax import parse_python
 
 _MOST_EDITS = 100
-_MOST_MISSES = 10
+_MOST_MISSES = 5
 # Edits without a place after which drift is no longer forgiven, to bound the time.
 _MOST_HOLDERS = 50
 # Files with the longest line of an edit past which that line says nothing.
