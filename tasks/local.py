@@ -40,6 +40,7 @@ _TRUST = (
     "/usr/bin/env",
     *(f"{name}={_TRUSTED}" for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")),
 )
+_START, _END = ">>>>> Start Test Output", ">>>>> End Test Output"
 # Understood by Python's re and by grep -E alike.
 _TEST_FILE = (
     r"(^|/)((tests?|__tests__|spec)/|conftest\.py$|test_[^/]*\.py$|[^/]*[._-](test|spec)\.[a-z]+$)"
@@ -120,6 +121,8 @@ def _check(statement: str, test_command: str, base: str, *, include_dirty: bool)
         )
     if not test_command.strip():
         raise LocalRepoError("The test command is empty: give one that fails now, such as pytest.")
+    if _START in test_command or _END in test_command:
+        raise LocalRepoError(f"The test command may hold neither {_START!r} nor {_END!r}.")
     if "\0" in statement + test_command:
         raise LocalRepoError("The issue text or the test command holds a NUL character.")
     if include_dirty and base != "HEAD":
@@ -217,9 +220,9 @@ def _eval_script(test_command: str, *, has_tests: bool) -> str:
         "set -uxo pipefail",
         "cd /testbed",
         *([restore] if has_tests else []),
-        ": '>>>>> Start Test Output'",
+        f": '{_START}'",
         f"bash -o pipefail -c {shlex.quote(test_command)}",
-        ": '>>>>> End Test Output'",
+        f": '{_END}'",
     ]
     return "\n".join([*lines, ""])
 

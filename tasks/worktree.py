@@ -122,7 +122,8 @@ def _restored_on_error(root: Path, names: list[str]) -> Iterator[None]:
         yield
     except BaseException:
         for path, kept in before.items():
-            path.unlink(missing_ok=True)
+            if os.path.lexists(path):
+                path.unlink()
             if kept is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(kept, Path):
