@@ -79,7 +79,9 @@ def _snapshot(name: str) -> Path:
             local_files_only=not reachable,
         )
     except Exception as error:
-        why = "could not be downloaded" if reachable else "is not here and the hub does not answer"
+        said = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+        failed = f"could not be downloaded ({said})"
+        why = failed if reachable else "is not here and the hub does not answer"
         raise DatasetError(
             f"The dataset {name} {why}; give it as a .jsonl, .json or .parquet file instead,"
             " or use the bundled suite 'starter'."

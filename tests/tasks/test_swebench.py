@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -133,6 +137,79 @@ def from_hub(endpoint: str, home: Path, *arguments: str) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the hub's protocol as loading a dataset takes; one dataset, acme/anvils."""
+
+    commit = "5" * 40
+    files: ClassVar[dict[str, bytes]] = {}
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        name = path.partition(f"/resolve/{self.commit}/")[2]
+        if name in self.files:
+            etag = hashlib.sha1(self.files[name]).hexdigest()
+            self.answer(200, self.files[name], {"ETag": etag, "X-Repo-Commit": self.commit})
+        elif path in ("/api/datasets/acme/anvils", "/api/datasets/acme/anvils/revision/main"):
+            self.answer(200, {"id": "acme/anvils", "sha": self.commit, "siblings": []})
+        elif path == f"/api/datasets/acme/anvils/tree/{self.commit}":
+            entries = [
+                {"type": "file", "path": name, "size": len(data), "oid": "0" * 40}
+                for name, data in self.files.items()
+            ]
+            self.answer(200, entries)
+        elif path.startswith("/api/datasets/acme/gated"):
+            self.answer(403, {}, {"X-Error-Code": "GatedRepo"})
+        else:
+            self.answer(404, {}, {"X-Error-Code": "RepoNotFound"})
+
+    def answer(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for key, value in {**(headers or {}), "Content-Length": str(len(data))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def hub(files: dict[str, bytes]) -> Iterator[str]:
+    handler = type("Serving", (Hub,), {"files": files})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_split_is_loaded_from_the_hub_and_from_its_cache_when_the_hub_is_gone(
+    tmp_path: Path, row: MakeRow
+) -> None:
+    files = {
+        "README.md": b"Anvils.",
+        "data/test-00000-of-00002.jsonl": json.dumps(row(instance_id="a")).encode(),
+        "data/test-00001-of-00002.jsonl": json.dumps(row(instance_id="b")).encode(),
+        "data/dev-00000-of-00001.jsonl": json.dumps(row(instance_id="c", repo="")).encode(),
+    }
+    with hub(files) as endpoint:
+        assert from_hub(endpoint, tmp_path, "acme/anvils", "test") == "['a', 'b']"
+        bad = from_hub(endpoint, tmp_path, "acme/anvils", "dev")
+        assert "acme/anvils (dev) cannot be used" in bad
+        assert "line 1 (c): repo: expected" in bad
+        unknown = from_hub(endpoint, tmp_path, "acme/anvils", "train")
+        assert "has no split 'train' (its files: dev-00000-of-00001, test-" in unknown
+        assert "no dataset acme/nails" in from_hub(endpoint, tmp_path, "acme/nails", "test")
+        assert "is gated" in from_hub(endpoint, tmp_path, "acme/gated", "test")
+    assert from_hub(endpoint, tmp_path, "acme/anvils", "test") == "['a', 'b']"
 
 
 def test_a_hub_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
