@@ -69,35 +69,29 @@ def local_task(
     disk. Raises LocalRepoError.
     """
     _check(statement, test_command, base, include_dirty=include_dirty)
-    cache = cache or platformdirs.user_cache_path("ksolve")
     name = re.sub(r"[^a-z0-9]+", "-", repo.resolve().name.lower()).strip("-")[:60] or "repository"
+    cache = cache or platformdirs.user_cache_path("ksolve")
     contexts = cache / "local" / f"{name}-{_hash(str(repo.resolve()))}"
-    contexts.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(dir=contexts, prefix=".new-") as scratch,
-        copied(repo, Path(scratch, "testbed"), base=base, include_dirty=include_dirty) as copy,
-    ):
-        if setup is None:
-            setup = _default_setup(copy) if image is None else ""
-        trusted = _authorities()
-        dockerfile = _dockerfile(image, setup, trusted=bool(trusted))
-        digest = _hash(dockerfile, copy.commit)
-        context = contexts / digest
-        if not context.is_dir():
-            made = Path(scratch, digest)
-            _write_context(copy, made, own_image=image is not None)
-            (made / "trusted.pem").write_text(trusted)
-            _forget_old(contexts)
-            with contextlib.suppress(OSError):  # another run has made the same
-                made.rename(context)
-        has_tests = any(re.search(_TEST_FILE, path) for path in copy.names())
-    tag = f"ksolve-local/{name}:{digest}"
+    try:
+        contexts.mkdir(parents=True, exist_ok=True)
+        with (
+            tempfile.TemporaryDirectory(dir=contexts, prefix=".new-") as scratch,
+            copied(repo, Path(scratch, "testbed"), base=base, include_dirty=include_dirty) as copy,
+        ):
+            if setup is None:
+                setup = _default_setup(copy) if image is None else ""
+            build = _build(name, copy, contexts, image=image, setup=setup)
+            has_tests = any(re.search(_TEST_FILE, path) for path in copy.names())
+    except OSError as error:
+        raise LocalRepoError(
+            f"The copy of {repo} could not be written to {contexts}: {error.strerror or error}."
+        ) from error
     issue = Issue(
-        id=f"local__{name}-{_hash(digest, statement, test_command)}",
+        id=f"local__{name}-{_hash(build.tag, statement, test_command)}",
         statement=statement,
         repo=name,
         base_commit=copy.commit,
-        image=tag,
+        image=build.tag,
         test_command=test_command,
     )
     oracle = Oracle(
@@ -107,7 +101,6 @@ def local_task(
         log_parser=EXIT_CODE_PARSER,
         time_limit=time_limit,
     )
-    build = ImageBuild(tag=tag, dockerfile=dockerfile, context=context)
     return Task(issue=issue, oracle=oracle, build=build)
 
 
@@ -140,6 +133,26 @@ def _default_setup(copy: Copy) -> str:
             project = tomllib.loads(copy.read("pyproject.toml"))
             installable |= not project.keys().isdisjoint({"project", "build-system"})
     return "pip install -e ." if installable else ""
+
+
+def _build(name: str, copy: Copy, contexts: Path, *, image: str | None, setup: str) -> ImageBuild:
+    """Make the folder that the image is built from, unless an earlier run has."""
+    trusted = _authorities()
+    dockerfile = _dockerfile(image, setup, trusted=bool(trusted))
+    digest = _hash(dockerfile, copy.commit)
+    context = contexts / digest
+    if not context.is_dir():
+        made = copy.folder.parent / digest
+        made.mkdir()
+        _write_tar(copy, made / "testbed.tar", own_image=image is not None)
+        (made / "trusted.pem").write_text(trusted)
+        _forget_old(contexts)
+        try:
+            made.rename(context)
+        except OSError:
+            if not context.is_dir():  # else another run was faster
+                raise
+    return ImageBuild(tag=f"ksolve-local/{name}:{digest}", dockerfile=dockerfile, context=context)
 
 
 def _dockerfile(image: str | None, setup: str, *, trusted: bool) -> str:
@@ -181,8 +194,8 @@ def _authorities() -> str:
     return "".join(map(ssl.DER_cert_to_PEM_cert, known))
 
 
-def _write_context(copy: Copy, folder: Path, *, own_image: bool) -> None:
-    """Write the repository as a tar, which `ADD` unpacks with its owners and modes."""
+def _write_tar(copy: Copy, path: Path, *, own_image: bool) -> None:
+    """Write the repository in the form that `ADD` unpacks, with owners and modes."""
     copy.check_out()
 
     def told(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -193,8 +206,7 @@ def _write_context(copy: Copy, folder: Path, *, own_image: bool) -> None:
             entry.mode |= 0o777 if entry.isdir() else 0o666
         return entry
 
-    folder.mkdir()
-    with tarfile.open(folder / "testbed.tar", "w") as tar:
+    with tarfile.open(path, "w") as tar:
         tar.add(copy.folder, "testbed", filter=told)
 
 

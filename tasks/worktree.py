@@ -167,6 +167,8 @@ def resolve(repo: git.Repo, revision: str) -> str:
     try:
         return _git(repo, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except git.GitCommandError as error:
+        if str(error.stderr).strip():
+            raise  # not the revision's fault, on which --quiet says nothing
         if revision == "HEAD":
             message = f"{repo.working_dir} has no commits yet: commit what there is first."
         else:

@@ -212,3 +212,9 @@ def test_no_scratch_is_left_in_the_cache(repo: Path) -> None:
     assert build is not None
     assert list(build.context.parent.iterdir()) == [build.context]
     assert sorted(path.name for path in build.context.iterdir()) == ["testbed.tar", "trusted.pem"]
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LocalRepoError, match=r"could not be written to .*: Not a directory"):
+        local_task(repo, "It floats.", "pytest", cache=tmp_path / "file")

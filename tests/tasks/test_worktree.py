@@ -228,6 +228,14 @@ def test_what_cannot_be_used_is_named(repo: Path, tmp_path: Path) -> None:
             pass
 
 
+def test_a_repository_of_another_user_is_told_as_git_tells_it(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(LocalRepoError, match=r"git failed in .* dubious ownership"):
+        dirty_files(repo)
+
+
 def test_a_repository_that_git_finds_broken_is_one_sentence(repo: Path, tmp_path: Path) -> None:
     subprocess.run(["find", repo / ".git" / "objects", "-type", "f", "-delete"], check=True)
     with (
