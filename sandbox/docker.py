@@ -1,0 +1,367 @@
+"""Sandboxes as containers of a Docker Engine (API 1.41 or newer), each used once.
+
+What isolates: no network, no capability beyond what a root image needs to own its files, no new
+privileges, limits on memory, cpu, processes and writing. What is not promised: a kernel of its
+own, and a limit on volumes that an image declares.
+
+Every process of a command runs as the image's own user. The process that keeps the container
+alive runs as another user, so that a command that kills all it may does not end its sandbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+import re
+import tarfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from docker import DockerClient
+from docker.types import LogConfig, Ulimit
+from urllib3.exceptions import HTTPError
+
+from sandbox.connection import THREADS, connect, engine_address, engine_errors
+from sandbox.orphans import labels, remove_container
+from sandbox.sandbox import ExecResult, Limits, Sandbox, SandboxError
+from sandbox.stream import ExecStream, start_exec
+
+T = TypeVar("T")
+
+_KEEPER = "65533:65533"
+# Nobody's: neither root nor any image's user, so that no command may signal its process.
+
+_ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
+# What root in an image needs to handle files of any owner (pip, git, tar); processes of other
+# users never get them.
+
+_NO_PROGRAM = (b"not found", b"permission denied", b"no such file", b"not a directory", b"format")
+_NO_FILE = re.compile(
+    "could not find|no such|not a directory|too many|name too long", re.IGNORECASE
+)
+# The engine's words when it is the command or the path that is wrong.
+
+_KILLED = 137
+_WRITE = (
+    'mkdir -p -- "$(dirname -- "$1")" || exit; '
+    # Neither through a link nor into a pipe that nobody reads.
+    'if [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; }; then rm -f -- "$1"; fi; '
+    'exec cat > "$1"'
+)
+_WRITE_SECONDS = 60.0
+
+
+class DockerHost:
+    """Opens containers. Used as `async with DockerHost(run_id="...") as host`."""
+
+    def __init__(self, *, run_id: str = "") -> None:
+        self._labels = labels(run_id)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
+        self._client: DockerClient | None = None
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises SandboxError when the engine does not answer."""
+        self._client = await self.call(connect)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wait for what is under way in the engine, and leave."""
+        await _to_its_end(asyncio.create_task(asyncio.to_thread(self._close)))
+
+    @asynccontextmanager
+    async def open(self, image: str, limits: Limits) -> AsyncIterator[Sandbox]:
+        """Open a sandbox; when the block ends, cancelled or not, its container is gone."""
+        name = f"ksolve-{uuid.uuid4().hex[:16]}"
+        starting = self.call(self._start, name, image, limits)
+        try:
+            user, workdir = await asyncio.shield(starting)
+            yield DockerSandbox(self, name, user, workdir, limits)
+        finally:
+            await _to_its_end(asyncio.create_task(self._remove(starting, name)))
+
+    async def image_digest(self, image: str) -> str:
+        """Return the content digest of a local image, as `sha256:...`. Raises ImageMissingError."""
+        return str((await self.call(self.client.images.get, image)).id)
+
+    @property
+    def client(self) -> DockerClient:
+        """The client, once entered."""
+        if self._client is None:
+            raise SandboxError("DockerHost is used outside of its `async with` block.")
+        return self._client
+
+    def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> asyncio.Future[T]:
+        """Run a blocking call to the engine in a thread. Its faults are raised as SandboxError."""
+
+        def guarded() -> T:
+            with engine_errors():
+                return function(*args, **kwargs)
+
+        return asyncio.get_running_loop().run_in_executor(self._threads, guarded)
+
+    def _start(self, name: str, image: str, limits: Limits) -> tuple[str, PurePosixPath]:
+        """Start a container; return the image's user and working directory."""
+        config = self.client.images.get(image).attrs["Config"]
+        user = config.get("User") or "0"
+        is_root = user.partition(":")[0] in ("0", "root")
+        container = self.client.containers.create(
+            image,
+            name=name,
+            labels=self._labels,
+            # Ends by itself and is then removed, even if ksolve was killed.
+            entrypoint=["sleep", str(math.ceil(limits.lifetime))],
+            auto_remove=True,
+            init=True,
+            user=_KEEPER,
+            working_dir="/",
+            network_mode="bridge" if limits.network else "none",
+            mem_limit=limits.memory_bytes,
+            memswap_limit=limits.memory_bytes,
+            nano_cpus=round(limits.cpus * 1e9),
+            pids_limit=limits.pids,
+            cap_drop=["ALL"],
+            cap_add=_ROOT_CAPABILITIES if is_root else [],
+            security_opt=["no-new-privileges"],
+            ulimits=[
+                Ulimit(name="fsize", soft=limits.disk_bytes, hard=limits.disk_bytes),
+                Ulimit(name="core", soft=0, hard=0),
+            ],
+            # Else what is written to the keeper's output would fill the host's disk.
+            log_config=LogConfig(type="none"),
+            healthcheck={"test": ["NONE"]},
+        )
+        container.start()
+        return user, PurePosixPath(config.get("WorkingDir") or "/")
+
+    async def _remove(self, starting: asyncio.Future[Any], name: str) -> None:
+        await asyncio.wait([starting])
+        starting.exception()  # was raised where it was awaited, or nobody waits for it any more
+        await self.call(remove_container, self.client, name)
+
+    def _close(self) -> None:
+        self._threads.shutdown()
+        if self._client is not None:
+            self._client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class DockerSandbox:
+    """One open container."""
+
+    host: DockerHost
+    name: str
+    user: str
+    workdir: PurePosixPath
+    limits: Limits
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        stdin: bytes = b"",
+        cwd: PurePosixPath | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> ExecResult:
+        """Run a command; see `Sandbox.exec`.
+
+        A process that it leaves in the background lives on until a deadline or the end.
+        """
+        run = functools.partial(self._run, argv, timeout=timeout, stdin=stdin, cwd=cwd, env=env)
+        result = await run()
+        if result is None:
+            # What earlier commands left behind may have used up the processes or the memory.
+            await self._end_processes()
+            result = await run()
+        if result is None:
+            raise SandboxError(f"The Docker Engine could not start a process in {self.name}.")
+        return result
+
+    async def write(self, path: PurePosixPath, data: bytes) -> None:
+        """Write a file as the image's user; a link or a pipe in its place is replaced."""
+        full = str(self.workdir / path)
+        argv = ["sh", "-c", _WRITE, "sh", full]
+        result = await self.exec(argv, stdin=data, timeout=_WRITE_SECONDS)
+        if result.exit_code != 0:
+            why = result.killed_for or " ".join(result.stderr.decode(errors="replace").split())
+            raise SandboxError(f"Cannot write {full} in the sandbox: {why or result.exit_code}.")
+
+    async def read(self, path: PurePosixPath, limit: int) -> bytes:
+        """Return up to `limit` bytes of a regular file; links are not followed."""
+        return await self.host.call(self._read, str(self.workdir / path), limit)
+
+    async def _run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        stdin: bytes,
+        cwd: PurePosixPath | None,
+        env: Mapping[str, str] | None,
+    ) -> ExecResult | None:
+        """Run a command once. None when the engine could not even start it."""
+        api = self.host.client.api
+        made = await self.host.call(
+            api.exec_create,
+            self.name,
+            list(argv),
+            stdin=bool(stdin),
+            user=self.user,
+            workdir=str(self.workdir / (cwd or "")),
+            environment=dict(env or {}),
+        )
+        since, began = time.time(), time.monotonic()
+        exit_code: int | None = None
+        killed_for = ""
+        async with start_exec(
+            engine_address(), api.api_version, made["Id"], self.limits.output_bytes
+        ) as stream:
+            try:
+                async with asyncio.timeout(timeout):
+                    ended = await self._until_ended(made["Id"], stream, stdin)
+            except TimeoutError:
+                killed_for = "deadline"
+            else:
+                if ended is None:
+                    killed_for = "disk"
+                elif ended["Pid"] == 0:
+                    # Nothing was started, and the engine says why in the place of output.
+                    if not any(reason in stream.stdout for reason in _NO_PROGRAM):
+                        return None
+                    stream.stdout, stream.stderr = stream.stderr, stream.stdout
+                    exit_code = int(ended["ExitCode"])
+                elif ended["ExitCode"] == _KILLED and await self._ran_out_of_memory(since):
+                    killed_for = "memory"
+                else:
+                    exit_code = int(ended["ExitCode"])
+        if killed_for in ("deadline", "disk"):
+            await self._end_processes()
+        return ExecResult(
+            exit_code=exit_code,
+            stdout=bytes(stream.stdout),
+            stderr=bytes(stream.stderr),
+            truncated=stream.truncated,
+            timed_out=killed_for == "deadline",
+            seconds=time.monotonic() - began,
+            killed_for=killed_for,
+        )
+
+    async def _until_ended(
+        self, exec_id: str, stream: ExecStream, stdin: bytes
+    ) -> dict[str, Any] | None:
+        """Wait for a command; return the engine's record of it, None when the disk is full.
+
+        The stream alone does not tell: a process in the background can hold it open after the
+        command, and a command can close it and go on.
+        """
+        talking = asyncio.create_task(stream.talk(stdin))
+        pause = 0.05
+        weigh_at = time.monotonic() + 1
+        try:
+            while True:
+                await asyncio.wait([talking], timeout=pause)
+                record = await self.host.call(self.host.client.api.exec_inspect, exec_id)
+                if not record["Running"]:
+                    await _drain(talking, stream)
+                    return dict(record)
+                if time.monotonic() >= weigh_at:
+                    weighed = time.monotonic()
+                    if await self.host.call(self._bytes_written) > self.limits.disk_bytes:
+                        return None
+                    # The engine walks the whole layer for this: let it rest in between.
+                    weigh_at = time.monotonic() + max(1, 10 * (time.monotonic() - weighed))
+                if talking.done():
+                    await asyncio.sleep(pause)
+                pause = min(1.0, pause * 1.5)
+        finally:
+            talking.cancel()
+
+    async def _end_processes(self) -> None:
+        """End every process, wherever it hid; what is on the disk stays.
+
+        The engine restarts the container, which ends its process namespace as a whole: nothing
+        inside can outrun or outlive that. Where it cannot, the container is removed.
+        """
+        try:
+            await self.host.call(self.host.client.api.restart, self.name, timeout=0)
+        except SandboxError:
+            await self.host.call(remove_container, self.host.client, self.name)
+
+    async def _ran_out_of_memory(self, since: float) -> bool:
+        """Tell why something was killed. Raises SandboxError when the container was, too."""
+        # The engine hears of the end of a container and of the kernel's reasons a little later.
+        await asyncio.sleep(0.2)
+        state = await self.host.call(self.host.client.api.inspect_container, self.name)
+        if not state["State"]["Running"]:
+            raise SandboxError(f"The sandbox {self.name} was ended from outside.")
+        return await self.host.call(self._has_event, "oom", since)
+
+    def _has_event(self, event: str, since: float) -> bool:
+        now: Any = time.time()  # a fraction of a second is fine, but the stubs want whole ones
+        seen = self.host.client.events(
+            since=int(since), until=now, filters={"container": self.name, "event": event}
+        )
+        return len(list(seen)) > 0
+
+    def _bytes_written(self) -> int:
+        found = self.host.client.api.containers(filters={"name": f"^/{self.name}$"}, size=True)
+        return int(found[0].get("SizeRw", 0)) if found else 0
+
+    def _read(self, path: str, limit: int) -> bytes:
+        # Not the docker package's `get_archive`, which cannot be closed before the end of what
+        # may be an endless file.
+        api = self.host.client.api
+        url = f"{api.base_url}/v{api.api_version}/containers/{self.name}/archive"
+        with api.get(
+            url,
+            params={"path": path},
+            headers={"Accept-Encoding": "identity"},
+            stream=True,
+            timeout=api.timeout,
+        ) as answer:
+            if not answer.ok:
+                why = str(answer.json().get("message"))
+                if "no such container" in why.lower() or not _NO_FILE.search(why):
+                    raise SandboxError(f"The Docker Engine does not read {path}: {why}.")
+                raise FileNotFoundError(f"There is no file {path} in the sandbox.")
+            # Only the one file's bytes are taken, in memory; nothing is ever unpacked here.
+            try:
+                with tarfile.open(fileobj=answer.raw, mode="r|") as archive:
+                    member = archive.next()
+                    content = archive.extractfile(member) if member and member.isreg() else None
+                    if content is None:
+                        raise FileNotFoundError(f"{path} in the sandbox is not a regular file.")
+                    return content.read(limit)
+            except (tarfile.TarError, HTTPError) as error:
+                raise SandboxError(f"The Docker Engine broke off reading {path}.") from error
+
+
+async def _drain(talking: asyncio.Task[None], stream: ExecStream) -> None:
+    """Take what a finished command has written and is still on its way."""
+    for _ in range(20):
+        before = stream.received
+        await asyncio.wait([talking], timeout=0.2)
+        if talking.done() or stream.received == before:
+            return
+
+
+async def _to_its_end(task: asyncio.Task[None]) -> None:
+    """Wait for a task that must not be left half done, even if the waiting one is cancelled."""
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -1,0 +1,207 @@
+"""Applying a patch in a sandbox, and telling patches apart.
+
+The attempts and their order are SWE-bench's (swebench 5.0.2, `harness/run_evaluation.py`). What
+comes between them is not: cleaning the whole tree would take build products with it, so exactly
+the files that the patch names are put back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
+
+from sandbox.sandbox import Sandbox
+
+_APPLY_SECONDS = 300.0
+
+# Standard input is the patch; the arguments are the files that it may touch. Exit status 0 means
+# that it was applied, and the last line that starts with "$ " says how.
+_APPLY = r"""
+exec 2>&1
+scratch=$(mktemp -d) || exit
+trap 'rm -rf "$scratch"' EXIT
+cat > "$scratch/patch" || exit
+index=$(git rev-parse --git-path index 2> /dev/null) && cp -p "$index" "$scratch/index" || index=
+for path do
+    if [ -f "$path" ] || [ -L "$path" ]; then printf '%s\0' "$path"; fi
+done | tar --null --no-recursion -cf "$scratch/before.tar" -T - || exit
+for number in 1 2 3 4; do
+    case $number in
+        1) attempt="git apply --verbose" ;;
+        2) attempt="git apply --verbose --3way" ;;
+        3) attempt="git apply --verbose --reject" ;;
+        4) attempt="patch --batch --forward --no-backup-if-mismatch --fuzz=5 -p1 -i" ;;
+    esac
+    echo "\$ $attempt"
+    $attempt "$scratch/patch"
+    status=$?
+    # A three-way merge stages what it merged; the others do not, and nobody expects it.
+    [ -z "$index" ] || cp -p "$scratch/index" "$index"
+    [ $status -ne 0 ] || exit 0
+    rm -f -- "$@"
+    tar -xf "$scratch/before.tar"
+done
+exit 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppliedPatch:
+    """What became of a patch."""
+
+    ok: bool
+    # When False, the tree is as it was before.
+    how: str
+    # The command that applied it, "" when none did.
+    log: str
+    # What every attempt printed.
+
+
+async def apply_patch(sandbox: Sandbox, patch: str, workdir: PurePosixPath) -> AppliedPatch:
+    """Apply a patch to the work tree, which need not be clean. Raises SandboxError."""
+    named = [f"{path}{end}" for path in _paths(patch) for end in ("", ".rej", ".orig")]
+    result = await sandbox.exec(
+        ["sh", "-c", _APPLY, "sh", *named], stdin=_bytes(patch), cwd=workdir, timeout=_APPLY_SECONDS
+    )
+    log = (result.stdout + result.stderr).decode("utf-8", "replace")
+    if result.killed_for:
+        log += f"\nended by its {result.killed_for} limit\n"
+    attempts = [line[2:] for line in log.splitlines() if line.startswith("$ ")]
+    ok = result.exit_code == 0
+    return AppliedPatch(ok=ok, how=attempts[-1] if ok and attempts else "", log=log)
+
+
+def check_patch(text: str) -> str | None:
+    """Return one sentence on why a text is not a unified diff, None when it is one."""
+    if not text.strip():
+        return "The patch is empty."
+    try:
+        files = PatchSet(text)
+    except UnidiffParseError as error:
+        return f"The patch is malformed: {' '.join(str(error).split())}."
+    return None if files else "The patch names no file: it has no `---` and `+++` lines."
+
+
+def patch_digest(text: str) -> str:
+    """Return the SHA-256 (hex) of a patch as `normalise_patch` leaves it."""
+    return hashlib.sha256(_bytes(normalise_patch(text))).hexdigest()
+
+
+def normalise_patch(text: str) -> str:
+    """Drop what no attempt of `apply_patch` looks at, so that equal patches become equal texts.
+
+    That is the time behind a file name, the words behind the second `@@`, the way a count of 1
+    is written, and a mail's signature at the end. `index` lines stay: a three-way merge looks its
+    base up by them. A text that is not plainly a diff is returned as it is.
+    """
+    lines = text.split("\n")
+    kept: list[str] = []
+    rest = 0
+    while rest < len(lines):
+        line = lines[rest]
+        rest += 1
+        if not line.startswith("@@ -"):
+            kept.append(_TIME.sub(r"\1", line))
+            if line.endswith("\r"):
+                return text  # how `patch` reads the hunks then depends on it
+            continue
+        header = _HUNK.fullmatch(line)
+        if header is None:
+            return text
+        old, olds, new, news = (
+            header["old"],
+            header["olds"] or 1,
+            header["new"],
+            header["news"] or 1,
+        )
+        length = _body_length(lines[rest:], int(olds), int(news))
+        if length is None:
+            return text
+        kept.append(f"@@ -{old},{olds} +{new},{news} @@")
+        kept += lines[rest : rest + length]
+        rest += length
+        if _is_signature(lines[rest:]):
+            return "\n".join([*kept, ""])
+    return "\n".join(kept)
+
+
+_HUNK = re.compile(
+    r"@@ -(?P<old>\d+)(,(?P<olds>\d+))? \+(?P<new>\d+)(,(?P<news>\d+))? @@( [^\r]*)?"
+)
+_TIME = re.compile(
+    # About 1970 it is kept: there it tells that a file is new or deleted.
+    r"^((?:---|\+\+\+) [^\t]*\t)(?!19[67])\d{4}-\d\d-\d\d [\d:.]+( [-+]\d{4})?$"
+)
+
+
+def _body_length(lines: list[str], old: int, new: int) -> int | None:
+    """Return how many lines a hunk has, None when they do not fit its counts."""
+    for position, line in enumerate(lines):
+        if old == new == 0:
+            return position
+        if old < 0 or new < 0 or line[:1] not in ("", " ", "-", "+", "\\"):
+            return None
+        old -= line[:1] in ("", " ", "-")
+        new -= line[:1] in ("", " ", "+")
+    return None
+
+
+def _is_signature(lines: list[str]) -> bool:
+    """Whether nothing follows but blank lines, or what `git format-patch` ends with."""
+    if lines[:1] == ["-- "] and re.match(r"\d+\.\d+", "".join(lines[1:2])):
+        lines = lines[2:]
+    return not any(lines)
+
+
+def _paths(patch: str) -> list[str]:
+    """Return the files that a patch may touch, and perhaps some that it does not."""
+    found: dict[str, None] = {}
+    for line in patch.splitlines():
+        for start, strip in _NAMED.items():
+            if not line.startswith(start):
+                continue
+            names = line[len(start) :]
+            # Only a change without hunks (of a mode, of an empty file) is named by this alone,
+            # and then both names are the same.
+            half = names[: len(names) // 2] if start == "diff --git " else names
+            path = PurePosixPath(_unquoted(half.split("\t")[0]))
+            parts = path.parts[strip:]
+            if parts and ".." not in parts and "\0" not in str(path):
+                found["./" + "/".join(parts)] = None
+    return list(found)
+
+
+_NAMED = {
+    "--- ": 1,
+    "+++ ": 1,
+    "*** ": 1,
+    "Index: ": 1,
+    "diff --git ": 1,
+    "rename from ": 0,
+    "rename to ": 0,
+    "copy from ": 0,
+    "copy to ": 0,
+}
+
+
+def _unquoted(name: str) -> str:
+    """Undo git's quoting of a name with odd characters."""
+    if not (name.startswith('"') and name.endswith('"')):
+        return name
+    try:
+        plain = name[1:-1].encode().decode("unicode_escape").encode("latin-1")
+    except UnicodeError:
+        return name
+    return plain.decode("utf-8", "replace")
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")

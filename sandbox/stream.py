@@ -1,0 +1,117 @@
+"""The byte stream of one command in a container: standard input out, both outputs in.
+
+The engine hands over the raw connection of `POST /exec/<id>/start` ("hijacking"), which carries
+output as frames of an 8-byte header (kind, three zeros, length) and a payload. It is read here
+with asyncio rather than through the docker package, whose buffered socket can swallow the first
+frames and would need a thread for as long as the command runs.
+Source: Docker Engine API, "Attach to a container", stream format.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+from sandbox.sandbox import SandboxError
+
+_HEADER = struct.Struct(">BxxxL")
+_STDERR = 2
+_PIECE = 64 * 1024
+_PATIENCE = 120.0
+# Seconds until the engine must have answered.
+
+
+class ExecStream:
+    """What one command has written so far, each output cut at `limit` bytes."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int
+    ) -> None:
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.truncated = False
+        self.received = 0
+        # Bytes read, kept or not.
+        self._reader = reader
+        self._writer = writer
+        self._limit = limit
+
+    async def talk(self, stdin: bytes) -> None:
+        """Send `stdin` and close it, and read until the other side closes both outputs."""
+        feeding = asyncio.create_task(self._feed(stdin))
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+                while True:
+                    await self._read_frame()
+        finally:
+            feeding.cancel()
+
+    async def _feed(self, stdin: bytes) -> None:
+        # A command may end without reading its input.
+        with contextlib.suppress(OSError):
+            self._writer.write(stdin)
+            await self._writer.drain()
+            self._writer.write_eof()
+
+    async def _read_frame(self) -> None:
+        kind, length = _HEADER.unpack(await self._reader.readexactly(_HEADER.size))
+        kept = self.stderr if kind == _STDERR else self.stdout
+        while length:
+            piece = await self._reader.read(min(length, _PIECE))
+            if not piece:
+                raise asyncio.IncompleteReadError(b"", length)
+            length -= len(piece)
+            self.received += len(piece)
+            room = self._limit - len(kept)
+            kept += piece[:room]
+            self.truncated |= len(piece) > room
+
+
+@contextlib.asynccontextmanager
+async def start_exec(
+    address: str, api_version: str, exec_id: str, limit: int
+) -> AsyncIterator[ExecStream]:
+    """Start a command made by `exec_create`. Raises SandboxError."""
+    with _connection_errors(address):
+        reader, writer = await _connect(address)
+    try:
+        with _connection_errors(address):
+            await _upgrade(reader, writer, f"/v{api_version}/exec/{exec_id}/start")
+        yield ExecStream(reader, writer, limit)
+    finally:
+        # Not `close`, which would first send input that nobody reads any more.
+        writer.transport.abort()
+
+
+@contextlib.contextmanager
+def _connection_errors(address: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        raise SandboxError(
+            f"The Docker Engine at {address} broke off the connection: run `ksolve doctor`."
+        ) from error
+
+
+async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    parts = urlsplit(address)
+    if parts.scheme == "unix":
+        return await asyncio.open_unix_connection(parts.path)
+    return await asyncio.open_connection(parts.hostname, parts.port)
+
+
+async def _upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
+    body = b'{"Detach": false, "Tty": false}'
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    async with asyncio.timeout(_PATIENCE):
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if int(answer.split(maxsplit=2)[1]) not in (101, 200):
+            why = (await reader.read(_PIECE)).decode(errors="replace").strip()
+            raise SandboxError(f"The Docker Engine did not start a command: {why}")
