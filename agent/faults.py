@@ -115,7 +115,8 @@ class Endpoint:
             or any(words in lower for words in _NO_MODEL_WORDS)
         ):
             return UnknownModelError(
-                f"{self.name}: {self.base_url} has no such model, or is not the right address ({said})."
+                f"{self.name}: {self.base_url} has no such model, or is not the right address "
+                f"({said})."
             )
         if code in _UNSUPPORTED_CODES:
             return BackendUnusableError(

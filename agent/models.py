@@ -169,8 +169,8 @@ def _running(spec: str, price: Price | None, in_flight: int, request_timeout: fl
     if address.username or address.query:
         # The name of a model is stored with its samples and printed.
         raise ModelNameError(
-            f"The address of the model at {address.hostname} holds more than host and path: put its key into "
-            f"the environment variable {ENDPOINT_KEY}."
+            f"The address of the model at {address.hostname} holds more than host and path: "
+            f"put its key into the environment variable {ENDPOINT_KEY}."
         )
     price = price or price_of(url, model)
     backend = OpenAIBackend(

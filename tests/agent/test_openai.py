@@ -202,7 +202,7 @@ async def test_an_answer_lost_on_its_way_is_asked_again_and_both_are_charged(
 
 async def test_answers_lost_again_and_again_are_not_paid_for_ever() -> None:
     with Endpoint(otherwise=Reply(reset=True)) as server:
-        async with _backend(server) as backend:
+        async with _backend(server, patience=5.0) as backend:
             with pytest.raises(
                 BackendError, match=r"lost the connection .* in 2 attempts"
             ) as caught:
