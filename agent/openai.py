@@ -140,17 +140,20 @@ class OpenAIBackend:
         await self._client.close()
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Count by the server's own tokenizer (vLLM), else estimate high."""
+        """Count by the server's own tokenizer (vLLM), else estimate high. Raises BackendError.
+
+        A tokenizer that is out of reach for a while is a failure, and no reason to estimate: the
+        count decides what a prompt holds, which must not change with the weather.
+        """
         if self._tokenizer:
-            body = {"model": self._model, "messages": _wire(messages)}
-            url = self._endpoint.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
             try:
-                async with asyncio.timeout(QUESTION_TIMEOUT):
-                    counted = await self._client.post(url, body=body, cast_to=object)
-                return TokenCount.model_validate(counted).count
-            except (openai.APIError, ValueError, TimeoutError):
-                # Not vLLM after all, or too busy to say: an estimate will do.
-                self._tokenizer = False
+                return cast("int", await self._retrying()(self._count, messages))
+            except (UnknownModelError, ValueError):
+                self._tokenizer = False  # It looked like vLLM, but it is not.
+            except (TransientError, BackendUnusableError) as error:
+                raise await self._explained(error) from None
+            except BackendError:
+                pass  # It does not take this prompt.
         return estimate_prompt(messages)
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
@@ -159,7 +162,7 @@ class OpenAIBackend:
             # Sent all the same, it would silently be lowered, and the record would be wrong.
             raise BackendUnusableError(
                 f"{self._name}: temperature {sampling.temperature:g} is above the highest that "
-                f"this endpoint takes: choose at most {self._dialect.highest_temperature:g}",
+                f"this endpoint takes: choose at most {self._dialect.highest_temperature:g}.",
                 bad_input=True,
             )
         spent: list[Usage] = []
@@ -231,6 +234,19 @@ class OpenAIBackend:
         if not answer.choices:
             raise TransientError(f"{self._name}: the answer holds no choice", lost=True)
         return answer
+
+    async def _count(self, messages: Sequence[Message]) -> int:
+        # The tokenizer lives beside the versioned API, not in it.
+        url = self._endpoint.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
+        body = {"model": self._model, "messages": _wire(messages)}
+        try:
+            async with asyncio.timeout(QUESTION_TIMEOUT):
+                counted = await self._client.post(url, body=body, cast_to=object)
+        except TimeoutError:
+            raise TransientError(f"{self._name}: no count within {QUESTION_TIMEOUT:g} s") from None
+        except openai.APIError as error:
+            raise self._fault(error) from None
+        return TokenCount.model_validate(counted).count
 
     async def _list_models(self) -> ServedModels:
         try:

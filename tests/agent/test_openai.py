@@ -513,6 +513,25 @@ async def test_tokens_are_counted_by_the_servers_tokenizer() -> None:
     assert server.asked[-1].body["model"] == "model"
 
 
+async def test_a_count_is_tried_again_and_never_replaced_by_an_estimate() -> None:
+    answers = [Reply(status=503), Reply(body={"count": 7}), *[Reply(status=500)] * 99]
+    models = [{"id": "model", "max_model_len": 4096}]
+    with Endpoint(models=models, tokenize=lambda _: answers.pop(0)) as server:
+        async with _backend(server, accelerator=True, patience=0.05) as backend:
+            assert await backend.count_tokens(PROMPT) == 7
+            with pytest.raises(BackendError, match="500"):
+                await backend.count_tokens(PROMPT)
+
+
+async def test_a_prompt_that_the_tokenizer_refuses_is_estimated() -> None:
+    answers = [Reply(status=400, body=error("bad template")), Reply(body={"count": 7})]
+    models = [{"id": "model", "max_model_len": 4096}]
+    with Endpoint(models=models, tokenize=lambda _: answers.pop(0)) as server:
+        async with _backend(server, accelerator=True) as backend:
+            assert await backend.count_tokens(PROMPT) == estimate_prompt(PROMPT)
+            assert await backend.count_tokens(PROMPT) == 7
+
+
 @pytest.mark.parametrize(
     "answer", [Reply(status=404, body=error("no")), Reply(body=b"?"), Reply(body={"count": None})]
 )
