@@ -64,6 +64,11 @@ class Asked:
     at: float
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
 class Endpoint:
     """The server: `replies` are given in turn to completions, then `otherwise` for ever."""
 
@@ -104,8 +109,7 @@ class Endpoint:
             def log_message(self, *_: object) -> None:
                 """Keep the tests' output clean."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
