@@ -202,8 +202,9 @@ def _write_tar(copy: Copy, path: Path, *, own_image: bool) -> None:
         entry.uid = entry.gid = 0 if own_image else _SOLVER
         entry.uname = entry.gname = ""
         entry.mtime = _MTIME
-        if own_image and not entry.issym():
-            entry.mode |= 0o777 if entry.isdir() else 0o666
+        if not entry.issym():
+            writable = 0o666 if own_image else 0o644
+            entry.mode = writable | (0o111 if entry.mode & 0o100 else 0)
         return entry
 
     with tarfile.open(path, "w") as tar:

@@ -240,12 +240,17 @@ class Copy:
         return _git(self._repo, "show", f"{self.commit}:{name}")
 
     def check_out(self) -> None:
-        """Write all files, and cut every tie to the repository it was made from."""
+        """Write all files, and cut every tie to the repository it was made from.
+
+        What is under `.git` depends on the files alone, too.
+        """
         _git(self._repo, "update-ref", "refs/heads/main", self.commit)
-        _git(self._repo, "repack", "-a", "-d", "-q")
+        _git(self._repo, "repack", "-a", "-d", "-q", "-F", "--window=0")  # packed anew
         (self.folder / ".git" / "objects" / "info" / "alternates").unlink()
         _git(self._repo, "reset", "--hard", "-q")
         (self.folder / ".git" / "ORIG_HEAD").unlink(missing_ok=True)
+        (self.folder / ".git" / "index").unlink()
+        _git(self._repo, "read-tree", "HEAD")  # without the times of these files
         exclude = self.folder / ".git" / "info" / "exclude"
         exclude.parent.mkdir(exist_ok=True)
         exclude.write_text(_IGNORED)
