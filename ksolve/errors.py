@@ -19,7 +19,7 @@ from rich.text import Text
 from agent.backend import BackendError, BackendUnusableError
 from agent.models import ModelNameError
 from agent.price import PriceError
-from eval.store import ConfigChangedError, StoreError
+from eval.store import ConfigChangedError, NoRunError, StoreError
 from eval.sweep import SweepHaltedError
 from sandbox.sandbox import SandboxError
 from tasks.rows import DatasetError
@@ -46,6 +46,7 @@ _BAD_INPUT = (
     ModelNameError,
     PriceError,
     ConfigChangedError,
+    NoRunError,
     LocalRepoError,
 )
 _INFRASTRUCTURE = (SandboxError, BackendError, StoreError, SweepHaltedError)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import typer
-from rich.console import Console
 
 from eval.store import Store, StoreError
 from eval.summary import Summary, summarise
 from ksolve.report import as_json, terminal
+from ksolve.screen import screen
 
 
 def summary_of(store: Store) -> Summary:
@@ -34,4 +34,4 @@ def show(summary: Summary, *, json: bool) -> None:
     if json:
         typer.echo(as_json(summary), nl=False)
     else:
-        Console().print(terminal(summary))
+        screen().print(terminal(summary))

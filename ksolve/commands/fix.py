@@ -37,6 +37,7 @@ from ksolve.options import (
     models_of,
 )
 from ksolve.progress import Stages
+from ksolve.screen import screen
 from ksolve.session import Session, ready_images, sweep_on_docker
 from sandbox.docker import DockerHost
 from tasks.local import local_task
@@ -100,7 +101,7 @@ def fix(
     stages = Stages()
     models = models_of(model, price or (), in_flight=in_flight, progress=stages)
     refuse_unknown_prices(models, budget)
-    console = Console(stderr=True)
+    console = screen(stderr=True)
     dirty = dirty_files(repo)
     if apply and dirty and not allow_dirty:
         raise InputError(

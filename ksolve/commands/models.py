@@ -8,13 +8,13 @@ import os
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from agent.backend import BackendError, Message, Sampling
 from agent.models import ENDPOINT_KEY, Model, known_presets
 from ksolve.errors import INFRASTRUCTURE, complain, exit_code
 from ksolve.options import JsonOption, PriceOption, models_of
+from ksolve.screen import screen
 
 OTHER_FORMS = (
     ("vllm:qwen2.5-coder-0.5b", "", "served by ksolve itself: an alias, a folder or a hub name"),
@@ -51,7 +51,7 @@ def models(
     worst = 0
     for one, error in zip(chosen, answers, strict=True):
         if error is None:
-            Console(stderr=json).print(f"{one.name} answers; price: {one.price}")
+            screen(stderr=json).print(f"{one.name} answers; price: {one.price}")
         else:
             complain(error)
             worst = max(worst, exit_code(error) or INFRASTRUCTURE)
@@ -83,4 +83,4 @@ def _list(*, json: bool) -> None:
         table.add_row(preset.example, f"{preset.key_variable} ({here})", f"the API of {name}")
     for example, key, note in OTHER_FORMS:
         table.add_row(example, key, note)
-    Console().print(table)
+    screen().print(table)

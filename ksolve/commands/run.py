@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from agent.backend import Sampling
 from agent.models import Model
@@ -36,6 +35,7 @@ from ksolve.options import (
 )
 from ksolve.progress import Stages
 from ksolve.results import show, summary_of
+from ksolve.screen import screen
 from ksolve.session import Session, sweep_on_docker
 from tasks.load import load_tasks, tasks_digest
 
@@ -79,7 +79,7 @@ def run(
         solvers=[Solver(model=one, strategy=strategy, sampling=sampling) for one in models],
         samples=samples,
     )
-    session = Session(console=Console(stderr=json), workers=workers, budget=budget, stages=stages)
+    session = Session(console=screen(stderr=json), workers=workers, budget=budget, stages=stages)
     raise typer.Exit(sweep_and_report(plan, out, session, source=tasks, json=json))
 
 

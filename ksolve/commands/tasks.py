@@ -15,6 +15,7 @@ from rich.text import Text
 from eval.validate import Validation, validate
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
 from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, WorkersOption
+from ksolve.screen import screen
 from ksolve.session import ready_images
 from sandbox.docker import DockerHost
 from sandbox.sandbox import SandboxError
@@ -56,7 +57,7 @@ def list_tasks(source: Source, *, limit: LimitOption = None, json: JsonOption = 
         first_line = task.issue.statement.strip().partition("\n")[0].lstrip("# ")
         tests = (str(len(task.oracle.fail_to_pass)), str(len(task.oracle.pass_to_pass)))
         table.add_row(task.id, task.issue.repo, *tests, Text(first_line, overflow="ellipsis"))
-    Console().print(table)
+    screen().print(table)
 
 
 @app.command("show")
@@ -124,7 +125,7 @@ def validate_tasks(
         ksolve tasks validate starter
     """
     tasks = load_tasks(source, ids=ids or (), limit=limit)
-    console = Console(stderr=json)
+    console = screen(stderr=json)
     found = asyncio.run(_validate(tasks, workers, console))
     validations = [one for one in found if isinstance(one, Validation)]
     if json:
@@ -141,7 +142,7 @@ def validate_tasks(
 
 async def _build(tasks: Sequence[Task]) -> None:
     async with DockerHost() as host:
-        await ready_images(host, tasks, Console())
+        await ready_images(host, tasks, screen())
 
 
 async def _validate(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from agent.backend import Usage
 from agent.strategy import Proposal
@@ -21,6 +20,7 @@ from eval.sweep import Plan
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, TasksOption, WorkersOption
 from ksolve.results import show, summary_of
+from ksolve.screen import screen
 from ksolve.session import Session, sweep_on_docker
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
@@ -79,7 +79,7 @@ def _verify(
         for sample in samples:
             store.add_sample(sample)
         wanted = Counter(sample.key.model for sample in samples)
-        session = Session(console=Console(stderr=json), workers=workers)
+        session = Session(console=screen(stderr=json), workers=workers)
         sweep = sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted)
         asyncio.run(sweep)
         summary = summary_of(store)

@@ -53,9 +53,12 @@ class Verbatim:
     version = "1"
 
     async def propose(
-        self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
+        self,
+        issue: Issue,
+        backend: Backend,
+        sandboxes: SandboxHost,  # noqa: ARG002 - part of the contract
+        sampling: Sampling,
     ) -> Proposal:
-        assert sandboxes
         prompt = (Message(role="user", content=issue.id),)
         completion = await backend.complete(prompt, sampling)
         return Proposal(

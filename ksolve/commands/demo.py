@@ -1,0 +1,87 @@
+"""`ksolve demo`: set everything up and compare two local models on the starter suite."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import psutil
+import typer
+
+from agent.backend import Sampling
+from agent.oneshot import Oneshot
+from eval.sweep import Plan, Solver
+from ksolve.commands.doctor import set_up
+from ksolve.commands.run import sweep_and_report
+from ksolve.options import WORKERS, models_of
+from ksolve.progress import Stages
+from ksolve.screen import screen
+from ksolve.session import Session
+from ksolve.setup import parts
+from tasks.load import load_tasks
+
+SMALL, LARGE = "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
+PRICE = "hour=0.10"
+"""An assumed rent, in dollars, of a machine like this: two cores and 16 GB for an hour."""
+
+
+def demo(
+    *,
+    short: Annotated[
+        bool, typer.Option("--short", help="The small model, few tasks and samples.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; by default a new one in the cache.")
+    ] = None,
+) -> None:
+    """Set up what is missing, then sample two local models on the starter suite and compare them.
+
+    [bold]Example[/bold]
+
+        ksolve demo
+    """
+    from agent.vllm import server_memory_needed
+
+    started = time.monotonic()
+    console = screen()
+    names = [SMALL] if short else [SMALL, LARGE]
+    available = psutil.virtual_memory().available
+    if len(names) > 1 and available < server_memory_needed(LARGE):
+        names = [SMALL]
+        console.print(f"Memory for {LARGE} is short, so {SMALL} goes alone.")
+    console.print("[bold]1 of 3: what this machine needs[/bold]")
+    for part in parts(["engine", "base-image", "server", *names]):
+        set_up(part, console)
+    console.print(f"  everything stands ({time.monotonic() - started:.0f} s)")
+
+    tasks = load_tasks("starter", limit=SHORT_TASKS if short else None)
+    samples = SHORT_SAMPLES if short else SAMPLES
+    console.print(
+        f"[bold]2 of 3: {len(tasks)} issues x {len(names)} models x {samples} samples[/bold]"
+    )
+    stages = Stages()
+    models = models_of([f"vllm:{name}" for name in names], [PRICE], progress=stages)
+    sampling = Sampling(temperature=0.8, max_tokens=400, seed=0)
+    strategy = Oneshot()
+    plan = Plan(
+        tasks=tasks,
+        solvers=[Solver(model=one, strategy=strategy, sampling=sampling) for one in models],
+        samples=samples,
+    )
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    folder = out or platformdirs.user_cache_path("ksolve") / "demo" / stamp
+    session = Session(console=console, workers=WORKERS, stages=stages)
+    console.print("[bold]3 of 3: sampling and verifying, then the result[/bold]")
+    code = sweep_and_report(plan, folder, session, source="starter")
+    console.print(
+        f"The run is in {folder} (`ksolve report` shows it again); "
+        f"{time.monotonic() - started:.0f} s in all."
+    )
+    raise typer.Exit(code)
+
+
+SAMPLES = 8
+SHORT_TASKS = 4
+SHORT_SAMPLES = 4
