@@ -17,6 +17,7 @@ import re
 import tarfile
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -66,6 +67,8 @@ class DockerHost:
         self._labels = labels(run_id)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._client: DockerClient | None = None
+        self.image_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Held while an image of that name is made ready.
 
     async def __aenter__(self) -> Self:
         """Connect. Raises SandboxError when the engine does not answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 
@@ -21,9 +22,12 @@ pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]
 IMAGE = "ksolve/base:1"
 
 
+RUN_ID = f"test-{uuid.uuid4().hex}"
+
+
 @pytest.fixture
 async def host() -> AsyncIterator[DockerHost]:
-    async with DockerHost(run_id="test") as host:
+    async with DockerHost(run_id=RUN_ID) as host:
         yield host
 
 
@@ -33,7 +37,10 @@ def name_of(sandbox: Sandbox) -> str:
 
 
 def names(host: DockerHost) -> set[str]:
-    found = host.client.containers.list(all=True, ignore_removed=True)
+    """The containers of these tests; others may be at work on the same engine."""
+    found = host.client.containers.list(
+        all=True, ignore_removed=True, filters={"label": f"ksolve.run={RUN_ID}"}
+    )
     return {str(container.name) for container in found}
 
 
@@ -236,8 +243,6 @@ async def test_no_container_is_left_behind(host: DockerHost) -> None:
 async def test_cancelling_at_any_moment_leaves_no_container(
     host: DockerHost, moment: float
 ) -> None:
-    before = names(host)
-
     async def work() -> None:
         async with host.open(IMAGE, Limits()) as sandbox:
             await sandbox.exec(["sleep", "0.3"], timeout=0.2)
@@ -248,7 +253,7 @@ async def test_cancelling_at_any_moment_leaves_no_container(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert names(host) <= before
+    assert names(host) == set()
 
 
 async def test_container_killed_from_outside_is_a_fault(host: DockerHost) -> None:
@@ -280,7 +285,7 @@ async def test_sweep_removes_what_a_dead_owner_left_and_spares_the_living(
         "from sandbox.docker import DockerHost\n"
         "from sandbox.sandbox import Limits\n"
         "async def main():\n"
-        "    async with DockerHost(run_id='dead') as host:\n"
+        f"    async with DockerHost(run_id='{RUN_ID}') as host:\n"
         f"        async with host.open('{IMAGE}', Limits()) as sandbox:\n"
         "            print(sandbox.name, flush=True)\n"
         "            os.kill(os.getpid(), 9)\n"
@@ -301,12 +306,13 @@ async def test_sweep_removes_what_a_dead_owner_left_and_spares_the_living(
 
 
 async def test_a_runs_containers_are_removed_by_its_name(host: DockerHost) -> None:
+    run_id = f"{RUN_ID}-mine"
     async with (
-        DockerHost(run_id="mine") as mine,
+        DockerHost(run_id=run_id) as mine,
         mine.open(IMAGE, Limits()) as sandbox,
         host.open(IMAGE, Limits()) as other,
     ):
-        assert await remove_run("mine") == [name_of(sandbox)]
+        assert await remove_run(run_id) == [name_of(sandbox)]
         assert name_of(other) in names(host)
 
 

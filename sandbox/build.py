@@ -1,0 +1,249 @@
+"""How one image comes to be here: built from a Dockerfile, pulled, or imported from an archive.
+
+Each is one long request to the engine, which tells its progress in lines of JSON. Cancelling it
+ends the work in the engine, too. Nothing here decides whether an image is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import stat
+import tarfile
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from docker.auth import get_config_header, resolve_repository_name
+from docker.errors import APIError
+from docker.types import CancellableStream
+from docker.utils import exclude_paths, parse_repository_tag
+from requests import Response
+from requests.exceptions import RequestException
+
+from sandbox.docker import DockerHost
+from sandbox.sandbox import ImageMissingError, SandboxError
+
+Progress = Callable[[str], None]
+
+BUILD_LABEL = "ksolve.build"
+"""On an image that ksolve built: the digest of everything that it was built from."""
+
+_DOCKERFILE = ".ksolve.Dockerfile"
+_TAR = {"Content-Type": "application/x-tar"}
+_LOG_LINES = 15
+# Shown of a build that failed.
+_REGISTRY_SECONDS = 20.0
+_SILENCE_SECONDS = 3600.0
+# A step may compile for long without a word.
+
+
+async def build(
+    host: DockerHost, tag: str, dockerfile: str, context: Path, *, label: str, progress: Progress
+) -> None:
+    """Build an image from a folder, with network. Raises SandboxError with the log's end.
+
+    What had the tag before is removed, unless something still needs it.
+    """
+    former = await host.image_digest(tag) if await label_of(host, tag) is not None else None
+    params = {
+        "t": tag,
+        "dockerfile": _DOCKERFILE,
+        "labels": json.dumps({BUILD_LABEL: label}),
+        "rm": "1",
+        "forcerm": "1",
+    }
+    with tempfile.TemporaryFile() as archive:
+        await asyncio.to_thread(_pack, archive, dockerfile, context)
+        await _job(
+            host,
+            "/build",
+            params,
+            name=f"building {tag}",
+            body=archive,
+            headers=_TAR,
+            progress=progress,
+        )
+    if former is not None:
+        await host.call(_drop_untagged, host, former)
+
+
+async def pull(host: DockerHost, image: str, progress: Progress) -> bool:
+    """Pull an image; False when no registry answers in time or none has it."""
+    if not await host.call(_registry_has, host, image):
+        return False
+    repository, tag = parse_repository_tag(image)
+    params = {"fromImage": repository, "tag": tag or "latest"}
+    await _job(
+        host,
+        "/images/create",
+        params,
+        name=f"pulling {image}",
+        body=None,
+        headers=_credentials(host, image),
+        progress=progress,
+    )
+    return True
+
+
+async def import_archive(
+    host: DockerHost, tag: str, archive: Iterator[bytes], progress: Progress
+) -> None:
+    """Make an image of one layer from the pieces of an uncompressed tar archive."""
+    repository, version = parse_repository_tag(tag)
+    params = {"fromSrc": "-", "repo": repository, "tag": version or "latest"}
+    await _job(
+        host,
+        "/images/create",
+        params,
+        name=f"importing {tag}",
+        body=archive,
+        headers=_TAR,
+        progress=progress,
+    )
+
+
+async def label_of(host: DockerHost, image: str) -> str | None:
+    """Return the `BUILD_LABEL` of a local image, "" when it has none; None without the image."""
+    try:
+        found = await host.call(host.client.images.get, image)
+    except ImageMissingError:
+        return None
+    return str(found.labels.get(BUILD_LABEL, ""))
+
+
+def context_digest(context: Path) -> str:
+    """Return the SHA-256 (hex) of what `build` would send of a folder. Blocks."""
+    digest = hashlib.sha256()
+    for name in _sent(context):
+        path = context / name
+        mode = path.lstat().st_mode
+        digest.update(f"{name}\0{stat.S_IFMT(mode)}\0{bool(mode & stat.S_IXUSR)}\0".encode())
+        if path.is_symlink():
+            digest.update(os.fsencode(path.readlink()))
+        elif path.is_file():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _sent(context: Path) -> list[str]:
+    """Return the paths that belong to a build context, `.dockerignore` obeyed."""
+    ignore = context / ".dockerignore"
+    lines = ignore.read_text().splitlines() if ignore.is_file() else []
+    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return sorted(exclude_paths(str(context), patterns))
+
+
+def _pack(archive: IO[bytes], dockerfile: str, context: Path) -> None:
+    def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
+
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name in _sent(context):
+            tar.add(context / name, name, recursive=False, filter=owned_by_root)
+        member = tarfile.TarInfo(_DOCKERFILE)
+        member.size = len(dockerfile.encode())
+        tar.addfile(member, io.BytesIO(dockerfile.encode()))
+    archive.seek(0)
+
+
+def _drop_untagged(host: DockerHost, image: str) -> None:
+    try:
+        if not host.client.images.get(image).tags:
+            host.client.images.remove(image)
+    except APIError:
+        return  # others stand on it, or it is gone already
+
+
+def _registry_has(host: DockerHost, image: str) -> bool:
+    """Ask the image's registry; no answer within a while is a no. Blocks."""
+    api = host.client.api
+    url = f"{api.base_url}/v{api.api_version}/distribution/{image}/json"
+    try:
+        return api.get(url, headers=_credentials(host, image), timeout=_REGISTRY_SECONDS).ok
+    except RequestException:
+        return False
+
+
+def _credentials(host: DockerHost, image: str) -> dict[str, str]:
+    registry, _ = resolve_repository_name(parse_repository_tag(image)[0])
+    header = get_config_header(host.client.api, registry)
+    return {"X-Registry-Auth": header.decode()} if header else {}
+
+
+async def _job(
+    host: DockerHost,
+    path: str,
+    params: Mapping[str, str],
+    *,
+    name: str,
+    body: IO[bytes] | Iterator[bytes] | None,
+    headers: Mapping[str, str],
+    progress: Progress,
+) -> None:
+    """Run one long request to its end. Raises SandboxError when the engine reports an error."""
+    loop = asyncio.get_running_loop()
+    cancelled = threading.Event()
+    streams: list[CancellableStream[bytes]] = []
+
+    def tell(text: str) -> None:
+        loop.call_soon_threadsafe(progress, text)
+
+    def work() -> None:
+        api = host.client.api
+        with api.post(
+            f"{api.base_url}/v{api.api_version}{path}",
+            params=params,
+            data=body,
+            headers=headers,
+            stream=True,
+            timeout=_SILENCE_SECONDS,
+        ) as answer:
+            if not answer.ok:
+                raise SandboxError(f"The Docker Engine refused {name}: {_message(answer)}")
+            streams.append(CancellableStream(answer.iter_lines(), answer))
+            if not cancelled.is_set():
+                _follow(streams[0], name, tell)
+
+    tell(name)
+    working = host.call(work)
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        cancelled.set()
+        for stream in streams:
+            stream.close()
+        await asyncio.wait([working])
+        working.exception()  # nobody waits for it any more
+        raise
+
+
+def _follow(lines: Iterator[bytes], name: str, tell: Progress) -> None:
+    log: deque[str] = deque(maxlen=_LOG_LINES)
+    for line in lines:
+        said: dict[str, Any] = json.loads(line)
+        if "error" in said:
+            shown = "".join(f"\n    {logged}" for logged in log)
+            raise SandboxError(
+                f"{name.capitalize()} failed: {said['error']}\nIts last words:{shown}"
+            )
+        text = str(said.get("stream") or said.get("status") or "").strip()
+        log.extend(text.splitlines())
+        if text.startswith("Step "):
+            tell(f"{name} ({text.splitlines()[0]})")
+
+
+def _message(answer: Response) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError):
+        return f"status {answer.status_code}"

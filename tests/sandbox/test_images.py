@@ -1,0 +1,197 @@
+"""Images are built when and only when something changed, and the base image holds what it must."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+from docker.errors import ImageNotFound
+
+from sandbox.bootstrap import BASE_IMAGE, ensure_base_image, has_base_image
+from sandbox.build import context_digest
+from sandbox.docker import DockerHost
+from sandbox.images import ensure_image
+from sandbox.sandbox import MIB, ImageMissingError, Limits, SandboxError
+from tasks.task import ImageBuild
+
+docker = pytest.mark.docker
+TAG = "ksolve-test/images:1"
+PARENT = "ksolve-test/images-parent:1"
+
+
+class Said(list[str]):
+    def __call__(self, text: str) -> None:
+        self.append(text)
+
+    @property
+    def built(self) -> list[str]:
+        return [text.removeprefix("building ") for text in self if "(" not in text]
+
+
+@pytest.fixture
+async def host(docker_engine: None) -> AsyncIterator[DockerHost]:
+    async with DockerHost(run_id="test") as host:
+        yield host
+        for tag in (TAG, PARENT):
+            try:
+                host.client.images.remove(tag, force=True)
+            except ImageNotFound:
+                continue
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> ImageBuild:
+    (tmp_path / "hello.txt").write_text("hello")
+    return ImageBuild(
+        tag=TAG,
+        dockerfile=f"FROM {BASE_IMAGE}\nCOPY --chown=solver:solver hello.txt /testbed/\n",
+        context=tmp_path,
+    )
+
+
+@docker
+async def test_image_is_built_once_and_again_when_something_changes(
+    host: DockerHost, recipe: ImageBuild
+) -> None:
+    said = Said()
+    await ensure_image(host, BASE_IMAGE, None, said)
+    said.clear()
+    first = await ensure_image(host, TAG, recipe, said)
+    assert said.built == [TAG]
+    assert await ensure_image(host, TAG, recipe, said) == first == await host.image_digest(TAG)
+    assert said.built == [TAG]
+    (recipe.context / "hello.txt").write_text("other")
+    second = await ensure_image(host, TAG, recipe, said)
+    assert said.built == [TAG] * 2
+    other = dataclasses.replace(recipe, dockerfile=recipe.dockerfile + "ENV A=b\n")
+    third = await ensure_image(host, TAG, other, said)
+    assert said.built == [TAG] * 3
+    assert len({first, second, third}) == 3
+    async with host.open(TAG, Limits()) as sandbox:
+        assert await sandbox.read(PurePosixPath("/testbed/hello.txt"), 10) == b"other"
+
+
+@docker
+async def test_image_is_built_again_when_the_one_below_changes(
+    host: DockerHost, recipe: ImageBuild
+) -> None:
+    said = Said()
+    parent = dataclasses.replace(recipe, tag=PARENT)
+    child = ImageBuild(
+        tag=TAG, dockerfile=f"FROM {PARENT}\nENV A=b\n", context=recipe.context, parent=parent
+    )
+    first = await ensure_image(host, TAG, child, said)
+    assert said.built[-2:] == [PARENT, TAG]
+    changed = dataclasses.replace(parent, dockerfile=parent.dockerfile + "ENV C=d\n")
+    second = await ensure_image(host, TAG, dataclasses.replace(child, parent=changed), said)
+    assert said.built[-4:] == [PARENT, TAG] * 2
+    assert first != second
+
+
+@docker
+async def test_image_asked_for_at_once_is_built_once(host: DockerHost, recipe: ImageBuild) -> None:
+    said = Said()
+    digests = await asyncio.gather(*(ensure_image(host, TAG, recipe, said) for _ in range(4)))
+    assert len(set(digests)) == 1
+    assert said.built.count(TAG) == 1
+
+
+@docker
+async def test_image_that_somebody_else_made_is_left_alone(
+    host: DockerHost, recipe: ImageBuild
+) -> None:
+    base = await ensure_image(host, BASE_IMAGE, None, Said())
+    host.client.images.get(BASE_IMAGE).tag(TAG)
+    said = Said()
+    assert await ensure_image(host, TAG, recipe, said) == base
+    assert said == []
+
+
+@docker
+async def test_failed_build_tells_the_end_of_its_log(host: DockerHost, recipe: ImageBuild) -> None:
+    broken = dataclasses.replace(recipe, dockerfile=f"FROM {BASE_IMAGE}\nRUN echo wat; exit 5\n")
+    with pytest.raises(SandboxError, match=r"(?s)non-zero code: 5.*\n +wat\n"):
+        await ensure_image(host, TAG, broken, Said())
+
+
+@docker
+async def test_image_that_nobody_has_is_missing(host: DockerHost, recipe: ImageBuild) -> None:
+    with pytest.raises(ImageMissingError, match="ksolve-test/nowhere:1"):
+        await ensure_image(host, "ksolve-test/nowhere:1", None, Said())
+    orphan = dataclasses.replace(recipe, dockerfile="FROM ksolve-test/nowhere:1\n")
+    with pytest.raises(ImageMissingError, match="ksolve-test/nowhere:1"):
+        await ensure_image(host, TAG, orphan, Said())
+
+
+@docker
+async def test_cancelled_build_ends_in_the_engine(host: DockerHost, recipe: ImageBuild) -> None:
+    slow = dataclasses.replace(recipe, dockerfile=f"FROM {BASE_IMAGE}\nRUN sleep 1000\n")
+    running = asyncio.Event()
+
+    def progress(text: str) -> None:
+        if "RUN" in text:
+            running.set()
+
+    building = asyncio.create_task(ensure_image(host, TAG, slow, progress))
+    await asyncio.wait_for(running.wait(), 60)
+    building.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await building
+    for _ in range(100):
+        if not any("sleep 1000" in str(one.attrs) for one in host.client.containers.list()):
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("the step still runs")
+
+
+def host_certificates() -> list[str]:
+    found = Path("/usr/local/share/ca-certificates").rglob("*.crt")
+    return ["".join(path.read_text().split()) for path in found]
+
+
+@docker
+async def test_base_image_holds_what_tasks_stand_on(host: DockerHost) -> None:
+    digest = await ensure_base_image(Said())
+    said = Said()
+    assert await ensure_base_image(said) == digest
+    assert said == []
+    assert await asyncio.to_thread(has_base_image)
+    script = """
+set -e
+id -un; pwd; stat -c %U /testbed; git config user.email; git config safe.directory
+python3 -m pytest --version; patch --version | head -1; python3 -c 'import venv, ensurepip'
+"""
+    async with host.open(BASE_IMAGE, Limits()) as sandbox:
+        result = await sandbox.exec(["sh", "-c", script], timeout=60)
+        trusted = await sandbox.exec(["sh", "-c", 'cat "$SSL_CERT_FILE"'], timeout=60)
+    lines = result.stdout.decode().splitlines()
+    assert lines[:5] == ["solver", "/testbed", "solver", "ksolve@localhost", "*"]
+    assert result.exit_code == 0, result.stderr
+    inside = "".join(trusted.stdout.decode().split())
+    assert [one for one in host_certificates() if one not in inside] == []
+
+
+@docker
+@pytest.mark.registry
+async def test_pip_reaches_its_registry_where_network_is_given(host: DockerHost) -> None:
+    await ensure_base_image(Said())
+    script = "python3 -m venv /tmp/v && /tmp/v/bin/pip download -q --no-deps -d /tmp/got six"
+    async with host.open(BASE_IMAGE, Limits(network=True, memory_bytes=512 * MIB)) as sandbox:
+        result = await sandbox.exec(["sh", "-c", script], timeout=300)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_what_is_ignored_does_not_change_a_context(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("1")
+    (tmp_path / ".dockerignore").write_text("# no logs\n*.log\n")
+    before = context_digest(tmp_path)
+    (tmp_path / "new.log").write_text("x")
+    assert context_digest(tmp_path) == before
+    (tmp_path / "kept.txt").chmod(0o755)
+    executable = context_digest(tmp_path)
+    (tmp_path / "link").symlink_to("kept.txt")
+    linked = context_digest(tmp_path)
+    assert len({before, executable, linked}) == 3
