@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agent.estimate import estimate_tokens
 from agent.relevance import Mentions, bm25, is_code, is_test, mentions, ranked, tokens
-from agent.syntax import definitions
+from agent.syntax import Definition, definitions
 
 _MAP_SHARE = 0.15
 # Of the tokens, for the map of the files that are not shown.
@@ -57,14 +58,13 @@ def repository_context(statement: str, texts: Mapping[str, str], budget: int) ->
         if score < _WORTH * best:
             break
         section = _section(path, texts[path])
-        cost = likely_tokens(section)
-        if cost > left:
+        if likely_tokens(section) > left:
             room = min(left, int(budget * _FIRST_SHARE))
-            section = _section(path, excerpt(path, texts[path], statement, named, room - _LEAST))
-            cost = likely_tokens(section)
-        if cost <= left and left >= _LEAST:
+            cut = excerpt(path, texts[path], statement, named, room - _LEAST)
+            section = _section(path, cut) if cut else ""
+        if section and likely_tokens(section) <= left:
             shown[path] = section
-            left -= cost
+            left -= likely_tokens(section)
     others = [path for path, _ in order if path not in shown]
     others += sorted(
         texts.keys() - shown.keys() - set(others), key=lambda path: (is_test(path), path)
@@ -74,9 +74,13 @@ def repository_context(statement: str, texts: Mapping[str, str], budget: int) ->
 
 
 def excerpt(path: str, text: str, statement: str, named: Mentions, budget: int) -> str:
-    """Return the pieces of a file that an issue is most likely about, within about `budget`."""
+    """Return the pieces of a file that an issue is most likely about, within about `budget`.
+
+    "" when not even one piece fits.
+    """
     lines = text.split("\n")
-    pieces = list(_pieces(text, len(lines)))
+    cut = _pieces(text, len(lines))
+    pieces = [piece for piece in cut if any(map(str.strip, lines[piece[0] : piece[1]]))]
     scores = bm25(tokens(statement), [tokens("\n".join(lines[a:b])) for a, b, _ in pieces])
     most = max(scores, default=0.0) or 1.0
     traced = named.frames.get(path, frozenset())
@@ -96,7 +100,7 @@ def excerpt(path: str, text: str, statement: str, named: Mentions, budget: int) 
         if cost <= budget:
             kept |= wanted
             budget -= cost
-    return _with_gaps(lines, [pieces[number][:2] for number in sorted(kept)])
+    return _with_gaps(lines, [pieces[number][:2] for number in sorted(kept)]) if kept else ""
 
 
 def _section(path: str, text: str) -> str:
@@ -108,19 +112,30 @@ _Piece = tuple[int, int, str]
 
 
 def _pieces(text: str, count: int) -> Iterator[_Piece]:
-    """Cut a file into its functions, class heads and what stands between them."""
+    """Cut a file into its functions, the heads of its classes and what stands between them."""
     at = 0
-    for item in definitions(text) or []:
-        if item.start < at:
+    classes: list[Definition] = []
+    for item, following in pairwise([*(definitions(text) or []), None]):
+        if item is None or item.start < at:
             continue  # stands on a line that was cut already
-        end = item.body if item.is_class else item.end
-        yield from _chunks(at, item.start, "")
-        yield from _chunks(item.start, end, item.name)
-        at = end
-    yield from _chunks(at, count, "")
+        yield from _chunks(at, item.start, _owner(classes, at))
+        at = item.end
+        if item.is_class:
+            classes.append(item)
+            if following and following.name.startswith(f"{item.name}."):
+                at = max(following.start, item.line + 1)
+        yield from _chunks(item.start, at, item.name)
+    yield from _chunks(at, count, _owner(classes, at))
+
+
+def _owner(classes: Sequence[Definition], line: int) -> str:
+    """Return "Class." for a line of a class that belongs to none of its methods."""
+    owner = next((item for item in reversed(classes) if item.start <= line < item.end), None)
+    return f"{owner.name}." if owner else ""
 
 
 def _chunks(start: int, end: int, name: str) -> Iterator[_Piece]:
+    """Cut what is long; a short rest stays with its neighbour."""
     while end - start > 2 * _CHUNK:
         yield start, start + _CHUNK, name
         start += _CHUNK
@@ -131,11 +146,11 @@ def _chunks(start: int, end: int, name: str) -> Iterator[_Piece]:
 def _headings(pieces: Sequence[_Piece], number: int) -> list[int]:
     """Return the pieces that hold the `class` lines above a method."""
     outer = pieces[number][2].rpartition(".")[0]
-    return [
-        above
-        for above, (_, _, name) in enumerate(pieces[:number])
-        if name and (outer == name or outer.startswith(f"{name}."))
-    ]
+    heads: dict[str, int] = {}
+    for above, (_, _, name) in enumerate(pieces[:number]):
+        if name and (outer == name or outer.startswith(f"{name}.")):
+            heads.setdefault(name, above)
+    return list(heads.values())
 
 
 def _with_gaps(lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:
@@ -144,12 +159,18 @@ def _with_gaps(lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:
     for start, end in [*spans, (len(lines), len(lines))]:
         left_out = sum(bool(line.strip()) for line in lines[at:start])
         if left_out:
-            out += ["", f"# ... {left_out} lines are not shown ...", ""]
-        elif at < start:
-            out += lines[at:start]
-        out += lines[start:end]
+            out = [*_trimmed(out), "", f"# ... {left_out} lines are not shown ...", ""]
+            out += _trimmed(lines[start:end])
+        else:
+            out += lines[at:end]
         at = end
     return "\n".join(out).strip("\n")
+
+
+def _trimmed(lines: Sequence[str]) -> list[str]:
+    """Drop the blank lines at both ends."""
+    inked = [number for number, line in enumerate(lines) if line.strip()]
+    return list(lines[inked[0] : inked[-1] + 1]) if inked else []
 
 
 def _map(paths: Sequence[str], texts: Mapping[str, str], budget: int) -> str:

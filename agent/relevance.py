@@ -23,7 +23,8 @@ _PATH_NAMED, _FRAME, _LAST_FRAME, _MODULE_NAMED, _DEFINES = 2.0, 1.5, 0.5, 1.0, 
 _MOST_DEFINING = 2.0
 _TOO_MANY = 10
 # Files that share a name past which the name points to none of them.
-_TEST, _PROSE = 0.3, 0.15
+_TEST, _ONLY_NAMES, _PROSE = 0.3, 0.3, 0.15
+# Code that defines nothing passes on what other files define.
 
 _CODE = re.compile(
     r"\.(?:py[ix]?|[cm]?[jt]sx?|vue|cc?|cpp|cxx|hh?|hpp|cs|go|rs|rb|java|kts?|scala|swift|php|pl|lua"
@@ -84,6 +85,8 @@ def ranked(statement: str, texts: Mapping[str, str]) -> list[tuple[str, float]]:
     for path, score in zip(paths, matching, strict=True):
         weight = 1.0 if is_code(path) else _PROSE
         weight *= _TEST if is_test(path) else 1.0
+        if is_code(path) and not _DEFINITION.search(texts[path], 0, _LONGEST):
+            weight *= _ONLY_NAMES
         scores[path] = round(weight * (score / most + named.get(path, 0.0)), 6)
     found = [(path, score) for path, score in scores.items() if score > 0]
     return sorted(found, key=lambda item: (-item[1], item[0]))
