@@ -125,7 +125,7 @@ class Sweep:
                 for _ in range(self._workers):
                     self._unverified.put_nowait(None)
         except BaseExceptionGroup as group_error:
-            raise _first(group_error) from None
+            raise first_error(group_error) from None
 
     async def _sample_all(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -271,8 +271,8 @@ class Sweep:
             self._observer.unusable(model.name, error)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a tree of them: the others are its consequences."""
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a tree of them, whose others are its consequences."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -11,10 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from eval.budget import Budget
 from eval.store import Store
-from eval.sweep import Plan, Sweep
+from eval.sweep import Plan, Sweep, first_error
 from ksolve.progress import Stages, SweepProgress
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
+from sandbox.orphans import remove_run
+from sandbox.sandbox import SandboxError
 from tasks.task import Task
 
 BUILDS_AT_ONCE = 2
@@ -37,7 +39,10 @@ async def sweep_on_docker(
 
     Raises what `Sweep.run` and `ready_images` raise.
     """
-    async with DockerHost(run_id=str(store.folder)) as host:
+    run_id = str(store.folder)
+    # Of an earlier session that was killed: the store's lock says that it is over.
+    await remove_run(run_id)
+    async with DockerHost(run_id=run_id) as host:
         await ready_images(host, plan.tasks, session.console)
         with SweepProgress(
             session.console, store, tasks=len(plan.tasks), wanted=wanted
@@ -79,6 +84,9 @@ async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console
                 )
                 progress.advance(bar)
 
-        async with asyncio.TaskGroup() as group:
-            for task in by_image.values():
-                group.create_task(ready(task))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for task in by_image.values():
+                    group.create_task(ready(task))
+        except* SandboxError as errors:
+            raise first_error(errors) from None

@@ -61,7 +61,7 @@ def test_malformed_rows_are_all_named_with_file_line_and_field(tmp_path: Path) -
 def test_rows_of_the_older_form_are_named_as_such(tmp_path: Path) -> None:
     old = {name: value for name, value in GOOD.items() if name not in {"image", "eval_script"}}
     done = ksolve("tasks", "list", dataset(tmp_path, old))
-    check(done, 2, "older form")
+    check(done, 2, "older SWE-bench form")
 
 
 def test_a_missing_dataset_file(tmp_path: Path) -> None:
