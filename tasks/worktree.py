@@ -15,7 +15,16 @@ from pathlib import Path
 
 import git
 
-_QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0")
+_QUIET = tuple(
+    word
+    for setting in (
+        "core.hooksPath=/dev/null",
+        "core.fsmonitor=false",
+        "core.logAllRefUpdates=false",
+        "gc.auto=0",
+    )
+    for word in ("-c", setting)
+)
 _ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 # A copy must not depend on who makes it.
 _IDENTITY = {

@@ -18,8 +18,8 @@ RUN_TEST = "python3 -c 'import tests.test_anvil as t; t.test_weight()'"
 
 
 def task_of(repo: Path, test_command: str = "pytest -q", **options: Any) -> Task:
-    cache = repo.parent / "cache"
-    return local_task(repo, "It weighs too little.", test_command, cache=cache, **options)
+    options.setdefault("cache", repo.parent / "cache")
+    return local_task(repo, "It weighs too little.", test_command, **options)
 
 
 def evaluated(task: Task, folder: Path, prepare: str = "") -> list[str]:
@@ -145,6 +145,21 @@ def test_what_the_image_is_built_from_belongs_to_the_solver(repo: Path) -> None:
     modes = {entry.name: entry.mode for entry in entries}
     assert modes["testbed/run.sh"] & 0o111
     assert not modes["testbed/blob.bin"] & 0o111
+
+
+def test_what_the_image_is_built_from_is_the_same_however_git_holds_it(
+    repo: Path, tmp_path: Path
+) -> None:
+    tars = []
+    for number in range(3):
+        build = task_of(repo, cache=tmp_path / str(number)).build
+        assert build is not None
+        tars.append((build.context / "testbed.tar").read_bytes())
+        with git.Repo(repo) as opened:
+            (repo / "README").touch()
+            opened.git.repack("-a", "-d", "-f")
+            opened.git.commit("--amend", "--allow-empty", "-m", f"Retell {number}")
+    assert tars[0] == tars[1] == tars[2]
 
 
 def test_in_an_image_of_ones_own_whoever_runs_may_write(repo: Path) -> None:

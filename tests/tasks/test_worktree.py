@@ -114,6 +114,7 @@ def test_a_copy_has_the_files_their_modes_and_links_and_nothing_of_the_past(
         assert not any(theirs.head.commit.hexsha in entry for entry in objects)
         assert theirs.head.commit.tree.hexsha == opened.head.commit.tree.hexsha
     assert not (folder / ".git" / "objects" / "info" / "alternates").exists()
+    assert not (folder / ".git" / "logs").exists()
 
 
 def test_an_earlier_commit_can_be_copied(repo: Path, tmp_path: Path) -> None:
