@@ -142,24 +142,25 @@ def fix(
         patch = store.patch(_key(solved)) if solved else ""
         failures = store.failures()
         spent = store.spent()
+    priced = all(row.cost is not None for row in rows)
     if json:
         result = {
             "solved": solved is not None,
             "patch": patch or None,
             "model": solved.model if solved else None,
             "samples": len(rows),
-            "cost": spent if all(row.cost is not None for row in rows) else None,
+            "cost": spent if priced else None,
             "run": str(folder),
         }
         typer.echo(jsonlib.dumps(result, indent=2))
     elif patch:
         typer.echo(patch, nl=False)
     unusable = complain_of(sweep)
+    paid = f"{len(rows)} samples drawn, cost {money(spent if priced else None)}"
     if solved is None:
-        spent_text = money(spent) if all(row.cost is not None for row in rows) else "unknown"
-        console.print(f"No patch in {len(rows)} samples passes (cost: {spent_text}; see {folder}).")
+        console.print(f"No sample passes `{test}` ({paid}; all are kept in {folder}).")
         raise typer.Exit(unusable or (INFRASTRUCTURE if failures else UNSOLVED))
-    console.print(f"Verified: `{test}` passes with this patch, sample {len(rows)} at the latest.")
+    console.print(f"Verified: `{test}` passes with this patch of {solved.model} ({paid}).")
     if apply:
         touched = apply_to_work_tree(repo, patch, allow_dirty=allow_dirty)
         console.print(f"Applied to {', '.join(touched)}.")
