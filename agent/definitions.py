@@ -28,15 +28,20 @@ class Rewritten:
     # How many definitions were replaced; a whole file counts all of its lines.
 
 
-def rewrite(text: str, code: Sequence[str], *, python: bool) -> Rewritten | None:
-    """Return the file with the code in place, None when the code is nothing of this file."""
+def rewrite(
+    text: str, code: Sequence[str], *, python: bool, whole: bool = True
+) -> Rewritten | None:
+    """Return the file with the code in place, None when the code is nothing of this file.
+
+    Without `whole`, the code may be the beginning of a file, but not all of it.
+    """
     new = textwrap.dedent("\n".join(line.rstrip("\r") for line in code)).strip("\n") + "\n"
     if not python:
-        return _whole(text, new) if _shared(text, new) >= _SHARED else None
+        return _whole(text, new) if whole and _shared(text, new) >= _SHARED else None
     there, given = definitions(text), definitions(new)
     if given is None or there is None:
         return None
-    if _is_whole_file(text, new, there, given):
+    if whole and _is_whole_file(text, new, there, given):
         return _whole(text, new)
     return _with_definitions(text, new, there, given)
 

@@ -8,8 +8,8 @@ long ones. Whether a path exists or a text can be found is not known here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 _LONGEST = 1_000_000
@@ -34,6 +34,8 @@ class Code:
 
     path: str
     lines: tuple[str, ...]
+    torn: bool = False
+    # The answer ended in it; its last definition, which may be half of one, is left out.
 
 
 Edit = Replacement | Code
@@ -54,28 +56,28 @@ _PATH = re.compile(
     r"|scss|md|rst|txt|in|mk|cmake|gradle|proto)(?![\w.-])"
 )
 _COMMENT = re.compile(r"\s*(?:#|//|--|/\*|<!--)")
+_DEFINITION = re.compile(r"\s*(?:@|(?:async )?def |class )")
 _LONE_PATH = re.compile(r"(?:[\w.@+-]*/)+[\w.@+-]+|[\w.@+-]+\.\w+")
 
 
 def read_answer(answer: str, *, cut_off: bool = False) -> list[Edit]:
     """Return the edits in the order in which the answer gives them.
 
-    With `cut_off`, the answer ended at the token limit: a last block without its end is dropped.
+    With `cut_off`, the answer ended at the token limit: of a last block or fence without its end,
+    nothing is taken that may be torn.
     """
     thought, _, said = answer.rpartition("</think>")
     lines = (said if thought else answer)[:_LONGEST].replace("\r\n", "\n").split("\n")
     blocks = list(_blocks(lines, cut_off=cut_off))
     if blocks:
         return blocks
-    fences = list(_fences(lines, cut_off=cut_off))
-    diffs = [edit for _, content in fences if _is_diff(content) for edit in _diff(content)]
-    if diffs:
-        return diffs
-    if fences:
-        return [_code(path, content) for path, content in fences if any(map(str.strip, content))]
-    if _is_diff(lines):
-        return list(_diff(lines))
-    return [Code(path="", lines=tuple(lines))] if any(map(str.strip, lines)) else []
+    fences = list(_fences(lines))
+    if not fences:
+        fences = [Code(path="", lines=tuple(lines), torn=True)]
+    if not cut_off:
+        fences = [replace(fence, torn=False) for fence in fences]
+    diffs = [edit for fence in fences if _is_diff(fence.lines) for edit in _diff(fence)]
+    return diffs or [fence for fence in map(_untorn, fences) if any(map(str.strip, fence.lines))]
 
 
 def _blocks(lines: list[str], *, cut_off: bool) -> Iterator[Edit]:
@@ -154,8 +156,8 @@ def _path_in(line: str) -> str:
     return alone if _LONE_PATH.fullmatch(alone) else ""
 
 
-def _fences(lines: list[str], *, cut_off: bool) -> Iterator[tuple[str, list[str]]]:
-    """Return the path (or "") and the content of every fence; one cut off is left out."""
+def _fences(lines: list[str]) -> Iterator[Code]:
+    """Return every fence; the last one is torn when nothing closes it."""
     number = 0
     while number < len(lines):
         opening = _FENCE.match(lines[number])
@@ -168,37 +170,45 @@ def _fences(lines: list[str], *, cut_off: bool) -> Iterator[tuple[str, list[str]
             if closing and not closing["info"] and closing["ticks"].startswith(opening["ticks"]):
                 break
             end += 1
-        if end < len(lines) or not cut_off:
-            path = _path_in(opening["info"]) or _path_before(lines, number)
-            yield path, lines[number + 1 : end]
+        path = _path_in(opening["info"]) or _path_before(lines, number)
+        content = lines[number + 1 : end]
+        named = _path_in_comment(content[0]) if content else ""
+        if named:
+            path, content = path or named, content[1:]
+        yield Code(path=path, lines=tuple(content), torn=end == len(lines))
         number = end + 1
 
 
-def _code(path: str, content: list[str]) -> Code:
-    first = content[0]
-    comment = _COMMENT.match(first)
-    if comment:
-        # A comment that is nothing but a path names the file.
-        named = first[comment.end() :].strip(" `*->")
-        if _PATH.fullmatch(named):
-            return Code(path=path or named, lines=tuple(content[1:]))
-    return Code(path=path, lines=tuple(content))
+def _path_in_comment(line: str) -> str:
+    """Return the path of a comment that holds nothing else."""
+    comment = _COMMENT.match(line)
+    named = line[comment.end() :].strip(" `*->") if comment else ""
+    return named if _PATH.fullmatch(named) else ""
 
 
-def _is_diff(lines: list[str]) -> bool:
+def _untorn(code: Code) -> Code:
+    if not code.torn:
+        return code
+    starts = [number for number, line in enumerate(code.lines) if _DEFINITION.match(line)]
+    return replace(code, lines=code.lines[: starts[-1]] if starts else ())
+
+
+def _is_diff(lines: Sequence[str]) -> bool:
     return any(
         line.startswith("@@") or (line.startswith("--- ") and after.startswith("+++ "))
         for line, after in pairwise([*lines, ""])
     )
 
 
-def _diff(lines: list[str]) -> Iterator[Edit]:
+def _diff(code: Code) -> Iterator[Edit]:
     """Return the hunks of a diff by their content: their counts are not trusted."""
-    path, near = "", 0
+    lines = code.lines
+    path, near = code.path, 0
     before: list[str] = []
     after: list[str] = []
     inside = False
-    for number, line in enumerate([*lines, "diff --git"]):
+    end = [] if code.torn else ["diff --git"]  # the last hunk of a torn diff may be half of one
+    for number, line in enumerate([*lines, *end]):
         following = lines[number + 1] if number + 1 < len(lines) else ""
         hunk = _HUNK.match(line)
         header = line.startswith("--- ") and following.startswith("+++ ")

@@ -93,9 +93,9 @@ class _Draft:
         if refusal:
             self.notes.append(refusal)
         elif isinstance(edit, Code):
-            self._rewrite(path, edit.lines)
+            self._rewrite(path, edit)
         elif not any(line.strip() for line in edit.search):
-            self._rewrite(path, edit.replace)
+            self._rewrite(path, Code(path=path, lines=edit.replace))
         else:
             self._replace(path, edit)
 
@@ -155,7 +155,7 @@ class _Draft:
         placed = self._place(path, edit)
         if placed is None:
             self._misses += 1
-            rewritten = self._rewritten(path, edit.replace)
+            rewritten = self._rewritten(path, Code(path=path, lines=edit.replace))
             if not rewritten:
                 self.notes.append(f"the SEARCH text is not in {path or 'any file'}")
                 return
@@ -201,24 +201,26 @@ class _Draft:
             placed.lines.extend(end)
         return placed
 
-    def _rewrite(self, path: str, code: Sequence[str]) -> None:
+    def _rewrite(self, path: str, code: Code) -> None:
         """Take code over as definitions, as a whole file, or as a new file at a new path."""
         rewritten = self._rewritten(path, code)
         if rewritten:
             where, text = rewritten
             self._changed[where] = text
             self.made += 1
-        elif path and self._text(path) is None:
-            self._changed[path] = "\n".join(code).strip("\n") + "\n"
+        elif path and self._text(path) is None and not code.torn:
+            self._changed[path] = "\n".join(code.lines).strip("\n") + "\n"
             self.made += 1
         else:
             self.notes.append(f"the code is not a new version of anything in {path or 'the files'}")
 
-    def _rewritten(self, path: str, code: Sequence[str]) -> tuple[str, str] | None:
+    def _rewritten(self, path: str, code: Code) -> tuple[str, str] | None:
         candidates = [path] if self._text(path) is not None else self._shown
         best = None
         for known in candidates:
-            found = rewrite(self._text(known) or "", code, python=known.endswith((".py", ".pyi")))
+            python = known.endswith((".py", ".pyi"))
+            text = self._text(known) or ""
+            found = rewrite(text, code.lines, python=python, whole=not code.torn)
             if found and (best is None or found.matches > best[1].matches):
                 best = known, found
         return (best[0], best[1].text) if best else None

@@ -402,6 +402,22 @@ def test_an_answer_cut_off_keeps_its_whole_blocks_and_drops_the_torn_one(tmp_pat
     assert read(f"pkg/stats.py\n{torn}", cut_off=True).stop == "unusable"
 
 
+def test_a_file_cut_off_keeps_the_functions_before_the_torn_one(tmp_path: Path) -> None:
+    answer = (
+        "pkg/text.py\n```python\ndef shorten(text, width):\n    return text[:width]\n\n\n"
+        "def push(stack, value):\n    stack"
+    )
+    changed = applied(read(answer, cut_off=True).patch, tmp_path)
+    assert changed == {
+        "pkg/text.py": "def shorten(text, width):\n    return text[:width]\n\n\n"
+        "def push(stack, value):\n    stack.append(value)\n"
+    }
+    torn = "pkg/new.py\n```python\nA = 1\nB ="
+    assert read(torn, cut_off=True).stop == "unusable"
+    torn = "```diff\n--- a/pkg/text.py\n+++ b/pkg/text.py\n@@ -1 +1 @@\n-    return text\n+    ret"
+    assert read(torn, cut_off=True).stop == "unusable"
+
+
 def test_python_that_no_longer_parses_is_given_and_noted() -> None:
     result = read(f"pkg/stats.py\n{block('    total = sum(values)', '    total = sum(values')}")
     assert result.stop == "patch"
