@@ -22,7 +22,7 @@ demo: $(VENV)/installed
 	@$(BIN)/ksolve demo $(DEMO)
 
 test: $(VENV)/installed
-	@$(BIN)/ksolve doctor --mend
+	@$(BIN)/ksolve doctor --mend --part engine --part base-image --part server --part qwen2.5-coder-0.5b
 	@KSOLVE_REQUIRE_DOCKER=1 KSOLVE_REQUIRE_MODEL=1 $(BIN)/pytest $(PYTEST)
 
 lint: $(VENV)/installed

@@ -97,14 +97,16 @@ class SweepProgress(Observer):
 
     def stage(self, text: str) -> None:
         """Say what is being waited for, such as the start of a server."""
-        if text != self._stage:
-            self._stage = text
-            if self._live is None:
-                self._console.print(Text(f"  {text}"))
+        before, self._stage = self._stage, text
+        # Only the words: how far it is, in brackets behind them, changes every second.
+        words = text.partition(" (")[0]
+        if self._live is None and words != before.partition(" (")[0]:
+            self._console.print(Text(f"  {words}"))
 
     def sampled(self, sample: Sample) -> None:
         """Count a sample."""
         tally = self._tallies[sample.key.model]
+        self._stage = ""
         tally.first_draw = tally.first_draw or time.monotonic() - sample.proposal.seconds
         tally.sampled += 1
         tally.drawn_now += 1
