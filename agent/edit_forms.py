@@ -1,8 +1,8 @@
 """What a model's answer asks to be changed, before anybody looks at the files.
 
-Three forms are read, the first one found wins: SEARCH/REPLACE blocks, unified diffs, and fences
-that hold code. Any text is taken; one pass over its lines, so hostile answers cost no more than
-long ones. Whether a path exists or a text can be found is not known here.
+Three forms are read: SEARCH/REPLACE blocks, unified diffs, and fences that hold code. Any text is
+taken; one pass over its lines, so hostile answers cost no more than long ones. Whether a path
+exists or a text can be found is not known here.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ _DEFINITION = re.compile(r"\s*(?:@|(?:async )?def |class )")
 _LONE_PATH = re.compile(r"(?:[\w.@+-]*/)+[\w.@+-]+|[\w.@+-]+\.\w+")
 
 
-def read_answer(answer: str, *, cut_off: bool = False) -> list[Edit]:
-    """Return the edits in the order in which the answer gives them.
+def read_answer(answer: str, *, cut_off: bool = False) -> list[list[Edit]]:
+    """Return the edits of each form that the answer holds, in the order of the answer.
 
     With `cut_off`, the answer ended at the token limit: of a last block or fence without its end,
     nothing is taken that may be torn.
@@ -69,15 +69,14 @@ def read_answer(answer: str, *, cut_off: bool = False) -> list[Edit]:
     thought, _, said = answer.rpartition("</think>")
     lines = (said if thought else answer)[:_LONGEST].replace("\r\n", "\n").split("\n")
     blocks = list(_blocks(lines, cut_off=cut_off))
-    if blocks:
-        return blocks
     fences = list(_fences(lines))
-    if not fences:
+    if not fences and not blocks:
         fences = [Code(path="", lines=tuple(lines), torn=True)]
     if not cut_off:
         fences = [replace(fence, torn=False) for fence in fences]
     diffs = [edit for fence in fences if _is_diff(fence.lines) for edit in _diff(fence)]
-    return diffs or [fence for fence in map(_untorn, fences) if any(map(str.strip, fence.lines))]
+    code: list[Edit] = [fence for fence in map(_untorn, fences) if any(map(str.strip, fence.lines))]
+    return [form for form in (blocks, diffs, code) if form]
 
 
 def _blocks(lines: list[str], *, cut_off: bool) -> Iterator[Edit]:
@@ -91,31 +90,38 @@ def _blocks(lines: list[str], *, cut_off: bool) -> Iterator[Edit]:
         body = lines[start + 1 : limit]
         divider = _divider(body)
         if divider is None:
+            # Only one half: the model wrote down what the code should be.
+            end = _first(_END, body) or _first(_FENCE, body)
+            torn = end is None and cut_off and limit == len(lines)
+            yield _untorn(Code(path=path, lines=tuple(_unfenced(body[:end])), torn=torn))
             continue
         rest = body[divider + 1 :]
-        end = next((n for n, line in enumerate(rest) if _END.match(line)), None)
+        end = _first(_END, rest)
         if end is None:
             # The end marker is missing: the fence may tell where the block ends.
-            end = next((n for n, line in enumerate(rest) if _FENCE.match(line)), None)
+            end = _first(_FENCE, rest)
             if end is None and cut_off and limit == len(lines):
                 continue
-            if end is None:
-                end = len(rest)
-        search, replace = _unfenced(body[:divider]), _unfenced(rest[:end])
-        while replace and _PLAIN_DIVIDER.match(replace[-1]):
-            replace.pop()
-        yield Replacement(path=path, search=tuple(search), replace=tuple(replace))
+        new = _unfenced(rest[:end])
+        while new and _PLAIN_DIVIDER.match(new[-1]):
+            new.pop()
+        yield Replacement(path=path, search=tuple(_unfenced(body[:divider])), replace=tuple(new))
 
 
 def _divider(body: list[str]) -> int | None:
-    """Return where the search text ends; an end marker will do where no divider stands."""
-    for pattern in (_PLAIN_DIVIDER, _DIVIDER, _END):
-        for number, line in enumerate(body):
-            if pattern.match(line):
-                return number
-            if _END.match(line):
-                break
+    """Return where the search text ends; an end marker will do if another one follows."""
+    end = _first(_END, body)
+    for pattern in (_PLAIN_DIVIDER, _DIVIDER):
+        found = _first(pattern, body[:end])
+        if found is not None:
+            return found
+    if end is not None and _first(_END, body[end + 1 :]) is not None:
+        return end
     return None
+
+
+def _first(pattern: re.Pattern[str], lines: Sequence[str]) -> int | None:
+    return next((number for number, line in enumerate(lines) if pattern.match(line)), None)
 
 
 def _unfenced(lines: list[str]) -> list[str]:

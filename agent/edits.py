@@ -57,19 +57,22 @@ def patch_from_answer(
         return EditResult(patch="", stop="empty", note="the answer is empty")
     # What no text file can hold, no patch can carry.
     answer = answer.replace("\0", "").encode(errors="replace").decode()
-    edits = read_answer(answer, cut_off=cut_off)
+    forms = read_answer(answer, cut_off=cut_off)
     draft = _Draft(snapshot, shown)
-    for edit in edits[:_MOST_EDITS]:
-        draft.apply(edit)
-    if len(edits) > _MOST_EDITS:
-        draft.notes.append(f"only the first {_MOST_EDITS} of {len(edits)} edits were looked at")
+    for edits in forms:
+        for edit in edits[:_MOST_EDITS]:
+            draft.apply(edit)
+        if len(edits) > _MOST_EDITS:
+            draft.notes.append(f"only the first {_MOST_EDITS} of {len(edits)} edits were looked at")
+        if draft.made:
+            break
     patch = draft.patch()
     if patch:
         return EditResult(patch=patch, stop="patch", note=draft.note())
     if draft.made:
         draft.notes.append("the edits change nothing")
         return EditResult(patch="", stop="empty", note=draft.note())
-    if not edits:
+    if not forms:
         draft.notes.append("the answer holds no edit")
     return EditResult(patch="", stop="unusable", note=draft.note())
 

@@ -131,6 +131,16 @@ SAME_FIX = {
         "<<<<<<< SEARCH\n            self.values.pop()\n>>>>>>> REPLACE\n"
         "            self.values.pop(0)\n>>>>>>> REPLACE\n"
     ),
+    "only the new half": (
+        "pkg/stats.py\n<<<<<<< SEARCH\n    def push(self, value):\n"
+        "        self.values.append(value)\n        if self.full:\n"
+        "            self.values.pop(0)\n>>>>>>> REPLACE\nThis removes the oldest."
+    ),
+    "a template copied before the code": (
+        block("the lines to change", "the same lines, corrected")
+        + "```python\ndef push(self, value):\n    self.values.append(value)\n"
+        "    if self.full:\n        self.values.pop(0)\n```"
+    ),
     "divider twice": POP.replace(">>>>>>> R", "=======\n>>>>>>> R"),
     "fences inside": block(
         "```python\n            self.values.pop()\n```",
