@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
@@ -32,7 +34,9 @@ async def sandbox_of(task: Task) -> AsyncIterator[Sandbox]:
             async with host.open(task.issue.image, LIMITS) as sandbox:
                 yield sandbox
         finally:
-            host.client.images.remove(task.issue.image, force=True)
+            # Two runs of the tests at once share this image, and one of them is first.
+            with suppress(APIError):
+                await asyncio.to_thread(host.client.images.remove, task.issue.image, force=True)
 
 
 async def said(sandbox: Sandbox, script: str) -> str:
