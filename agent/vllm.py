@@ -204,6 +204,9 @@ class ManagedVllm:
             command += ["--max-model-len", str(_context(folder))]
             # vLLM 0.32 dies on a CPU when it reads a prompt in pieces and the request has a seed.
             command += ["--no-enable-chunked-prefill"]
+            # Bound to a core, the worker would wait for whatever else runs on that core.
+            environment |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+            environment |= {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
             environment |= {"VLLM_HOST_IP": "127.0.0.1"}
             environment |= {"VLLM_CPU_KVCACHE_SPACE": str(self._kv_space(folder))}
         else:
