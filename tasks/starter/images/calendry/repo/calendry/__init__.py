@@ -1,0 +1,1 @@
+"""Small sums with dates and times of day."""
