@@ -37,13 +37,15 @@ def main(owner: int, command: list[str]) -> int:
             # Should someone kill us instead of our owner.
             preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509 - one thread
         )
-        while server.poll() is None and os.getppid() == owner:
+        while (code := server.poll()) is None and os.getppid() == owner:
             time.sleep(_LOOK)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.killpg(0, signal.SIGTERM)
         _end_children()
-    return 128 - server.returncode if server.returncode < 0 else server.returncode
+    if code is None:
+        return 0
+    return 128 - code if code < 0 else code
 
 
 def _end_children() -> None:
