@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import git
+# Else a machine without git could not even run the commands that need none.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+import git  # noqa: E402 - after the setting that it reads
 
 _QUIET = tuple(
     word
@@ -146,6 +148,8 @@ def _restored_on_error(root: Path, names: list[str]) -> Iterator[None]:
 @contextmanager
 def opened(path: Path) -> Iterator[git.Repo]:
     """Open a repository with a work tree and a commit, by its top folder. Raises LocalRepoError."""
+    if shutil.which("git") is None:
+        raise LocalRepoError("There is no git on this machine: install it, as by apt install git.")
     try:
         repo = git.Repo(path)
     except git.NoSuchPathError as error:
