@@ -15,7 +15,7 @@ from pathlib import Path
 
 # Else a machine without git could not even run the commands that need none.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-import git  # noqa: E402 - after the setting that it reads
+import git
 
 _QUIET = tuple(
     word
