@@ -12,6 +12,7 @@ from typing import Annotated
 import platformdirs
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from agent.backend import Sampling
 from agent.oneshot import Oneshot
@@ -119,7 +120,7 @@ def fix(
         time_limit=time_limit,
     )
     for sentence in left_out(repo):
-        console.print(sentence)
+        console.print(Text(sentence))
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
     strategy = Oneshot()
     plan = Plan(
@@ -158,12 +159,12 @@ def fix(
     unusable = complain_of(sweep)
     paid = f"{len(rows)} samples drawn, cost {money(spent if priced else None)}"
     if solved is None:
-        console.print(f"No sample passes `{test}` ({paid}; all are kept in {folder}).")
+        console.print(Text(f"No sample passes `{test}` ({paid}; all are kept in {folder})."))
         raise typer.Exit(unusable or (INFRASTRUCTURE if failures else UNSOLVED))
-    console.print(f"Verified: `{test}` passes with this patch of {solved.model} ({paid}).")
+    console.print(Text(f"Verified: `{test}` passes with this patch of {solved.model} ({paid})."))
     if apply:
         touched = apply_to_work_tree(repo, patch, allow_dirty=allow_dirty)
-        console.print(f"Applied to {', '.join(touched)}.")
+        console.print(Text(f"Applied to {', '.join(touched)}."))
 
 
 async def _refuse_passing_base(task: Task, console: Console) -> None:
@@ -177,6 +178,20 @@ async def _refuse_passing_base(task: Task, console: Console) -> None:
         )
     if base.outcome == "timeout":
         raise InputError(f"The test command was {base.note}: raise --time-limit.")
+    said = _last_words(base.log)
+    if said.startswith("bash: ") and said.endswith(": command not found"):
+        raise InputError(
+            f"The test command cannot run ({said}): correct it, or install with --setup what it "
+            "needs."
+        )
+    console.print(Text(f"Without a patch, the test command ends with: {said}"))
+
+
+def _last_words(log: str) -> str:
+    """Return the last line of an evaluation log that the tests wrote, not the script's trace."""
+    lines = [line.strip() for line in log.splitlines()]
+    said = [line for line in lines if line and not line.startswith(("+", ">>>>>"))]
+    return said[-1] if said else "(no output)"
 
 
 def _statement(issue: str | None, issue_file: Path | None) -> str:
