@@ -104,7 +104,8 @@ def excerpt(path: str, text: str, statement: str, named: Mentions, budget: int) 
 
 
 def _section(path: str, text: str) -> str:
-    return f"{path}\n```\n{text.rstrip()}\n```\n"
+    # Not a fence: small models answer in the form in which they are shown code.
+    return f'<file path="{path}">\n{text.rstrip()}\n</file>\n'
 
 
 _Piece = tuple[int, int, str]

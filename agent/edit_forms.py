@@ -48,6 +48,8 @@ _DIVIDER = re.compile(r"\s*={5,}\s*$")
 _PLAIN_DIVIDER = re.compile(r"={7}\s*$")
 _END = re.compile(r"\s*(?:>{5,}|>{3,}(?=\s*REPLACE))\s*(?:\w+\b.{0,80})?$", re.IGNORECASE)
 _FENCE = re.compile(r"\s*(?P<ticks>`{3,}|~{3,})\s*(?P<info>(?:[^`\s][^`]*)?)$")
+_FILE = re.compile(r"\s*<file path=\"(?P<path>[^\"]+)\">\s*$")
+_FILE_END = re.compile(r"\s*</file>\s*$")
 _HUNK = re.compile(r"@@+(?: -(?P<line>\d+)(?:,\d+)? \+\d+(?:,\d+)? @@)?")
 # In prose only a well-known ending makes a path; alone on its line, a slash is enough.
 _PATH = re.compile(
@@ -163,26 +165,38 @@ def _path_in(line: str) -> str:
 
 
 def _fences(lines: list[str]) -> Iterator[Code]:
-    """Return every fence; the last one is torn when nothing closes it."""
+    """Return every fence, and every file in the form in which the model was shown it.
+
+    The last one is torn when nothing closes it.
+    """
     number = 0
     while number < len(lines):
-        opening = _FENCE.match(lines[number])
-        if not opening:
+        fence, file = _FENCE.match(lines[number]), _FILE.match(lines[number])
+        if not fence and not file:
             number += 1
             continue
         end = number + 1
-        while end < len(lines):
-            closing = _FENCE.match(lines[end])
-            if closing and not closing["info"] and closing["ticks"].startswith(opening["ticks"]):
-                break
+        while end < len(lines) and not _closes(lines[end], fence):
             end += 1
-        path = _path_in(opening["info"]) or _path_before(lines, number)
         content = lines[number + 1 : end]
+        if file:
+            path = file["path"]
+        else:
+            path = _path_in(fence["info"] if fence else "") or _path_before(lines, number)
         named = _path_in_comment(content[0]) if content else ""
         if named:
             path, content = path or named, content[1:]
         yield Code(path=path, lines=tuple(content), torn=end == len(lines))
         number = end + 1
+
+
+def _closes(line: str, fence: re.Match[str] | None) -> bool:
+    if fence is None:
+        return _FILE_END.match(line) is not None
+    closing = _FENCE.match(line)
+    return (
+        closing is not None and not closing["info"] and closing["ticks"].startswith(fence["ticks"])
+    )
 
 
 def _path_in_comment(line: str) -> str:

@@ -103,7 +103,7 @@ def test_a_long_file_is_cut_to_the_functions_the_issue_is_about() -> None:
 def test_what_is_left_out_is_counted_where_it_is_left_out() -> None:
     context = repository_context("step_123() returns the wrong value", {"long.py": LONG}, 400)
     left_out = sum(int(count) for count in re.findall(r"(\d+) lines are not shown", context.text))
-    body = context.text.split("```")[1]
+    body = context.text.partition('<file path="long.py">')[2].partition("</file>")[0]
     shown = [line for line in body.split("\n") if line.strip() and "not shown" not in line]
     everything = [line for line in LONG.split("\n") if line.strip()]
     assert left_out + len(shown) == len(everything)

@@ -220,6 +220,7 @@ SAME_FIX = {
     "whole file named in a comment": f"```python\n# pkg/stats.py\n{RIGHT['pkg/stats.py']}```",
     "whole file without a name": f"Here it is:\n```python\n{RIGHT['pkg/stats.py']}```",
     "whole file without a fence": RIGHT["pkg/stats.py"],
+    "whole file as it was shown": f'<file path="pkg/stats.py">\n{RIGHT["pkg/stats.py"]}</file>',
     "the class": "```python\n"
     + RIGHT["pkg/stats.py"].partition("class ")[2].join(["class ", "```"]),
     "one method in its class": (
