@@ -104,6 +104,20 @@ def local_task(
     return Task(issue=issue, oracle=oracle, build=build)
 
 
+def without_undone(patch: str) -> str:
+    """Leave out of a unified diff, in git's form, what the evaluation of a local task undoes.
+
+    That is every change of a test file that the base state has.
+    """
+    files = re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE)
+    return "".join(file for file in files if not _changes_a_test(file))
+
+
+def _changes_a_test(file: str) -> bool:
+    old = re.search(r'^--- "?a/(.+?)"?\t?$', file, flags=re.MULTILINE)
+    return old is not None and re.search(_TEST_FILE, old[1]) is not None
+
+
 def _check(statement: str, test_command: str, base: str, *, include_dirty: bool) -> None:
     if not statement.strip():
         raise LocalRepoError("The issue text is empty: say what goes wrong.")

@@ -41,7 +41,7 @@ from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Session, ready_images, sweep_on_docker
 from sandbox.docker import DockerHost
-from tasks.local import local_task
+from tasks.local import local_task, without_undone
 from tasks.task import Task
 from tasks.worktree import apply_to_work_tree, dirty_files, left_out
 
@@ -92,7 +92,8 @@ def fix(
     """Sample patches until one passes the test command, and print it.
 
     The patch goes to standard output, all else to standard error. Ends with 0 when there is a
-    patch, 1 when there is none. Test files count as they are now, whatever a patch does to them.
+    patch, 1 when there is none. Test files count as they are now: what a sample does to them is
+    left out of its patch.
 
     [bold]Example[/bold]
 
@@ -140,7 +141,7 @@ def fix(
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         rows = list(store.rows())
         solved = next((row for row in rows if row.outcome == "resolved"), None)
-        patch = store.patch(_key(solved)) if solved else ""
+        patch = without_undone(store.patch(_key(solved))) if solved else ""
         failures = store.failures()
         spent = store.spent()
     priced = all(row.cost is not None for row in rows)
