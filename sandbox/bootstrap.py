@@ -126,9 +126,13 @@ def _archive() -> Path:
 
 
 def _unpacked(archive: Path) -> Iterator[bytes]:
-    with archive.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
-        while piece := reader.read(1 << 20):
-            yield piece
+    try:
+        with archive.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
+            while piece := reader.read(1 << 20):
+                yield piece
+    except zstandard.ZstdError as error:
+        archive.unlink()
+        raise SandboxError(f"{archive} was damaged and is removed: run this again.") from error
 
 
 def _make_archive(archive: Path, tell: Progress) -> None:
@@ -149,8 +153,10 @@ def _make_archive(archive: Path, tell: Progress) -> None:
             assert tar.stdout is not None
             zstandard.ZstdCompressor(level=6, threads=-1).copy_stream(tar.stdout, file)
         if tar.returncode != 0:
-            raise SandboxError(f"tar could not pack the base image in {folder}: is the disk full?")
+            raise SandboxError(f"The base image cannot be packed in {folder}: tar failed.")
         partial.rename(archive)
+    except OSError as error:
+        raise SandboxError(f"The base image cannot be packed in {folder}: {error}.") from error
     finally:
         subprocess.run([*root, "rm", "-rf", "--one-file-system", str(folder)], check=False)
 

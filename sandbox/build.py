@@ -7,6 +7,7 @@ ends the work in the engine, too. Nothing here decides whether an image is neede
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import json
@@ -60,7 +61,8 @@ async def build(
         "forcerm": "1",
     }
     with tempfile.TemporaryFile() as archive:
-        await asyncio.to_thread(_pack, archive, dockerfile, context)
+        with _context_errors(context):
+            await asyncio.to_thread(_pack, archive, dockerfile, context)
         await _job(
             host,
             "/build",
@@ -118,8 +120,25 @@ async def label_of(host: DockerHost, image: str) -> str | None:
     return str(found.labels.get(BUILD_LABEL, ""))
 
 
+@contextlib.contextmanager
+def _context_errors(context: Path) -> Iterator[None]:
+    """Turn what goes wrong with a build context, or the disk, into SandboxError."""
+    try:
+        yield
+    except OSError as error:
+        raise SandboxError(f"The folder {context} cannot be sent to be built: {error}.") from error
+
+
 def context_digest(context: Path) -> str:
-    """Return the SHA-256 (hex) of what `build` would send of a folder. Blocks."""
+    """Return the SHA-256 (hex) of what `build` would send of a folder.
+
+    Blocks. Raises SandboxError when it cannot be read.
+    """
+    with _context_errors(context):
+        return _digest(context)
+
+
+def _digest(context: Path) -> str:
     digest = hashlib.sha256()
     for name in _sent(context):
         path = context / name
@@ -234,7 +253,7 @@ def _follow(lines: Iterator[bytes], name: str, tell: Progress) -> None:
         if "error" in said:
             shown = "".join(f"\n    {logged}" for logged in log)
             raise SandboxError(
-                f"{name.capitalize()} failed: {said['error']}\nIts last words:{shown}"
+                f"{name[0].upper()}{name[1:]} failed: {said['error']}\nIts last words:{shown}"
             )
         text = str(said.get("stream") or said.get("status") or "").strip()
         log.extend(text.splitlines())

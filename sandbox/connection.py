@@ -32,7 +32,10 @@ def engine_address() -> str:
     It is `DOCKER_HOST`, else what `docker context` says. Raises SandboxError for an address of
     another kind.
     """
-    address = os.environ.get("DOCKER_HOST") or ContextAPI.get_current_context().Host or ""
+    address = os.environ.get("DOCKER_HOST", "")
+    if not address:
+        # Of a context that is chosen but not there, the package returns nothing.
+        address = getattr(ContextAPI.get_current_context(), "Host", None) or ""
     if os.environ.get("DOCKER_TLS_VERIFY") or not address.startswith(("unix://", "tcp://")):
         raise SandboxError(
             f"The Docker Engine at {address or 'no address'} is reached neither by a Unix socket "

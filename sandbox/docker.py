@@ -4,8 +4,8 @@ What isolates: no network, no capability beyond what a root image needs to own i
 privileges, limits on memory, cpu, processes and writing. What is not promised: a kernel of its
 own, and a limit on volumes that an image declares.
 
-Every process of a command runs as the image's own user. The process that keeps the container
-alive runs as another user, so that a command that kills all it may does not end its sandbox.
+Every command runs as the image's own user. What keeps the container alive is its process 1, which
+no signal from inside can end, so that a command that kills all it may does not end its sandbox.
 """
 
 from __future__ import annotations
@@ -37,24 +37,33 @@ from sandbox.stream import ExecStream, start_exec
 
 T = TypeVar("T")
 
+# Process 1 ignores the end of its children, so the kernel itself clears away orphans: nothing has
+# to run for that, and nothing can be killed. dash does not pass this on, bash does.
+_KEEP = 'exec "$(command -v bash || command -v sh)" -c \'trap "" CHLD; exec sleep "$0"\' "$0"'
 _KEEPER = "65533:65533"
-# Nobody's: neither root nor any image's user, so that no command may signal its process.
+# Nobody's, so that a command cannot trace it either. For root, see `_ROOT_CAPABILITIES`.
 
 _ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
-# What root in an image needs to handle files of any owner (pip, git, tar); processes of other
-# users never get them.
+# What root in an image needs to handle files of any owner (pip, git, tar). Under
+# no-new-privileges a command only has them if process 1 has: that is then root, too.
 
-_NO_PROGRAM = (b"not found", b"permission denied", b"no such file", b"not a directory", b"format")
-_NO_FILE = re.compile(
-    "could not find|no such|not a directory|too many|name too long", re.IGNORECASE
+# The engine's words when it is the command, its folder or the path of a file that is wrong.
+_NO_PROGRAM = re.compile(
+    rb"not found|denied|no such file|(not|is) a directory|too (many|long)|format|invalid argument"
 )
-# The engine's words when it is the command or the path that is wrong.
+_NO_FILE = re.compile("(?i)could not find|no such|not a directory|too (many|long)|name too long")
 
+_NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
+# What the engine writes in the place of a command's output when there is no process.
+
+_KILL_ALL = ["sh", "-c", "kill -9 -1"]
+_KILL_ATTEMPTS = 10
+_PATH_MAX = 4096
 _KILLED = 137
 _WRITE = (
     'mkdir -p -- "$(dirname -- "$1")" || exit; '
     # Neither through a link nor into a pipe that nobody reads.
-    'if [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; }; then rm -f -- "$1"; fi; '
+    'if [ -L "$1" ] || [ ! -f "$1" ] || [ ! -w "$1" ]; then rm -f -- "$1"; fi; '
     'exec cat > "$1"'
 )
 _WRITE_SECONDS = 60.0
@@ -67,11 +76,14 @@ class DockerHost:
         self._labels = labels(run_id)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._client: DockerClient | None = None
+        self.address = ""
+        # Of the engine, once entered.
         self.image_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Held while an image of that name is made ready.
 
     async def __aenter__(self) -> Self:
         """Connect. Raises SandboxError when the engine does not answer."""
+        self.address = engine_address()
         self._client = await self.call(connect)
         return self
 
@@ -125,10 +137,9 @@ class DockerHost:
             name=name,
             labels=self._labels,
             # Ends by itself and is then removed, even if ksolve was killed.
-            entrypoint=["sleep", str(math.ceil(limits.lifetime))],
+            entrypoint=["sh", "-c", _KEEP, str(math.ceil(limits.lifetime))],
             auto_remove=True,
-            init=True,
-            user=_KEEPER,
+            user="0" if is_root else _KEEPER,
             working_dir="/",
             network_mode="bridge" if limits.network else "none",
             mem_limit=limits.memory_bytes,
@@ -183,6 +194,9 @@ class DockerSandbox:
 
         A process that it leaves in the background lives on until a deadline or the end.
         """
+        if max(len(argv[0]), len(str(cwd))) > _PATH_MAX:
+            # runc 1.1 repeats it in an error that is too long for its pipe, and hangs for ever.
+            return _refused("the name of the program or of its folder is too long")
         run = functools.partial(self._run, argv, timeout=timeout, stdin=stdin, cwd=cwd, env=env)
         result = await run()
         if result is None:
@@ -230,7 +244,7 @@ class DockerSandbox:
         exit_code: int | None = None
         killed_for = ""
         async with start_exec(
-            engine_address(), api.api_version, made["Id"], self.limits.output_bytes
+            self.host.address, api.api_version, made["Id"], self.limits.output_bytes
         ) as stream:
             try:
                 async with asyncio.timeout(timeout):
@@ -240,9 +254,8 @@ class DockerSandbox:
             else:
                 if ended is None:
                     killed_for = "disk"
-                elif ended["Pid"] == 0:
-                    # Nothing was started, and the engine says why in the place of output.
-                    if not any(reason in stream.stdout for reason in _NO_PROGRAM):
+                elif ended["Pid"] == 0 and _NOT_STARTED.search(stream.stdout):
+                    if not _NO_PROGRAM.search(stream.stdout):
                         return None
                     stream.stdout, stream.stderr = stream.stderr, stream.stdout
                     exit_code = int(ended["ExitCode"])
@@ -250,6 +263,7 @@ class DockerSandbox:
                     killed_for = "memory"
                 else:
                     exit_code = int(ended["ExitCode"])
+        seconds = time.monotonic() - began
         if killed_for in ("deadline", "disk"):
             await self._end_processes()
         return ExecResult(
@@ -258,7 +272,7 @@ class DockerSandbox:
             stderr=bytes(stream.stderr),
             truncated=stream.truncated,
             timed_out=killed_for == "deadline",
-            seconds=time.monotonic() - began,
+            seconds=seconds,
             killed_for=killed_for,
         )
 
@@ -293,15 +307,29 @@ class DockerSandbox:
             talking.cancel()
 
     async def _end_processes(self) -> None:
-        """End every process, wherever it hid; what is on the disk stays.
+        """End every process but process 1; what is on the disk stays.
 
-        The engine restarts the container, which ends its process namespace as a whole: nothing
-        inside can outrun or outlive that. Where it cannot, the container is removed.
+        All of them are of one user, and one `kill -9 -1` of that user ends all that there are at
+        that moment, however they hid or multiply. The engine then counts from outside. Where
+        that does not help, the container is removed. (Restarting it would be surer still, but
+        the engine sometimes removes a container that it restarts, when that is its due end.)
         """
+        call, api = self.host.call, self.host.client.api
         try:
-            await self.host.call(self.host.client.api.restart, self.name, timeout=0)
+            for _ in range(_KILL_ATTEMPTS):
+                killer = await call(api.exec_create, self.name, _KILL_ALL, user=self.user)
+                await call(api.exec_start, killer["Id"], detach=True)
+                for _ in range(_KILL_ATTEMPTS):
+                    if await call(self._processes) == 1:
+                        return
+                    await asyncio.sleep(0.05)
         except SandboxError:
-            await self.host.call(remove_container, self.host.client, self.name)
+            pass  # it is of no use any more, and the next command will say so
+        await call(remove_container, self.host.client, self.name)
+
+    def _processes(self) -> int:
+        stats = self.host.client.api.stats(self.name, stream=False, one_shot=True)
+        return int(stats["pids_stats"]["current"])
 
     async def _ran_out_of_memory(self, since: float) -> bool:
         """Tell why something was killed. Raises SandboxError when the container was, too."""
@@ -350,6 +378,18 @@ class DockerSandbox:
                     return content.read(limit)
             except (tarfile.TarError, HTTPError) as error:
                 raise SandboxError(f"The Docker Engine broke off reading {path}.") from error
+
+
+def _refused(why: str) -> ExecResult:
+    """Return what a shell would say of a command that cannot be started."""
+    return ExecResult(
+        exit_code=126,
+        stdout=b"",
+        stderr=f"ksolve: {why}\n".encode(),
+        truncated=False,
+        timed_out=False,
+        seconds=0.0,
+    )
 
 
 async def _drain(talking: asyncio.Task[None], stream: ExecStream) -> None:

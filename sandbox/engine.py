@@ -98,7 +98,7 @@ def install_packages(names: Sequence[str], progress: Progress) -> None:
     progress(f"installing {what}")
     # One source that does not answer fails an update, and is seldom the one that is needed.
     _run([*apt, "update"])
-    done = _run([*apt, "install", "-y", "--no-install-recommends", *names])
+    done = _run([*apt, "install", "-y", *names])
     if done.returncode != 0:
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise SandboxError(f"apt could not install {what}: {' '.join(words)}")

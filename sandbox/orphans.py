@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
 from docker import DockerClient
 from docker.errors import APIError, NotFound
-from docker.models.containers import Container
 
 from sandbox.connection import connect, engine_errors
 
@@ -56,12 +55,13 @@ def remove_container(client: DockerClient, name: str) -> None:
             raise
 
 
-def _remove_where(label: str, chosen: Callable[[Container], bool]) -> list[str]:
+def _remove_where(label: str, chosen: Callable[[Mapping[str, str]], bool]) -> list[str]:
     client = connect()
     try:
         with engine_errors():
-            found = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
-            doomed = [str(container.name) for container in found if chosen(container)]
+            # Not `client.containers.list`, which then asks for each: one that hangs hangs it.
+            found = client.api.containers(all=True, filters={"label": label})
+            doomed = [one["Names"][0].removeprefix("/") for one in found if chosen(one["Labels"])]
             for name in doomed:
                 remove_container(client, name)
             return doomed
@@ -69,8 +69,8 @@ def _remove_where(label: str, chosen: Callable[[Container], bool]) -> list[str]:
         client.close()
 
 
-def _orphaned(container: Container) -> bool:
-    host, pid, started = (container.labels.get(OWNER, "") + "::").split(":")[:3]
+def _orphaned(container_labels: Mapping[str, str]) -> bool:
+    host, pid, started = (container_labels.get(OWNER, "") + "::").split(":")[:3]
     if host != _host_id() or not pid.isdecimal() or not started.isdecimal():
         return False  # of another machine that shares this engine
     try:

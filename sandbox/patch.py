@@ -18,6 +18,7 @@ from unidiff.patch import PatchSet
 from sandbox.sandbox import Sandbox
 
 _APPLY_SECONDS = 300.0
+_LOG_CHARACTERS = 20_000
 
 # Standard input is the patch; the arguments are the files that it may touch. Exit status 0 means
 # that it was applied, and the last line that starts with "$ " says how.
@@ -45,6 +46,8 @@ for number in 1 2 3 4; do
     [ $status -ne 0 ] || exit 0
     rm -f -- "$@"
     tar -xf "$scratch/before.tar"
+    # Else a three-way merge takes what was put back for something that was changed.
+    [ -z "$index" ] || git update-index -q --refresh > /dev/null
 done
 exit 1
 """
@@ -59,7 +62,7 @@ class AppliedPatch:
     how: str
     # The command that applied it, "" when none did.
     log: str
-    # What every attempt printed.
+    # The last `_LOG_CHARACTERS` of what the attempts printed.
 
 
 async def apply_patch(sandbox: Sandbox, patch: str, workdir: PurePosixPath) -> AppliedPatch:
@@ -73,7 +76,9 @@ async def apply_patch(sandbox: Sandbox, patch: str, workdir: PurePosixPath) -> A
         log += f"\nended by its {result.killed_for} limit\n"
     attempts = [line[2:] for line in log.splitlines() if line.startswith("$ ")]
     ok = result.exit_code == 0
-    return AppliedPatch(ok=ok, how=attempts[-1] if ok and attempts else "", log=log)
+    return AppliedPatch(
+        ok=ok, how=attempts[-1] if ok and attempts else "", log=log[-_LOG_CHARACTERS:]
+    )
 
 
 def check_patch(text: str) -> str | None:

@@ -175,6 +175,34 @@ python3 -m pytest --version; patch --version | head -1; python3 -c 'import venv,
 
 
 @docker
+async def test_root_of_an_image_has_power_over_files_only(
+    host: DockerHost, recipe: ImageBuild
+) -> None:
+    rooted = dataclasses.replace(
+        recipe,
+        dockerfile=recipe.dockerfile + "USER root\nRUN git init -q && echo 1 > a && git add .\n",
+    )
+    await ensure_image(host, TAG, rooted, Said())
+    script = """
+set -e
+id -u; grep -E 'CapEff|NoNewPrivs' /proc/self/status
+echo more >> hello.txt && stat -c %U hello.txt
+chown root: hello.txt && git add . && git commit -q -m x && git status --short
+"""
+    async with host.open(TAG, Limits()) as sandbox:
+        result = await sandbox.exec(["sh", "-c", script], timeout=60)
+        for kill in ("kill -9 -1", "kill -9 1", "kill 1"):
+            await sandbox.exec(["sh", "-c", kill], timeout=60)
+        again = await sandbox.exec(["true"], timeout=60)
+    assert result.exit_code == 0, result.stderr
+    # CHOWN, DAC_OVERRIDE and FOWNER are the bits 0, 1 and 3.
+    assert result.stdout.decode().split() == [
+        *("0", "CapEff:", "000000000000000b", "NoNewPrivs:", "1", "solver")
+    ]
+    assert again.exit_code == 0
+
+
+@docker
 @pytest.mark.registry
 async def test_pip_reaches_its_registry_where_network_is_given(host: DockerHost) -> None:
     await ensure_base_image(Said())

@@ -119,6 +119,7 @@ set -e
 seq 1 20 > t.txt && git add t.txt && git commit -q -m older
 sed -i 's/^10$/ten/' t.txt && git diff t.txt > /tmp/patch && git checkout -q t.txt
 sed -i 's/^8$/eight/; s/^12$/twelve/' t.txt && git commit -q -m newer t.txt
+touch -d 2001-02-03 t.txt
 """
     made = await sandbox.exec(["sh", "-c", script], timeout=60)
     assert made.exit_code == 0, made.stderr
