@@ -23,26 +23,54 @@ from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
 
 SYSTEM = """\
-You fix bugs. Answer with SEARCH/REPLACE blocks only: the path of the file, then the lines to \
-change, copied exactly, then the lines that take their place. For example:
+You fix bugs in a repository. You answer with edits. An edit names the file, copies the lines to \
+change exactly as they are, and gives the lines that replace them."""
 
-shapes/area.py
-<<<<<<< SEARCH
-    return width + height
-=======
-    return width * height
->>>>>>> REPLACE
-"""
-
-_ISSUE = """\
+_QUESTION = """\
 {context}
 Issue:
 {statement}
 
-Fix the cause of this issue in the code above with the smallest change that does it. \
-Answer with SEARCH/REPLACE blocks."""
+Fix the cause of this issue in the code above. Answer with edits."""
 
-_SMALL_PROMPT, _LARGE_PROMPT, _WINDOW_SHARE = 1_600, 24_000, 5
+_EXAMPLE_QUESTION = _QUESTION.format(
+    context="""\
+<file path="shapes/box.py">
+class Box:
+    def __init__(self, width, height):
+        self.width = width
+        self.height = height
+
+    def area(self):
+        return self.width + self.height
+
+    def scale(self, factor):
+        return Box(self.width * factor, self.height * factor)
+</file>
+""",
+    statement="Box(2, 5).area() gives 7, but a box of 2 by 5 has an area of 10.",
+)
+
+_EXAMPLE_ANSWER = """\
+shapes/box.py
+<<<<<<< SEARCH
+    def area(self):
+        return self.width + self.height
+=======
+    def area(self):
+        return self.width * self.height
+>>>>>>> REPLACE"""
+
+_SHARED = (
+    # A worked example says more to a small model than a description of the form, and it is the
+    # same for every issue, so that it is always in the prefix cache.
+    Message(role="system", content=SYSTEM),
+    Message(role="user", content=_EXAMPLE_QUESTION),
+    Message(role="assistant", content=_EXAMPLE_ANSWER),
+)
+
+_SMALL_WINDOW, _SMALL_PROMPT, _LARGE_PROMPT = 8_192, 900, 24_000
+# Tokens. Small models, which have small windows, lose the thread of a longer prompt.
 _MARGIN = 64
 # Tokens kept free for what a chat template adds.
 _LEAST_CONTEXT = 200
@@ -141,17 +169,18 @@ class Oneshot:
         self, issue: Issue, snapshot: RepositorySnapshot, backend: Backend, room: int
     ) -> _Prompt:
         """Make the prompt, and make it smaller until the model's own count is within `room`."""
-        share = backend.context_window // _WINDOW_SHARE
-        aim = self._prompt_tokens or min(max(share, _SMALL_PROMPT), _LARGE_PROMPT)
+        share = _SMALL_PROMPT + max(backend.context_window - _SMALL_WINDOW, 0) // 4
+        aim = self._prompt_tokens or min(share, _LARGE_PROMPT)
         statement = issue.statement
-        fixed = likely_tokens(SYSTEM) + likely_tokens(_ISSUE)
+        shared = "".join(message.content for message in _SHARED)
+        fixed = likely_tokens(shared) + likely_tokens(_QUESTION)
         budget = max(min(aim, room) - fixed - likely_tokens(statement), min(aim, room) // 3)
         tries = 0
         while True:
             tries += 1
             context = await asyncio.to_thread(repository_context, statement, snapshot.texts, budget)
-            text = _ISSUE.format(context=context.text, statement=statement.strip())
-            messages = (Message(role="system", content=SYSTEM), Message(role="user", content=text))
+            text = _QUESTION.format(context=context.text, statement=statement.strip())
+            messages = (*_SHARED, Message(role="user", content=text))
             excess = await backend.count_tokens(messages) - room
             if excess <= 0 or tries == _TRIES:
                 break
