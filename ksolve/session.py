@@ -68,7 +68,7 @@ async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console
         BarColumn(bar_width=16),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     by_image = {task.issue.image: task for task in tasks}
     with Progress(*columns, console=console, transient=True) as progress:

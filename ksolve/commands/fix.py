@@ -45,6 +45,9 @@ from tasks.local import local_task, without_undone
 from tasks.task import Task
 from tasks.worktree import apply_to_work_tree, dirty_files, left_out
 
+IN_FLIGHT = 4
+"""Few at once: what is under way when the first patch is verified was paid for in vain."""
+
 
 def fix(
     *,
@@ -82,7 +85,7 @@ def fix(
     max_tokens: MaxTokensOption = 1024,
     seed: SeedOption = 0,
     price: PriceOption = None,
-    in_flight: InFlightOption = None,
+    in_flight: InFlightOption = IN_FLIGHT,
     workers: WorkersOption = WORKERS,
     out: Annotated[
         Path | None, typer.Option(help="The run folder; by default one of ksolve's own.")
