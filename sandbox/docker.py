@@ -11,16 +11,15 @@ no signal from inside can end, so that a command that kills all it may does not 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import math
 import re
-import tarfile
 import time
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import TracebackType
@@ -28,8 +27,8 @@ from typing import Any, Self, TypeVar
 
 from docker import DockerClient
 from docker.types import LogConfig, Ulimit
-from urllib3.exceptions import HTTPError
 
+from sandbox.archive import read_file
 from sandbox.connection import THREADS, connect, engine_address, engine_errors
 from sandbox.orphans import labels, remove_container
 from sandbox.sandbox import ExecResult, Limits, Sandbox, SandboxError
@@ -47,17 +46,16 @@ _ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
 # What root in an image needs to handle files of any owner (pip, git, tar). Under
 # no-new-privileges a command only has them if process 1 has: that is then root, too.
 
-# The engine's words when it is the command, its folder or the path of a file that is wrong.
 _NO_PROGRAM = re.compile(
     rb"not found|denied|no such file|(not|is) a directory|too (many|long)|format|invalid argument"
 )
-_NO_FILE = re.compile("(?i)could not find|no such|not a directory|too (many|long)|name too long")
-
+# The engine's words when it is the command or its folder that is wrong.
 _NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
 # What the engine writes in the place of a command's output when there is no process.
 
-_KILL_ALL = ["sh", "-c", "kill -9 -1"]
-_KILL_ATTEMPTS = 10
+_KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]
+# It spares itself and process 1, and fails when it finds no other.
+_KILL_ATTEMPTS = 20
 _PATH_MAX = 4096
 _KILLED = 137
 _WRITE = (
@@ -96,7 +94,7 @@ class DockerHost:
         """Wait for what is under way in the engine, and leave."""
         await _to_its_end(asyncio.create_task(asyncio.to_thread(self._close)))
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def open(self, image: str, limits: Limits) -> AsyncIterator[Sandbox]:
         """Open a sandbox; when the block ends, cancelled or not, its container is gone."""
         name = f"ksolve-{uuid.uuid4().hex[:16]}"
@@ -218,7 +216,8 @@ class DockerSandbox:
 
     async def read(self, path: PurePosixPath, limit: int) -> bytes:
         """Return up to `limit` bytes of a regular file; links are not followed."""
-        return await self.host.call(self._read, str(self.workdir / path), limit)
+        full = str(self.workdir / path)
+        return await self.host.call(read_file, self.host.client, self.name, full, limit)
 
     async def _run(
         self,
@@ -264,7 +263,7 @@ class DockerSandbox:
                 else:
                     exit_code = int(ended["ExitCode"])
         seconds = time.monotonic() - began
-        if killed_for in ("deadline", "disk"):
+        if killed_for:
             await self._end_processes()
         return ExecResult(
             exit_code=exit_code,
@@ -310,26 +309,29 @@ class DockerSandbox:
         """End every process but process 1; what is on the disk stays.
 
         All of them are of one user, and one `kill -9 -1` of that user ends all that there are at
-        that moment, however they hid or multiply. The engine then counts from outside. Where
-        that does not help, the container is removed. (Restarting it would be surer still, but
-        the engine sometimes removes a container that it restarts, when that is its due end.)
+        that moment, however they hid or multiply. Where that does not help, the container is
+        removed. (Restarting it would be surer still, but the engine at times removes a container
+        that it restarts, when it is to be removed at its end.)
         """
-        call, api = self.host.call, self.host.client.api
-        try:
-            for _ in range(_KILL_ATTEMPTS):
-                killer = await call(api.exec_create, self.name, _KILL_ALL, user=self.user)
-                await call(api.exec_start, killer["Id"], detach=True)
-                for _ in range(_KILL_ATTEMPTS):
-                    if await call(self._processes) == 1:
-                        return
-                    await asyncio.sleep(0.05)
-        except SandboxError:
-            pass  # it is of no use any more, and the next command will say so
-        await call(remove_container, self.host.client, self.name)
+        for _ in range(_KILL_ATTEMPTS):
+            # A fork bomb may leave no room even for this: then again, a little later.
+            with contextlib.suppress(SandboxError):
+                if await self._kill_all():
+                    return
+            await asyncio.sleep(0.2)
+        await self.host.call(remove_container, self.host.client, self.name)
 
-    def _processes(self) -> int:
-        stats = self.host.client.api.stats(self.name, stream=False, one_shot=True)
-        return int(stats["pids_stats"]["current"])
+    async def _kill_all(self) -> bool:
+        """Kill every process once; tell whether none is left."""
+        call, api = self.host.call, self.host.client.api
+        killer = await call(api.exec_create, self.name, _KILL_ALL, user=self.user, workdir="/")
+        await call(api.exec_start, killer["Id"], detach=True)
+        for _ in range(_KILL_ATTEMPTS):
+            record = await call(api.exec_inspect, killer["Id"])
+            if not record["Running"]:
+                return bool(record["ExitCode"] == 0)
+            await asyncio.sleep(0.1)
+        return False
 
     async def _ran_out_of_memory(self, since: float) -> bool:
         """Tell why something was killed. Raises SandboxError when the container was, too."""
@@ -350,34 +352,6 @@ class DockerSandbox:
     def _bytes_written(self) -> int:
         found = self.host.client.api.containers(filters={"name": f"^/{self.name}$"}, size=True)
         return int(found[0].get("SizeRw", 0)) if found else 0
-
-    def _read(self, path: str, limit: int) -> bytes:
-        # Not the docker package's `get_archive`, which cannot be closed before the end of what
-        # may be an endless file.
-        api = self.host.client.api
-        url = f"{api.base_url}/v{api.api_version}/containers/{self.name}/archive"
-        with api.get(
-            url,
-            params={"path": path},
-            headers={"Accept-Encoding": "identity"},
-            stream=True,
-            timeout=api.timeout,
-        ) as answer:
-            if not answer.ok:
-                why = str(answer.json().get("message"))
-                if "no such container" in why.lower() or not _NO_FILE.search(why):
-                    raise SandboxError(f"The Docker Engine does not read {path}: {why}.")
-                raise FileNotFoundError(f"There is no file {path} in the sandbox.")
-            # Only the one file's bytes are taken, in memory; nothing is ever unpacked here.
-            try:
-                with tarfile.open(fileobj=answer.raw, mode="r|") as archive:
-                    member = archive.next()
-                    content = archive.extractfile(member) if member and member.isreg() else None
-                    if content is None:
-                        raise FileNotFoundError(f"{path} in the sandbox is not a regular file.")
-                    return content.read(limit)
-            except (tarfile.TarError, HTTPError) as error:
-                raise SandboxError(f"The Docker Engine broke off reading {path}.") from error
 
 
 def _refused(why: str) -> ExecResult:
