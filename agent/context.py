@@ -1,34 +1,34 @@
-"""What a model is shown of a repository: a map of it, and the files an issue is about.
+"""What a model is shown of a repository: a map of it, and the code that an issue is about.
 
-The text is cut to a number of tokens, counted by a quick estimate; whoever sends it has it counted
-by the model's tokenizer. What is left out is said where it is left out.
+Code is chosen piece by piece, by how relevant its file and the piece itself are, so that a small
+prompt holds the functions in question and a large one whole files. The text is cut to a number of
+tokens, counted by a quick estimate; whoever sends it has it counted by the model's tokenizer. What
+is left out is said where it is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from agent.estimate import estimate_tokens
-from agent.relevance import Mentions, bm25, is_code, is_test, mentions, ranked, tokens
-from agent.syntax import Definition, definitions
+from agent.pieces import Piece, cut, headings, joined
+from agent.relevance import bm25, identifiers, is_code, is_test, mentions, ranked, tokens
+from agent.syntax import definitions
 
-_MAP_SHARE = 0.15
+_MAP_SHARE = 0.1
 # Of the tokens, for the map of the files that are not shown.
-_LEAST = 60
-# Tokens below which a piece of a file is not worth its heading.
-_FIRST_SHARE = 0.6
-# Of the tokens, for one file that has to be cut, so that it does not crowd out the next.
 _WORTH = 0.1
 # Share of the best file's score below which a file is only named in the map.
 _MOST_FILES = 24
+_NAMED, _CALLED, _TRACED = 1.0, 0.5, 2.0
+# What it counts for a piece to be named by the issue, by a piece that the issue names, and by a
+# stack trace, beside the scores of its file and of its words, which are at most 1 each.
+_GAP_TOKENS = 8
+_FILE_TOKENS = 16
+# What a mark of omission and the frame around a file cost.
 _MAPPED = 400
 # Files that are parsed for the map.
-_CHUNK = 24
-# Lines of a piece where the syntax is not known, or a function is longer than twice that.
-
-
 _OVERSTATED = 1.7
 # How far the safe estimate lies above what common tokenizers count in code.
 
@@ -48,130 +48,69 @@ def likely_tokens(text: str) -> int:
 
 
 def repository_context(statement: str, texts: Mapping[str, str], budget: int) -> Context:
-    """Return the map and the most relevant files within about `budget` tokens."""
+    """Return the map and the most relevant code within about `budget` tokens."""
     order = ranked(statement, texts) or [(path, 0.0) for path in sorted(texts) if is_code(path)]
-    named = mentions(statement, texts)
-    left = budget - int(budget * _MAP_SHARE)
-    shown: dict[str, str] = {}
-    best = order[0][1] if order else 0.0
-    for path, score in order[:_MOST_FILES]:
-        if score < _WORTH * best:
-            break
-        section = _section(path, texts[path])
-        if likely_tokens(section) > left:
-            room = min(left, int(budget * _FIRST_SHARE))
-            cut = excerpt(path, texts[path], statement, named, room - _LEAST)
-            section = _section(path, cut) if cut else ""
-        if section and likely_tokens(section) <= left:
-            shown[path] = section
-            left -= likely_tokens(section)
-    others = [path for path, _ in order if path not in shown]
-    others += sorted(
-        texts.keys() - shown.keys() - set(others), key=lambda path: (is_test(path), path)
-    )
+    chosen, left = _choice(statement, texts, order, budget - int(budget * _MAP_SHARE))
+    shown = [path for path, _ in order if path in chosen]
+    others = [path for path, _ in order if path not in chosen]
+    rest = texts.keys() - set(shown) - set(others)
+    others += sorted(rest, key=lambda path: (is_test(path), path))
     files_map = _map(others, texts, left + int(budget * _MAP_SHARE))
-    return Context(text="\n".join([files_map, *shown.values()]).lstrip("\n"), shown=tuple(shown))
+    # Not fences: small models answer in the form in which they are shown code.
+    files = (
+        f'<file path="{path}">\n{joined(texts[path], chosen[path])}\n</file>\n' for path in shown
+    )
+    return Context(text="\n".join([files_map, *files]).lstrip("\n"), shown=tuple(shown))
 
 
-def excerpt(path: str, text: str, statement: str, named: Mentions, budget: int) -> str:
-    """Return the pieces of a file that an issue is most likely about, within about `budget`.
-
-    "" when not even one piece fits.
-    """
-    lines = text.split("\n")
-    cut = _pieces(text, len(lines))
-    pieces = [piece for piece in cut if any(map(str.strip, lines[piece[0] : piece[1]]))]
-    scores = bm25(tokens(statement), [tokens("\n".join(lines[a:b])) for a, b, _ in pieces])
-    most = max(scores, default=0.0) or 1.0
-    traced = named.frames.get(path, frozenset())
-    value = {
-        number: scores[number] / most
-        + (name.rpartition(".")[2] in named.names)
-        + 2 * any(start < line <= end for line in traced)
-        for number, (start, end, name) in enumerate(pieces)
+def _choice(
+    statement: str, texts: Mapping[str, str], order: Sequence[tuple[str, float]], budget: int
+) -> tuple[dict[str, set[Piece]], int]:
+    """Return the pieces to show of each file, and the tokens left over."""
+    best = max((score for _, score in order), default=0.0)
+    files = {
+        path: cut(texts[path]) for path, score in order[:_MOST_FILES] if score >= _WORTH * best
     }
-    kept: set[int] = set()
-    for number in sorted(value, key=lambda number: (-value[number], number)):
-        wanted = {number, *_headings(pieces, number)} - kept
-        cost = sum(
-            likely_tokens("\n".join(lines[a:b])) + 8
-            for a, b, _ in (pieces[item] for item in wanted)
-        )
+    pieces = [(path, piece) for path, cut_file in files.items() for piece in cut_file]
+    values = _values(
+        statement, texts, {path: score / (best or 1.0) for path, score in order}, pieces
+    )
+    chosen: dict[str, set[Piece]] = {}
+    for number in sorted(range(len(pieces)), key=lambda number: (-values[number], number)):
+        path, piece = pieces[number]
+        there = chosen.get(path, set())
+        wanted = {piece, *headings(files[path], piece)} - there
+        cost = sum(likely_tokens(item.text) + _GAP_TOKENS for item in wanted)
+        cost += 0 if there else _FILE_TOKENS
         if cost <= budget:
-            kept |= wanted
+            chosen[path] = there | wanted
             budget -= cost
-    return _with_gaps(lines, [pieces[number][:2] for number in sorted(kept)]) if kept else ""
+    return chosen, budget
 
 
-def _section(path: str, text: str) -> str:
-    # Not a fence: small models answer in the form in which they are shown code.
-    return f'<file path="{path}">\n{text.rstrip()}\n</file>\n'
-
-
-_Piece = tuple[int, int, str]
-# First line, one past the last (from 0), and the definition it belongs to, "" for none.
-
-
-def _pieces(text: str, count: int) -> Iterator[_Piece]:
-    """Cut a file into its functions, the heads of its classes and what stands between them."""
-    at = 0
-    classes: list[Definition] = []
-    for item, following in pairwise([*(definitions(text) or []), None]):
-        if item is None or item.start < at:
-            continue  # stands on a line that was cut already
-        yield from _chunks(at, item.start, _owner(classes, at))
-        at = item.end
-        if item.is_class:
-            classes.append(item)
-            if following and following.name.startswith(f"{item.name}."):
-                at = max(following.start, item.line + 1)
-        yield from _chunks(item.start, at, item.name)
-    yield from _chunks(at, count, _owner(classes, at))
-
-
-def _owner(classes: Sequence[Definition], line: int) -> str:
-    """Return "Class." for a line of a class that belongs to none of its methods."""
-    owner = next((item for item in reversed(classes) if item.start <= line < item.end), None)
-    return f"{owner.name}." if owner else ""
-
-
-def _chunks(start: int, end: int, name: str) -> Iterator[_Piece]:
-    """Cut what is long; a short rest stays with its neighbour."""
-    while end - start > 2 * _CHUNK:
-        yield start, start + _CHUNK, name
-        start += _CHUNK
-    if end > start:
-        yield start, end, name
-
-
-def _headings(pieces: Sequence[_Piece], number: int) -> list[int]:
-    """Return the pieces that hold the `class` lines above a method."""
-    outer = pieces[number][2].rpartition(".")[0]
-    heads: dict[str, int] = {}
-    for above, (_, _, name) in enumerate(pieces[:number]):
-        if name and (outer == name or outer.startswith(f"{name}.")):
-            heads.setdefault(name, above)
-    return list(heads.values())
-
-
-def _with_gaps(lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:
-    out: list[str] = []
-    at = 0
-    for start, end in [*spans, (len(lines), len(lines))]:
-        left_out = sum(bool(line.strip()) for line in lines[at:start])
-        if left_out:
-            out = [*_trimmed(out), "", f"# ... {left_out} lines are not shown ...", ""]
-            out += _trimmed(lines[start:end])
-        else:
-            out += lines[at:end]
-        at = end
-    return "\n".join(out).strip("\n")
-
-
-def _trimmed(lines: Sequence[str]) -> list[str]:
-    """Drop the blank lines at both ends."""
-    inked = [number for number, line in enumerate(lines) if line.strip()]
-    return list(lines[inked[0] : inked[-1] + 1]) if inked else []
+def _values(
+    statement: str,
+    texts: Mapping[str, str],
+    of_file: Mapping[str, float],
+    pieces: Sequence[tuple[str, Piece]],
+) -> list[float]:
+    named = mentions(statement, texts)
+    scores = bm25(tokens(statement), [tokens(piece.text) for _, piece in pieces])
+    most = max(scores, default=0.0) or 1.0
+    called = {
+        word
+        for _, piece in pieces
+        if piece.simple_name in named.names
+        for word in identifiers(piece.text)
+    }
+    return [
+        of_file[path]
+        + score / most
+        + _NAMED * (piece.simple_name in named.names)
+        + _CALLED * (piece.simple_name in called)
+        + _TRACED * any(piece.start < line <= piece.end for line in named.frames.get(path, ()))
+        for (path, piece), score in zip(pieces, scores, strict=True)
+    ]
 
 
 def _map(paths: Sequence[str], texts: Mapping[str, str], budget: int) -> str:
@@ -184,7 +123,7 @@ def _map(paths: Sequence[str], texts: Mapping[str, str], budget: int) -> str:
         top = [item.name for item in names or [] if "." not in item.name and not is_test(path)]
         line = f"{path}: {', '.join(top)}" if top else path
         cost = likely_tokens(line) + 1
-        if cost > budget - _LEAST // 2:
+        if cost > budget - _FILE_TOKENS:
             out.append(f"... and {len(paths) - number} more files")
             break
         out.append(line)

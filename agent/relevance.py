@@ -64,7 +64,7 @@ class Mentions:
 
 def mentions(statement: str, texts: Mapping[str, str]) -> Mentions:
     """Read an issue for names and for frames of stack traces."""
-    names = {name for code in _CODE_TEXT.findall(statement) for name in _IDENTIFIER.findall(code)}
+    names = {name for code in _CODE_TEXT.findall(statement) for name in identifiers(code)}
     frames = defaultdict(set)
     for path, line in _frames(statement):
         for known in _ending_in(path, texts):
@@ -92,9 +92,15 @@ def ranked(statement: str, texts: Mapping[str, str]) -> list[tuple[str, float]]:
     return sorted(found, key=lambda item: (-item[1], item[0]))
 
 
+def identifiers(text: str) -> list[str]:
+    """Return what may be names in a text, in its order, words of prose among them."""
+    found: list[str] = _IDENTIFIER.findall(text)
+    return found
+
+
 def tokens(text: str) -> list[str]:
     """Return the words of a text, every compound identifier also in its parts."""
-    return [part for name in _IDENTIFIER.findall(text) for part in _split(name)]
+    return [part for name in identifiers(text) for part in _split(name)]
 
 
 def bm25(query: Sequence[str], documents: Sequence[Sequence[str]]) -> list[float]:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from agent.context import likely_tokens, repository_context
+from agent.pieces import cut, joined
 from agent.relevance import is_test, ranked
 
 FILES = {
@@ -123,7 +124,7 @@ def test_the_lines_of_a_stack_trace_are_shown_of_a_file_without_syntax() -> None
     text = "\n".join(f"let x{n} = y{n};" for n in range(2_000))
     shown = repository_context("crash at src/run.js:1500", {"src/run.js": text}, 500).text
     assert "let x1499 = y1499;" in shown
-    assert "let x3 = y3;" not in shown
+    assert "let x900 = y900;" not in shown
 
 
 @pytest.mark.parametrize("budget", [100, 300, 1_000, 5_000])
@@ -148,3 +149,16 @@ def test_an_issue_without_a_word_of_the_code_still_shows_code() -> None:
 
 def test_an_empty_repository_is_an_empty_context() -> None:
     assert repository_context("Anything", {}, 500).shown == ()
+
+
+def test_a_file_put_together_from_all_of_its_pieces_is_the_file() -> None:
+    for text in (*FILES.values(), LONG):
+        assert joined(text, cut(text)) == text.strip("\n")
+
+
+def test_what_a_named_function_calls_comes_before_its_neighbours() -> None:
+    functions = [f"def part_{n}(value):\n    return value + {n}\n" for n in range(60)]
+    functions.append("def whole(value):\n    return part_41(value)\n")
+    shown = repository_context("whole() is off", {"parts.py": "\n\n".join(functions)}, 120).text
+    assert "def whole(value):" in shown
+    assert "def part_41(value):" in shown
