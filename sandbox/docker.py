@@ -49,7 +49,7 @@ _ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
 _NO_PROGRAM = re.compile(
     rb"not found|denied|no such file|(not|is) a directory|too (many|long)|format|invalid argument"
 )
-# The engine's words when it is the command or its folder that is wrong.
+# Of the engine's words, those that blame the command or its folder.
 _NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
 # What the engine writes in the place of a command's output when there is no process.
 

@@ -17,7 +17,7 @@ from sandbox.orphans import remove_run, sweep_orphans
 from sandbox.sandbox import MIB, Limits, Sandbox, SandboxError
 from tests.sandbox import contract
 
-pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("base_image")]
 
 IMAGE = "ksolve/base:1"
 

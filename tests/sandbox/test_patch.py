@@ -71,7 +71,7 @@ HOPELESS = """\
 
 
 @pytest.fixture
-async def sandbox(docker_engine: None) -> AsyncIterator[Sandbox]:
+async def sandbox(base_image: str) -> AsyncIterator[Sandbox]:
     async with DockerHost(run_id="test") as host, host.open(IMAGE, Limits()) as sandbox:
         made = await sandbox.exec(["sh", "-c", MAKE_REPO], timeout=60)
         assert made.exit_code == 0, made.stderr
