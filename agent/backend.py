@@ -46,7 +46,7 @@ class Sampling:
     """How one completion is drawn."""
 
     temperature: float = 0.8
-    top_p: float = 1.0
+    top_p: float = 0.95
     max_tokens: int = 1024
     seed: int | None = None
 

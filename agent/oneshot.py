@@ -69,7 +69,7 @@ _SHARED = (
     Message(role="assistant", content=_EXAMPLE_ANSWER),
 )
 
-_SMALL_WINDOW, _SMALL_PROMPT, _LARGE_PROMPT = 8_192, 900, 24_000
+_SMALL_WINDOW, _SMALL_PROMPT, _LARGE_PROMPT = 8_192, 1_100, 24_000
 # Tokens. Small models, which have small windows, lose the thread of a longer prompt.
 _MARGIN = 64
 # Tokens kept free for what a chat template adds.

@@ -50,7 +50,7 @@ def run(
     out: Annotated[Path, typer.Option(help="The run folder; made, or continued.")],
     samples: SamplesOption = 8,
     temperature: TemperatureOption = 0.8,
-    top_p: TopPOption = 1.0,
+    top_p: TopPOption = 0.95,
     max_tokens: MaxTokensOption = 1024,
     seed: SeedOption = 0,
     budget: BudgetOption = None,
