@@ -91,7 +91,7 @@ async def test_what_changes_nothing_or_is_not_understood_is_not_sent() -> None:
     dialect = Dialect(limit_field="max_completion_tokens", seed=False)
     with Endpoint() as server:
         async with _backend(server, dialect=dialect) as backend:
-            await backend.complete(PROMPT, Sampling(max_tokens=5, seed=1))
+            await backend.complete(PROMPT, Sampling(top_p=1.0, max_tokens=5, seed=1))
     assert set(server.asked[0].body) == {
         "model",
         "messages",
