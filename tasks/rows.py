@@ -253,6 +253,9 @@ class _Row(pydantic.BaseModel):
     patch: _Optional = pydantic.Field("", description="the gold patch as text")
     hints_text: _Optional = pydantic.Field("", description="text")
     test_command: _Optional = pydantic.Field("", description="a shell command as text")
+    time_limit: Annotated[float, pydantic.Field(gt=0)] | None = pydantic.Field(
+        None, description="seconds for one evaluation, as a number above 0"
+    )
     image_assets: Annotated[None, pydantic.BeforeValidator(_no_assets)] = pydantic.Field(
         None, description="no binary test files, which ksolve does not support"
     )
@@ -276,6 +279,7 @@ class _Row(pydantic.BaseModel):
             version=self.version,
             test_patch=self.test_patch,
             gold_patch=self.patch or None,
+            time_limit=self.time_limit or Oracle.time_limit,
         )
         return Task(issue=issue, oracle=oracle)
 

@@ -22,7 +22,17 @@ def test_what_the_solver_sees_and_what_the_verifier_sees_come_from_their_columns
 ) -> None:
     [task] = tasks_from_rows(
         "x",
-        [("line 1", row(hints_text="a hint", test_command="pytest", FAIL_TO_PASS='["a", "b"]'))],
+        [
+            (
+                "line 1",
+                row(
+                    hints_text="a hint",
+                    test_command="pytest",
+                    time_limit=9,
+                    FAIL_TO_PASS='["a", "b"]',
+                ),
+            )
+        ],
     )
     assert (task.id, task.issue.statement, task.issue.hints) == (
         "acme__anvil-7",
@@ -30,6 +40,7 @@ def test_what_the_solver_sees_and_what_the_verifier_sees_come_from_their_columns
         "a hint",
     )
     assert (task.issue.test_command, task.issue.network) == ("pytest", False)
+    assert task.oracle.time_limit == 9
     assert (task.oracle.fail_to_pass, task.oracle.pass_to_pass) == (("a", "b"), ())
     assert (task.oracle.gold_patch, task.oracle.eval_type) == ("a gold patch", "pass_and_fail")
 
