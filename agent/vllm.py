@@ -204,7 +204,10 @@ class ManagedVllm:
             command += ["--max-model-len", str(_context(folder))]
             # vLLM 0.32 dies on a CPU when it reads a prompt in pieces and the request has a seed.
             command += ["--no-enable-chunked-prefill"]
-            # Bound to a core, the worker would wait for whatever else runs on that core.
+            # The engine would spin on a core while it waits for a worker process, so it does the
+            # work itself; and bound to a core, it would wait for whatever else runs there.
+            command += ["--distributed-executor-backend", "uni"]
+            environment |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
             environment |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind"}
             environment |= {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
             environment |= {"VLLM_HOST_IP": "127.0.0.1"}
