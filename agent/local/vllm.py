@@ -1,8 +1,8 @@
 """A model that ksolve serves itself: vLLM started, watched, started again once, and stopped.
 
-`vllm:NAME` is a short name of `weights` beside this file, a folder in Hugging Face form, or a model's
-name on a hub, which vLLM fetches. Requests go through `agent.endpoint.openai`, whose retries outlast
-a restart.
+`vllm:NAME` is a short name of `weights` beside this file, a folder in Hugging Face form, or a
+model's name on a hub, which vLLM fetches. Requests go through `agent.endpoint.openai`, whose
+retries outlast a restart.
 """
 
 from __future__ import annotations
