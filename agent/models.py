@@ -14,9 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.backend import Backend
-from agent.openai import COMMON, Dialect, OpenAIBackend
+from agent.endpoint.openai import COMMON, Dialect, OpenAIBackend
+from agent.endpoint.retry import ATTEMPTS_BILLED
 from agent.price import UNKNOWN, Price, context_window_of, price_of
-from agent.retry import ATTEMPTS_BILLED
 from agent.scripted import ScriptedBackend, script_from_file
 
 ENDPOINT_KEY = "KSOLVE_API_KEY"
@@ -120,7 +120,7 @@ def resolve(
         seconds = ATTEMPTS_BILLED * request_timeout / in_flight
         price = dataclasses.replace(price, request_seconds=seconds)
     if kind == "vllm":
-        from agent.vllm import ManagedVllm
+        from agent.local.vllm import ManagedVllm
 
         served = ManagedVllm(name=spec, model=rest, in_flight=in_flight, progress=progress)
         return Model(name=spec, backend=served, price=price or UNKNOWN)

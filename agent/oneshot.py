@@ -15,9 +15,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from agent.backend import Backend, Completion, ContextOverflowError, Message, Sampling, Usage
-from agent.context import likely_tokens, repository_context
-from agent.edits import EditResult, patch_from_answer
-from agent.snapshot import RepositorySnapshot, read_snapshot
+from agent.editing.edits import EditResult, patch_from_answer
+from agent.reading.context import likely_tokens, repository_context
+from agent.reading.snapshot import RepositorySnapshot, read_snapshot
 from agent.strategy import Proposal, ProposalStop
 from sandbox.sandbox import SandboxHost
 from tasks.task import Issue

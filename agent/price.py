@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from agent.backend import Usage
-from agent.retry import ATTEMPTS_BILLED
+from agent.endpoint.retry import ATTEMPTS_BILLED
 
 if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation

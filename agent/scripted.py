@@ -25,7 +25,7 @@ from agent.backend import (
     StopReason,
     Usage,
 )
-from agent.meter import BusyMeter
+from agent.endpoint.meter import BusyMeter
 
 Script = Callable[[Sequence[Message], Sampling], str | BackendError]
 """Gives the answer to a prompt, or the error that the endpoint ends in."""

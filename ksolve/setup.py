@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from agent.server_env import ensure_server_program, has_server_program
-from agent.weights import MODELS, ensure_weights, has_weights
+from agent.local.server_env import ensure_server_program, has_server_program
+from agent.local.weights import MODELS, ensure_weights, has_weights
 from sandbox.bootstrap import BASE_IMAGE, ensure_base_image, has_base_image
 from sandbox.engine import engine_status, install_and_start
 

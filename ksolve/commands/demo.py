@@ -61,7 +61,7 @@ def demo(
 
         ksolve demo
     """
-    from agent.vllm import server_memory_needed
+    from agent.local.vllm import server_memory_needed
 
     started = time.monotonic()
     console = screen()

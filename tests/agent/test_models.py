@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.backend import Message, Sampling
+from agent.endpoint.openai import OpenAIBackend
 from agent.models import PRESETS, ModelNameError, known_presets, resolve
-from agent.openai import OpenAIBackend
 from agent.price import UNKNOWN, Price, price_of
 from agent.scripted import ScriptedBackend
-from tests.agent.endpoint import Endpoint
+from tests.agent.loopback import Endpoint
 
 PROMPT = [Message(role="user", content="hi")]
 

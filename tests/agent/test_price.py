@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.backend import Usage
+from agent.endpoint.retry import ATTEMPTS_BILLED
 from agent.price import UNKNOWN, Price, PriceError, context_window_of, parse_price, price_of
-from agent.retry import ATTEMPTS_BILLED
 
 API = Price(input=1.0, cached=0.1, output=4.0)
 

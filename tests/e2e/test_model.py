@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.server_env import has_server_program
-from agent.weights import has_weights
+from agent.local.server_env import has_server_program
+from agent.local.weights import has_weights
 
 SMALL = "qwen2.5-coder-0.5b"
 TASK = "ksolve__textfold-1"

@@ -56,7 +56,7 @@ class Verbatim:
         self,
         issue: Issue,
         backend: Backend,
-        sandboxes: SandboxHost,  # noqa: ARG002 - part of the contract
+        sandboxes: SandboxHost,
         sampling: Sampling,
     ) -> Proposal:
         prompt = (Message(role="user", content=issue.id),)

@@ -1,7 +1,7 @@
 """When a request is sent again, and after how long.
 
 The server's Retry-After is obeyed where it sends one; else waits double, with jitter. What kind of
-fault is worth another try is decided in `agent.faults`.
+fault is worth another try is decided in `agent.endpoint.faults`.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from agent.definitions import rewrite
-from agent.diff import git_diff
-from agent.edit_forms import Code, Edit, Replacement, read_answer
-from agent.placing import Placed, replace_lines
-from agent.snapshot import RepositorySnapshot
-from agent.syntax import parse_python
+from agent.editing.definitions import rewrite
+from agent.editing.diff import git_diff
+from agent.editing.edit_forms import Code, Edit, Replacement, read_answer
+from agent.editing.placing import Placed, replace_lines
+from agent.reading.snapshot import RepositorySnapshot
+from agent.reading.syntax import parse_python
 
 _MOST_EDITS = 100
 _MOST_MISSES = 5

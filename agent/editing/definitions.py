@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.diff import split_lines
-from agent.syntax import Definition, definitions, parse_python
+from agent.editing.diff import split_lines
+from agent.reading.syntax import Definition, definitions, parse_python
 
 _SHARED = 0.6
 # Share of a file's lines that a text must hold to count as a new version of it.

@@ -21,10 +21,10 @@ from agent.backend import (
     Message,
     Sampling,
 )
-from agent.estimate import estimate_prompt
-from agent.openai import DEFAULT_CONTEXT_WINDOW, Dialect, OpenAIBackend
-from agent.retry import ATTEMPTS_BILLED, retry_after
-from tests.agent.endpoint import Endpoint, Reply, completion, error
+from agent.endpoint.estimate import estimate_prompt
+from agent.endpoint.openai import DEFAULT_CONTEXT_WINDOW, Dialect, OpenAIBackend
+from agent.endpoint.retry import ATTEMPTS_BILLED, retry_after
+from tests.agent.loopback import Endpoint, Reply, completion, error
 
 PROMPT = [
     Message(role="system", content="You repair code."),

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.estimate import estimate_tokens
-from agent.pieces import Piece, cut, headings, joined
-from agent.relevance import bm25, identifiers, is_code, is_test, mentions, ranked, tokens
-from agent.syntax import definitions
+from agent.endpoint.estimate import estimate_tokens
+from agent.reading.pieces import Piece, cut, headings, joined
+from agent.reading.relevance import bm25, identifiers, is_code, is_test, mentions, ranked, tokens
+from agent.reading.syntax import definitions
 
 _MAP_SHARE = 0.1
 # Of the tokens, for the map of the files that are not shown.

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.backend import BackendUnusableError
-from agent.cache import Progress, cache_root, cached_folder, is_whole
-from agent.child import last_line, run_together
-from agent.server_env import ensure_server_env, pip_command, pip_failure
+from agent.local.cache import Progress, cache_root, cached_folder, is_whole
+from agent.local.child import last_line, run_together
+from agent.local.server_env import ensure_server_env, pip_command, pip_failure
 
 _HUB_PATIENCE = 5.0
 # Seconds within which a hub has to answer to be used.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.backend import BackendUnusableError
-from agent.cache import cached_folder, is_whole
+from agent.local.cache import cached_folder, is_whole
 
 PROCESSES = multiprocessing.get_context("spawn")
 

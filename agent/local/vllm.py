@@ -1,7 +1,8 @@
 """A model that ksolve serves itself: vLLM started, watched, started again once, and stopped.
 
-`vllm:NAME` is a short name of `agent.weights`, a folder in Hugging Face form, or a model's name
-on a hub, which vLLM fetches. Requests go through `agent.openai`, whose retries outlast a restart.
+`vllm:NAME` is a short name of `weights` beside this file, a folder in Hugging Face form, or a
+model's name on a hub, which vLLM fetches. Requests go through `agent.endpoint.openai`, whose
+retries outlast a restart.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from typing import Any, Self, TypeVar
 import psutil
 
 from agent.backend import BackendUnusableError, Completion, Message, Sampling
-from agent.cache import Progress, cache_root
-from agent.openai import OpenAIBackend
-from agent.server_env import ServerProgram, ensure_server_program
-from agent.vllm_server import VllmServer
-from agent.weights import MODELS, ensure_weights
+from agent.endpoint.openai import OpenAIBackend
+from agent.local.cache import Progress, cache_root
+from agent.local.server_env import ServerProgram, ensure_server_program
+from agent.local.vllm_server import VllmServer
+from agent.local.weights import MODELS, ensure_weights
 
 T = TypeVar("T")
 

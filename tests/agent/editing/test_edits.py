@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from agent.edits import EditResult, patch_from_answer
-from agent.snapshot import RepositorySnapshot
+from agent.editing.edits import EditResult, patch_from_answer
+from agent.reading.snapshot import RepositorySnapshot
 
 STATS = '''\
 """Counters."""

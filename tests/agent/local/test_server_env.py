@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import server_env
-from agent.server_env import pip_failure
+from agent.local import server_env
+from agent.local.server_env import pip_failure
 
 LOCKS = sorted(Path(server_env.__file__).parent.glob("server-*.lock"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.backend import Message
-from agent.estimate import estimate_prompt, estimate_tokens
+from agent.endpoint.estimate import estimate_prompt, estimate_tokens
 
 # What Qwen2.5's tokenizer counts for these texts.
 COUNTED = [

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from agent.backend import BackendUnusableError
-from agent.cache import Progress, cache_root, cached_folder, is_whole
-from agent.child import last_line, run_together
+from agent.local.cache import Progress, cache_root, cached_folder, is_whole
+from agent.local.child import last_line, run_together
 
 _LOCK = Path(__file__).with_name("server-cpu.lock")
 _TORCH_CPU_LOCK = Path(__file__).with_name("server-torch-cpu.lock")

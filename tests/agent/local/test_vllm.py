@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from agent.backend import BackendUnusableError, ContextOverflowError, Message, Sampling
-from agent.server_env import has_server_program
-from agent.vllm import ManagedVllm, server_memory_needed
-from agent.weights import MODELS, has_weights
+from agent.local.server_env import has_server_program
+from agent.local.vllm import ManagedVllm, server_memory_needed
+from agent.local.weights import MODELS, has_weights
 
 SMALL = "qwen2.5-coder-0.5b"
 LONG = "Repeat these words:" + " and the anvil" * 400
@@ -25,7 +25,7 @@ QUESTION = [Message(role="user", content="Write a function in Python that adds t
 
 OWNER = """
 import asyncio, sys
-from agent.vllm import ManagedVllm
+from agent.local.vllm import ManagedVllm
 async def main():
     async with ManagedVllm(name="vllm:m", model=sys.argv[1]) as model:
         print(model.server_pid, flush=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.snapshot import FILE_LIMIT, RepositorySnapshot, read_snapshot
+from agent.reading.snapshot import FILE_LIMIT, RepositorySnapshot, read_snapshot
 from sandbox.fake import FakeHost, FakeSandbox
 from sandbox.sandbox import ExecResult, SandboxError
 from tasks.task import Issue

@@ -17,7 +17,7 @@ from typing import ClassVar
 import pytest
 
 from agent.backend import BackendUnusableError
-from agent.weights import MODELS, Parts, ensure_weights, has_weights, join_parts
+from agent.local.weights import MODELS, Parts, ensure_weights, has_weights, join_parts
 
 COUNT = 12
 PIECES = [bytes([number]) * (1000 + number) for number in range(1, COUNT + 1)]
@@ -113,7 +113,7 @@ HUB_PROGRAM = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from agent.weights import MODELS, Hub, _from_hub
+from agent.local.weights import MODELS, Hub, _from_hub
 hub = Hub(repository="acme/anvil", revision="5" * 40, sha256=sys.argv[2])
 model = replace(MODELS["qwen2.5-coder-0.5b"], hub=hub)
 try:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import openai
 
 from agent.backend import BackendError, BackendUnusableError, ContextOverflowError
-from agent.retry import TransientError, retry_after
+from agent.endpoint.retry import TransientError, retry_after
 
 _OVERFLOW_STATUSES = {400, 413, 422}
 _OVERFLOW_CODES = {"context_length_exceeded"}

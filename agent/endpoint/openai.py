@@ -1,7 +1,7 @@
 """A model behind any OpenAI-compatible endpoint: one request a sample, its usage, its faults.
 
-The SDK's own retries are off; `agent.retry` decides what is sent again and `agent.faults` what a
-failure means. The API key is sent to the endpoint and never stored, logged or put into a message.
+The SDK's own retries are off; `retry` beside this file decides what is sent again and `faults` what
+a failure means. The API key is sent to the endpoint and never stored, logged or put into a message.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import tenacity
 from openai.types.chat import ChatCompletionMessageParam
 from pydantic import ValidationError
 
-from agent.answer import Answer, ServedModels, TokenCount
 from agent.backend import (
     BackendError,
     BackendUnusableError,
@@ -30,10 +29,11 @@ from agent.backend import (
     Sampling,
     Usage,
 )
-from agent.estimate import estimate_prompt, estimate_tokens
-from agent.faults import Endpoint, UnknownModelError
-from agent.meter import BusyMeter, Share
-from agent.retry import TransientError, retrying
+from agent.endpoint.answer import Answer, ServedModels, TokenCount
+from agent.endpoint.estimate import estimate_prompt, estimate_tokens
+from agent.endpoint.faults import Endpoint, UnknownModelError
+from agent.endpoint.meter import BusyMeter, Share
+from agent.endpoint.retry import TransientError, retrying
 
 DEFAULT_CONTEXT_WINDOW = 32_768
 CONNECT_TIMEOUT = 5.0

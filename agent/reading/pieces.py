@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agent.syntax import Definition, definitions
+from agent.reading.syntax import Definition, definitions
 
 _CHUNK = 24
 # Lines of a piece where nothing better is known.

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from agent.backend import BackendUnusableError
-from agent.vllm_server import VllmServer, telling_line
+from agent.local.vllm_server import VllmServer, telling_line
 
 STAND_IN = """
 import http.server, os, signal, subprocess, sys
@@ -38,7 +38,7 @@ http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from agent.vllm_server import VllmServer
+from agent.local.vllm_server import VllmServer
 async def main():
     server = VllmServer(
         name="m", command=[sys.executable, "-c", sys.argv[1]], environment={}, log=Path(sys.argv[2])

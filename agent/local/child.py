@@ -1,7 +1,7 @@
 """Programs that are run to their end and watched on the way: pip, downloads, conversions.
 
 They end with their caller: whatever interrupts the wait kills them. Long-running servers are
-`agent.vllm`'s business.
+`agent.local.vllm`'s business.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from agent.meter import BusyMeter
+from agent.endpoint.meter import BusyMeter
 
 
 class Clock:

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from agent.context import likely_tokens, repository_context
-from agent.pieces import cut, joined
-from agent.relevance import is_test, ranked
+from agent.reading.context import likely_tokens, repository_context
+from agent.reading.pieces import cut, joined
+from agent.reading.relevance import is_test, ranked
 
 FILES = {
     "shop/__init__.py": "from shop.cart import Cart\n",

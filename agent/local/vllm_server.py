@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agent.backend import BackendUnusableError
-from agent.child import last_line
+from agent.local.child import last_line
 
 _SUPERVISOR = Path(__file__).with_name("vllm_supervisor.py")
 _LOOK = 0.5
