@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakValueDictionary
@@ -130,18 +130,21 @@ class Sweep:
     async def _sample_all(self) -> None:
         async with asyncio.TaskGroup() as group:
             for solver in self.plan.solvers:
-                group.create_task(self._sample(solver))
+                owed = await self._owed(solver)
+                # Started in their order, so that models which take turns take them in it.
+                if any(owed.values()):
+                    group.create_task(self._sample(solver, owed))
 
-    async def _sample(self, solver: Solver) -> None:
-        backend = solver.model.backend
+    async def _owed(self, solver: Solver) -> dict[str, list[int]]:
         drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.strategy.name)
-        owed = {
+        return {
             task.id: [i for i in range(self.plan.samples) if i not in drawn.get(task.id, ())]
             for task in self.plan.tasks
             if not (self.plan.until_solved and task.id in self.solved)
         }
-        if not any(owed.values()):
-            return
+
+    async def _sample(self, solver: Solver, owed: Mapping[str, Sequence[int]]) -> None:
+        backend = solver.model.backend
         schedule = Schedule(owed)
         self._schedules.append(schedule)
         try:
