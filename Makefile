@@ -50,6 +50,6 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	  { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y python3-venv >/dev/null && \
 	    $(PYTHON) -m venv $(VENV); } || \
 	  { echo "Python's venv module is missing: install python3-venv."; exit 3; }
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@

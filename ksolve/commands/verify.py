@@ -40,7 +40,7 @@ def verify_predictions(
     limit: LimitOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run the tests of every task on the patches of a predictions file.
+    """Run the tests of the tasks on the patches of a predictions file.
 
     Ends with 0 when every prediction is resolved, 1 when some are not.
 
@@ -50,6 +50,8 @@ def verify_predictions(
     """
     selected = load_tasks(tasks, ids=ids or (), limit=limit)
     given = _predictions(predictions, selected)
+    predicted = {one.task_id for one in given}
+    selected = [task for task in selected if task.id in predicted]
     raise typer.Exit(_verify(selected, given, out, source=tasks, workers=workers, json=json))
 
 
