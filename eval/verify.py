@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from eval.grading import evaluation_script, grade
 from eval.verdict import Verdict
-from sandbox.patch import apply_patch
+from sandbox.patch import apply_patch, check_patch
 from sandbox.sandbox import ExecResult, Limits, SandboxHost
 from tasks.task import Task
 
@@ -46,8 +46,12 @@ async def evaluate(
         if patch:
             applied = await apply_patch(sandbox, patch, task.issue.workdir)
             if not applied.ok:
-                seconds = time.monotonic() - started
-                return Verdict(outcome="not_applied", log=applied.log, seconds=seconds)
+                return Verdict(
+                    outcome="not_applied",
+                    note=check_patch(patch) or "The patch does not fit the files.",
+                    log=applied.log,
+                    seconds=time.monotonic() - started,
+                )
             how = f"applied by {applied.how}"
         script = await asyncio.to_thread(evaluation_script, task)
         await sandbox.write(SCRIPT, script.encode())
