@@ -12,7 +12,7 @@ import itertools
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +53,15 @@ class SampleRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Steady:
+    """What an arm solved of the issues that are not known to be flaky."""
+
+    issues: int
+    solved: int
+    pass_at_k: tuple[Coverage, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Arm:
     """What one model did under one strategy."""
 
@@ -89,6 +98,8 @@ class Arm:
     # Money for each issue solved.
     price_note: str
     # What the price is, or "" when nothing is known of it.
+    without_flaky: Steady | None
+    # None when no issue of the run is known to be flaky.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +113,8 @@ class Summary:
     failures: dict[str, int]
     comparisons: tuple[cost.Comparison, ...]
     # Every pair of arms.
+    flaky: tuple[str, ...]
+    # Issues whose tests are known to change their mind; they are in all other figures.
 
 
 def summarise(
@@ -114,15 +127,19 @@ def summarise(
     failures: Mapping[str, int],
     strategies: Sequence[str] = (),
     failed_costs: Mapping[tuple[str, str], float | None] = MappingProxyType({}),
+    flaky: Collection[str] = (),
 ) -> Summary:
     """Sum up a run of `samples` for every task, model and strategy.
 
     The order of `models` is kept. `price_notes` and `failures` are by model, `failed_costs` (what
     failed attempts were billed) by model and strategy. Strategies that are not given are those of
-    the rows; give them where one may have no row yet. Raises ValueError for a row of another task
-    or model, or of an outcome that is not one of `OUTCOMES`.
+    the rows; give them where one may have no row yet. What was solved is told once more without
+    the issues that `flaky` names, where the run has any. Raises ValueError for a row of another
+    task or model, or of an outcome that is not one of `OUTCOMES`.
     """
     tallies = _tally(rows, task_ids, models, strategies)
+    flaky = frozenset(flaky)
+    steady = np.array([task_id not in flaky for task_id in task_ids], dtype=np.bool_)
     labels = _labels(list(tallies))
     arms = tuple(
         _arm(
@@ -133,6 +150,7 @@ def summarise(
             failures=failures.get(arm[0], 0),
             failed_cost=failed_costs.get(arm, 0.0),
             price_note=price_notes.get(arm[0], ""),
+            steady=steady,
         )
         for arm, tally in tallies.items()
     )
@@ -143,6 +161,7 @@ def summarise(
         arms=arms,
         failures=dict(failures),
         comparisons=tuple(_compare(a, of_a, b, of_b) for (a, of_a), (b, of_b) in pairs),
+        flaky=tuple(task_id for task_id in task_ids if task_id in flaky),
     )
 
 
@@ -219,6 +238,7 @@ def _arm(
     failures: int,
     failed_cost: float | None,
     price_note: str,
+    steady: NDArray[np.bool_],
 ) -> Arm:
     drawn = int(tally.drawn.sum())
     solved = int(np.count_nonzero(tally.resolved))
@@ -246,6 +266,16 @@ def _arm(
         cost_per_attempt=cost.cost_per_attempt(total, drawn),
         cost_per_solve=cost.cost_per_solve(total, solved),
         price_note=price_note,
+        without_flaky=None if steady.all() else _without_flaky(tally, samples, steady),
+    )
+
+
+def _without_flaky(tally: _Tally, samples: int, steady: NDArray[np.bool_]) -> Steady:
+    judged, resolved = tally.judged[steady], tally.resolved[steady]
+    return Steady(
+        issues=judged.size,
+        solved=int(np.count_nonzero(resolved)),
+        pass_at_k=tuple(coverage(judged, resolved, k) for k in ladder(samples)),
     )
 
 

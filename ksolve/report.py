@@ -22,6 +22,9 @@ from eval.summary import Arm, Summary, to_json
 WIDE = 96
 """Columns of a terminal from which five values of k are shown; three on a narrower one."""
 
+NAMED = 5
+"""Flaky issues that are named; of more, the JSON form has them all."""
+
 Join = Callable[[str, str], str]
 Cells = list[str]
 
@@ -40,6 +43,9 @@ class _Terminal:
         ks = _spread(_ladder(self.summary), 5 if wide else 3)
         yield Text(_heading(self.summary) + "\n")
         yield _table(*_results(self.summary, ks, "{}\n{}".format), label_width)
+        if self.summary.flaky:
+            yield Text(f"\n{_flaky(self.summary)}\n")
+            yield _table(*_without_flaky(self.summary, ks, "{}\n{}".format), label_width)
         yield Text()
         yield _table(*_outcomes(self.summary), label_width)
         notes = list(_notes(self.summary))
@@ -56,9 +62,15 @@ def terminal(summary: Summary) -> RenderableType:
 
 def markdown(summary: Summary) -> str:
     """Return the report as GitHub-flavoured Markdown, every k of the ladder in it."""
+    ks = _ladder(summary)
+    without_flaky = [
+        _flaky(summary),
+        _markdown_table(*_without_flaky(summary, ks, "{} ({})".format)),
+    ]
     parts = [
         _heading(summary),
-        _markdown_table(*_results(summary, _ladder(summary), "{} ({})".format)),
+        _markdown_table(*_results(summary, ks, "{} ({})".format)),
+        *(without_flaky if summary.flaky else ()),
         _markdown_table(*_outcomes(summary)),
         "\n".join(f"- {note}" for note in _notes(summary)),
         *(f"**{sentence}**" for sentence in _comparisons(summary)),
@@ -100,6 +112,27 @@ def _results(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cells, li
             _tokens(arm),
         ]
         for arm in summary.arms
+    ]
+
+
+def _flaky(summary: Summary) -> str:
+    named = ", ".join(summary.flaky[:NAMED])
+    more = f" and {len(summary.flaky) - NAMED:,} more" if len(summary.flaky) > NAMED else ""
+    return (
+        f"The same without {_number(len(summary.flaky), 'issue')} known to be flaky "
+        f"({named}{more}):"
+    )
+
+
+def _without_flaky(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
+    return ["model", *(f"pass\n@{k}" for k in ks), "solved"], [
+        [
+            arm.label,
+            *(_coverage(point, join) for point in steady.pass_at_k if point.k in ks),
+            f"{steady.solved}/{steady.issues}",
+        ]
+        for arm in summary.arms
+        if (steady := arm.without_flaky) is not None
     ]
 
 

@@ -6,17 +6,23 @@ from collections import Counter
 
 import typer
 
+from eval.flaky import FlakyTasks
 from eval.store import Store, StoreError
 from eval.summary import Summary, summarise
 from ksolve.report import as_json, terminal
 from ksolve.screen import screen
 
 
-def summary_of(store: Store) -> Summary:
-    """Sum up the run in a store; raises StoreError when there is none."""
+def summary_of(store: Store, flaky_tasks: FlakyTasks | None = None) -> Summary:
+    """Sum up the run in a store; raises StoreError when there is none.
+
+    Known to be flaky is what the run itself says to be (`flaky` in its configuration), and what was
+    found of its dataset on this machine, before the run or since.
+    """
     config = store.config()
     if config is None:
         raise StoreError(f"{store.folder} holds no run yet.")
+    found = (flaky_tasks or FlakyTasks()).load().flaky_in(config["tasks_digest"])
     return summarise(
         store.rows(),
         task_ids=config["task_ids"],
@@ -26,6 +32,7 @@ def summary_of(store: Store) -> Summary:
         failures=Counter(failure.key.model for failure in store.failures()),
         strategies=[config["strategy"]],
         failed_costs=store.failed_costs(),
+        flaky={*found, *config.get("flaky", ())},
     )
 
 

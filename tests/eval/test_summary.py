@@ -4,7 +4,7 @@ import dataclasses
 import json
 import random
 import tracemalloc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -58,6 +58,7 @@ def summary_of(
     failures: Mapping[str, int] | None = None,
     failed_costs: Mapping[tuple[str, str], float | None] | None = None,
     strategies: Sequence[str] = (),
+    flaky: Collection[str] = (),
 ) -> Summary:
     return summarise(
         rows,
@@ -68,6 +69,7 @@ def summary_of(
         failures=failures or {},
         strategies=strategies,
         failed_costs=failed_costs or {},
+        flaky=flaky,
     )
 
 
@@ -124,6 +126,37 @@ def test_pass_at_k_stands_on_issues_with_k_verdicts(rows: list[SampleRow]) -> No
             expected = sum(chances) / len(chances) if chances else None
             assert point.coverage == (None if expected is None else pytest.approx(expected))
             assert (point.issues, point.excluded) == (len(enough), len(TASKS) - len(enough))
+
+
+@given(SOME_ROWS, st.sets(st.sampled_from(TASKS), min_size=1))
+def test_without_flaky_issues_the_figures_are_those_of_a_run_that_never_had_them(
+    rows: list[SampleRow], flaky: set[str]
+) -> None:
+    steady_tasks = [task for task in TASKS if task not in flaky]
+    apart = summarise(
+        [one for one in rows if one.task_id not in flaky],
+        task_ids=steady_tasks,
+        models=MODELS,
+        samples=SAMPLES,
+        price_notes={},
+        failures={},
+        strategies=["oneshot"],
+    )
+    whole_run = summary_of(rows, strategies=["oneshot"], flaky=flaky)
+    assert whole_run.flaky == tuple(task for task in TASKS if task in flaky)
+    for arm, expected in zip(whole_run.arms, apart.arms, strict=True):
+        assert arm.without_flaky is not None
+        assert arm.without_flaky.issues == len(steady_tasks)
+        assert arm.without_flaky.solved == expected.solved
+        assert arm.without_flaky.pass_at_k == expected.pass_at_k
+
+
+@given(SOME_ROWS, st.sets(st.sampled_from([*TASKS, "of another run"])))
+def test_flaky_issues_stay_in_all_other_figures(rows: list[SampleRow], flaky: set[str]) -> None:
+    plain, told = summary_of(rows), summary_of(rows, flaky=flaky)
+    kept = [dataclasses.replace(arm, without_flaky=None) for arm in told.arms]
+    assert dataclasses.replace(told, flaky=(), arms=tuple(kept)) == plain
+    assert (told == plain) == (not flaky & set(TASKS))
 
 
 def test_an_owed_verdict_changes_no_rate() -> None:

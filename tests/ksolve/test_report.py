@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import pytest
 from rich.console import Console
@@ -25,6 +25,7 @@ def run(
     drawn: int = 16,
     cost: float | None = 0.00042,
     failures: int = 0,
+    flaky: Collection[str] = (),
 ) -> Summary:
     """Model m of the run solves issue i with sample j where j + 2 m > i."""
     rows = (
@@ -56,6 +57,7 @@ def run(
         samples=samples,
         price_notes=dict.fromkeys(models, LOCAL if cost is not None else "unknown"),
         failures={models[0]: failures},
+        flaky=flaky,
     )
 
 
@@ -68,8 +70,13 @@ def printed(summary: Summary, width: int, *, colour: bool = False) -> str:
 @pytest.mark.parametrize("width", [80, 100, 160])
 @pytest.mark.parametrize(
     "summary",
-    [run(), run(samples=250, drawn=250), run(issues=2294, samples=4, drawn=4, cost=3.5)],
-    ids=["demo", "deep", "wide"],
+    [
+        run(),
+        run(samples=250, drawn=250),
+        run(issues=2294, samples=4, drawn=4, cost=3.5),
+        run(samples=250, drawn=250, flaky=[f"t{i}" for i in range(16)]),
+    ],
+    ids=["demo", "deep", "wide", "flaky"],
 )
 def test_the_table_fits_the_terminal_without_losing_a_figure(summary: Summary, width: int) -> None:
     text = printed(summary, width)
@@ -115,6 +122,34 @@ def test_a_whole_run_carries_no_reservations() -> None:
     assert "*" not in text
     assert "in no rate" not in text
     assert "k up to" not in text
+
+
+@pytest.mark.parametrize("form", [markdown, lambda summary: printed(summary, 160)])
+def test_what_is_solved_is_told_with_and_without_flaky_issues(
+    form: Callable[[Summary], str],
+) -> None:
+    # The small model solves t0 only, the large one both.
+    text = form(run(issues=2, samples=2, drawn=2, flaky=["t1"]))
+    assert "The same without 1 issue known to be flaky (t1):" in text
+    before, after = text.split("The same without")
+    assert [before.count(solved) for solved in ("1/2", "2/2")] == [1, 1]
+    assert after.count("1/1") == 2
+    # One of the two samples that the small model has of t0 solves it.
+    shares = r"Qwen2.5-Coder-.*? 25%.*? 50%", r"Qwen2.5-Coder-.*? 50%.*? 100%"
+    assert all(re.search(share, part) for share, part in zip(shares, (before, after), strict=True))
+
+
+def test_many_flaky_issues_are_counted_and_some_named() -> None:
+    text = " ".join(printed(run(flaky=[f"t{i}" for i in range(8)]), 100).split())
+    assert "without 8 issues known to be flaky (t0, t1, t2, t3, t4 and 3 more):" in text
+
+
+def test_where_none_is_flaky_nothing_is_said_of_it() -> None:
+    summary = run(flaky=["of another run"])
+    for text in (printed(summary, 100), markdown(summary)):
+        assert "flaky" not in text
+    told = json.loads(as_json(summary))
+    assert (told["flaky"], told["arms"][0]["without_flaky"]) == ([], None)
 
 
 @pytest.mark.parametrize("form", [markdown, lambda summary: printed(summary, 160)])
