@@ -2,7 +2,7 @@
 
 The parsers and the grading of tests are swebench's own (`harness/grading.py`). What is added here
 is the task that has no parser, only the exit status of one command. Nothing here defends
-against a candidate that forges its log; the log is taken at its word.
+against a candidate that forges its log; `eval.verify` does.
 """
 
 from __future__ import annotations
@@ -66,6 +66,22 @@ def grade(task: Task, log: str) -> Grade:
         missing_fail_to_pass=tuple(report["FAIL_TO_PASS"]["failure"]),
         missing_pass_to_pass=tuple(report["PASS_TO_PASS"]["failure"]),
         evidence=True,
+    )
+
+
+def grade_output(task: Task, output: str, exit_code: int | None) -> Grade:
+    """Grade what the tests alone printed, and the exit status of their last command.
+
+    Without an exit status the tests did not come to their end, and there is no evidence.
+    """
+    from swebench.harness.constants import END_TEST_OUTPUT, START_TEST_OUTPUT, TEST_EXIT_CODE
+
+    if exit_code is None:
+        return grade(task, "")
+    # The status stands first: of several, swebench takes the first.
+    return grade(
+        task,
+        f"{TEST_EXIT_CODE}: {exit_code}\n{START_TEST_OUTPUT}\n{output}\n{END_TEST_OUTPUT}\n",
     )
 
 

@@ -12,9 +12,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from weakref import WeakValueDictionary
-
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from agent.backend import BackendError, BackendUnusableError, Sampling
 from agent.models import Model
@@ -24,9 +21,9 @@ from eval.metered import BudgetSpentError, MeteredBackend
 from eval.sample import Failure, Sample, SampleKey
 from eval.schedule import Schedule
 from eval.store import Store
-from eval.verdict import Verdict, verdict_key
-from eval.verify import verify
-from sandbox.sandbox import ImageMissingError, Limits, SandboxError, SandboxHost
+from eval.verdict import Verdict
+from eval.verifier import AHEAD, Verifier
+from sandbox.sandbox import SandboxError, SandboxHost
 from tasks.task import Task
 
 FAULTS_IN_A_ROW = 8
@@ -84,8 +81,8 @@ class Sweep:
         store: Store,
         sandboxes: SandboxHost,
         *,
+        verifier: Verifier | None = None,
         budget: Budget | None = None,
-        limits: Limits | None = None,
         workers: int = 2,
         observer: Observer | None = None,
     ) -> None:
@@ -95,14 +92,12 @@ class Sweep:
         self.solved: set[str] = set()
         self._store = store
         self._sandboxes = sandboxes
+        self._verifier = verifier or Verifier(sandboxes, workers=workers)
         self._budget = budget or Budget(None)
-        self._limits = limits or Limits()
-        self._workers = workers
+        self._verifying = AHEAD * workers
         self._observer = observer or Observer()
         self._tasks = {task.id: task for task in plan.tasks}
-        self._digests: dict[str, str] = {}
         self._unverified: asyncio.Queue[SampleKey | None] = asyncio.Queue()
-        self._judging: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._schedules: list[Schedule] = []
         self._samplers: asyncio.Task[None] | None = None
         self._faults = 0
@@ -118,11 +113,11 @@ class Sweep:
                 for key in await asyncio.to_thread(self._store.unverified):
                     if key.task_id in self._tasks:
                         self._unverified.put_nowait(key)
-                for _ in range(self._workers):
+                for _ in range(self._verifying):
                     group.create_task(self._verify_samples())
                 self._samplers = group.create_task(self._sample_all())
                 await asyncio.wait([self._samplers])
-                for _ in range(self._workers):
+                for _ in range(self._verifying):
                     self._unverified.put_nowait(None)
         except BaseExceptionGroup as group_error:
             raise first_error(group_error) from None
@@ -209,36 +204,14 @@ class Sweep:
     async def _verify(self, key: SampleKey) -> Verdict:
         task = self._tasks[key.task_id]
         patch = await asyncio.to_thread(self._store.patch, key)
-        name = verdict_key(await self._image_digest(task), patch, task.oracle)
-        # The same patch may be under way for another sample: its verdict serves both.
-        async with self._judging.setdefault(name, asyncio.Lock()):
-            verdict = await asyncio.to_thread(self._store.verdict, name)
-            reused = verdict is not None
-            if verdict is None:
-                verdict = await self._judge(task, patch)
-            await asyncio.to_thread(self._store.add_verdict, key, name, verdict)
+        name = await self._verifier.key(task, patch)
+        verdict = await asyncio.to_thread(self._store.verdict, name)
+        reused = verdict is not None
+        if verdict is None:
+            verdict, reused = await self._verifier.judge(task, patch, name)
+        await asyncio.to_thread(self._store.add_verdict, key, name, verdict)
         self._observer.verified(key, verdict, reused=reused)
         return verdict
-
-    async def _judge(self, task: Task, patch: str) -> Verdict:
-        def passing(error: BaseException) -> bool:
-            return isinstance(error, SandboxError) and not isinstance(error, ImageMissingError)
-
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(passing),
-            stop=stop_after_attempt(3),
-            wait=wait_exponential_jitter(multiplier=0.5, max=5.0, jitter=0.5),
-            reraise=True,
-        ):
-            with attempt:
-                return await verify(task, patch, self._sandboxes, self._limits)
-        raise AssertionError("tenacity either returns or raises")
-
-    async def _image_digest(self, task: Task) -> str:
-        image = task.issue.image
-        if image not in self._digests:
-            self._digests[image] = await self._sandboxes.image_digest(image)
-        return self._digests[image]
 
     async def _settle(self, task_id: str) -> None:
         self.solved.add(task_id)

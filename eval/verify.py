@@ -1,7 +1,10 @@
 """One verification: a fresh sandbox, the patch, the oracle's tests, a verdict.
 
-The sandbox has no network unless the task asks for it. Faults of the sandbox are raised as
-SandboxError and are never verdicts.
+The patch is applied and the script's own preparation runs; then everything that steers the tests
+is put back to what it is without the candidate, and the tests run under a witness. A verdict is
+`resolved` when the log says so by SWE-bench's rules and nothing that was learnt of the task
+without a candidate (`eval.baseline`) speaks against it. The sandbox has no network unless the
+task asks for it. Faults of the sandbox are raised as SandboxError and are never verdicts.
 """
 
 from __future__ import annotations
@@ -9,77 +12,250 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from eval.grading import evaluation_script, grade
+from eval.baseline import LIFETIME_SLACK, Baseline, file_in, without
+from eval.evidence import Evidence, read_evidence
+from eval.grading import Grade, grade, grade_output
+from eval.protected import MIXED_FILES, runner_settings, steers_runner, tampering
+from eval.stages import END, START, Orders, Ran, prepare, run_tests, split
 from eval.verdict import Verdict
-from sandbox.patch import apply_patch, check_patch
-from sandbox.sandbox import ExecResult, Limits, SandboxHost
-from tasks.task import Task
+from sandbox.patch import check_patch
+from sandbox.sandbox import MIB, Change, ExecResult, Limits, Sandbox, SandboxHost
+from tasks.task import EXIT_CODE_PARSER, Task
 
-SCRIPT = PurePosixPath("/tmp/ksolve-eval.sh")  # noqa: S108 - inside the container
-LIFETIME_SLACK = 300.0
-"""Seconds that a container may live beyond the evaluation's own limit."""
+_MARKERS = (START, END, ">>>>> Test Exit Code")
+_SHOWN = 3
 
 
 async def verify(
-    task: Task, patch: str, sandboxes: SandboxHost, limits: Limits | None = None
+    task: Task,
+    patch: str,
+    sandboxes: SandboxHost,
+    limits: Limits | None = None,
+    *,
+    baseline: Baseline | None = None,
+    turns: asyncio.Semaphore | None = None,
 ) -> Verdict:
     """Judge one patch; a blank one is `no_patch` without a run. Raises SandboxError."""
     if not patch.strip():
         return Verdict(outcome="no_patch")
-    return await evaluate(task, patch, sandboxes, limits)
+    return await evaluate(task, patch, sandboxes, limits, baseline=baseline, turns=turns)
 
 
 async def evaluate(
-    task: Task, patch: str, sandboxes: SandboxHost, limits: Limits | None = None
+    task: Task,
+    patch: str,
+    sandboxes: SandboxHost,
+    limits: Limits | None = None,
+    *,
+    baseline: Baseline | None = None,
+    turns: asyncio.Semaphore | None = None,
 ) -> Verdict:
-    """Run the oracle's tests over the patched tree; "" is the base commit as it is."""
-    started = time.monotonic()
+    """Run the oracle's tests over the patched tree; "" is the base commit as it is.
+
+    Without a baseline the log is taken at its word, as it may be of a patch that we trust. A
+    verification waits for its turn when its container stands, so that the next one's is started
+    meanwhile. Raises SandboxError.
+    """
     limits = dataclasses.replace(
         limits or Limits(),
         network=task.issue.network,
         lifetime=task.oracle.time_limit + LIFETIME_SLACK,
     )
-    async with sandboxes.open(task.issue.image, limits) as sandbox:
-        how = ""
-        if patch:
-            applied = await apply_patch(sandbox, patch, task.issue.workdir)
-            if not applied.ok:
-                return Verdict(
-                    outcome="not_applied",
-                    note=check_patch(patch) or "The patch does not fit the files.",
-                    log=applied.log,
-                    seconds=time.monotonic() - started,
-                )
-            how = f"applied by {applied.how}"
-        script = await asyncio.to_thread(evaluation_script, task)
-        await sandbox.write(SCRIPT, script.encode())
-        result = await sandbox.exec(
-            # One stream, so that the log keeps the order in which things were printed.
-            ["/bin/bash", "-c", f"exec /bin/bash {SCRIPT} 2>&1"],
-            timeout=task.oracle.time_limit,
-            cwd=task.issue.workdir,
+    async with sandboxes.open(task.issue.image, limits) as sandbox, turns or asyncio.Semaphore():
+        started = time.monotonic()
+        run = _Run(task, baseline or Baseline(script=split(task.oracle)), sandbox)
+        verdict = await run.verdict(patch)
+        return dataclasses.replace(verdict, seconds=time.monotonic() - started)
+
+
+class _Run:
+    """One verification in its sandbox."""
+
+    def __init__(self, task: Task, baseline: Baseline, sandbox: Sandbox) -> None:
+        self.task = task
+        self.baseline = baseline
+        self.sandbox = sandbox
+        self.workdir = task.issue.workdir
+        self.limit = task.oracle.time_limit
+        self.set_aside: list[PurePosixPath] = []
+
+    async def verdict(self, patch: str) -> Verdict:
+        script = self.baseline.script
+        prepared = await prepare(
+            self.sandbox, patch, script, workdir=self.workdir, timeout=self.limit
         )
-    verdict = await asyncio.to_thread(_judge, task, result)
-    note = "; ".join(part for part in (how, verdict.note) if part)
-    return dataclasses.replace(verdict, note=note, seconds=time.monotonic() - started)
+        if prepared.patch is not None and not prepared.patch.ok:
+            why = prepared.result.killed_for
+            return Verdict(
+                outcome="not_applied",
+                note=f"applying it was ended by its {why} limit"
+                if why
+                else check_patch(patch) or "The patch does not fit the files.",
+                log=prepared.patch.log,
+            )
+        if prepared.shell is None:
+            return self._stopped(prepared.result, prepared.log, "the tests were not reached")
+        changes = await self.sandbox.changes()
+        tampered = tampering(changes, self.baseline.before_tests, self.workdir)
+        if tampered and self._is_watched:
+            return Verdict(outcome="tampered", note=_changed(tampered), log=prepared.log)
+        orders = await self._orders(changes)
+        left = self.limit - prepared.result.seconds
+        tested = await run_tests(
+            self.sandbox, script, prepared.shell, orders, workdir=self.workdir, timeout=max(left, 1)
+        )
+        log = f"{prepared.log}\n{START}\n{tested.log}\n{END}\n"
+        if tested.exit_code is None:
+            return self._stopped(tested.result, log, "the tests were ended from inside")
+        changes = await self.sandbox.changes() if self._is_watched else {}
+        verdict = await asyncio.to_thread(self._judge, tested, changes)
+        notes = [
+            f"applied by {prepared.patch.how}" if prepared.patch else "",
+            f"without its changes of {_some(self.set_aside)}" if self.set_aside else "",
+            verdict.note,
+        ]
+        note = "; ".join(note for note in notes if note)
+        return dataclasses.replace(verdict, note=note, log=log)
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether anything is known of the task to hold the candidate against."""
+        return bool(self.baseline.before_tests)
+
+    async def _orders(self, changes: Mapping[PurePosixPath, Change]) -> Orders:
+        """Decide what is put back before the tests."""
+        baseline, kept, gone = self.baseline, set(), []
+        for path, change in changes.items():
+            if path.suffix == ".pyc":
+                gone.append(path)
+            if path in baseline.before_tests or not path.is_relative_to(self.workdir):
+                continue
+            name = path.relative_to(self.workdir)
+            if steers_runner(name, change):
+                if path.suffix != ".pyc":
+                    self.set_aside.append(name)
+                if change == "added":
+                    gone.append(path)
+            elif name.name in MIXED_FILES and await self._keeps_settings(name):
+                kept.add(name)
+        gone += [self.workdir / name for name in baseline.absent]
+        gone += [self.workdir / name for name in baseline.guarded if name not in kept]
+        return Orders(
+            tree=without(baseline.tree, kept) if kept else baseline.tree,
+            guarded=[self.workdir / name for name in baseline.guarded if name not in kept],
+            gone=gone,
+            first=self.task.oracle.fail_to_pass,
+            hurry=baseline.hurry,
+            witness=baseline.witnessed,
+        )
+
+    async def _keeps_settings(self, name: PurePosixPath) -> bool:
+        """Whether a file that a candidate changed says the same as ever to the test runner."""
+        try:
+            data = await self.sandbox.read(self.workdir / name, MIB)
+        except FileNotFoundError:
+            return False
+        before = await asyncio.to_thread(file_in, self.baseline.tree, name)
+        now = runner_settings(name.name, data.decode("utf-8", "replace"))
+        if now == runner_settings(name.name, before or ""):
+            return True
+        self.set_aside.append(name)
+        return False
+
+    def _stopped(self, result: ExecResult, log: str, why: str) -> Verdict:
+        if result.timed_out:
+            note = f"stopped after {self.limit:g} s"
+            return Verdict(outcome="timeout", note=note, log=log)
+        note = f"ended by its {result.killed_for} limit" if result.killed_for else why
+        return Verdict(
+            outcome="unresolved",
+            missing_fail_to_pass=self.task.oracle.fail_to_pass,
+            missing_pass_to_pass=self.task.oracle.pass_to_pass,
+            exit_code=result.exit_code,
+            note=note,
+            log=log,
+        )
+
+    def _judge(self, tested: Ran, changes: Mapping[PurePosixPath, Change]) -> Verdict:
+        baseline = self.baseline
+        said = self._grade(tested.log, tested.exit_code)
+        evidence = read_evidence(tested.told, tested.secret)
+        against = list(self._proofs(tested, evidence, changes))
+        if said.resolved:
+            against += self._doubts(tested, evidence)
+        if against:
+            return Verdict(
+                outcome="tampered",
+                missing_fail_to_pass=said.missing_fail_to_pass,
+                missing_pass_to_pass=said.missing_pass_to_pass,
+                exit_code=tested.exit_code,
+                note="; ".join(against),
+            )
+        notes = [] if said.evidence else ["the log shows no test run"]
+        if tested.result.truncated:
+            notes.append("output past its limit was dropped")
+        rest_is_missing = said.missing_pass_to_pass
+        if baseline.hurry and said.missing_fail_to_pass and said.evidence:
+            notes.append("PASS_TO_PASS was not run")
+            rest_is_missing = ()
+        return Verdict(
+            outcome="resolved" if said.resolved else "unresolved",
+            missing_fail_to_pass=said.missing_fail_to_pass,
+            missing_pass_to_pass=rest_is_missing,
+            exit_code=tested.exit_code,
+            note="; ".join(notes),
+        )
+
+    def _grade(self, output: str, exit_code: int | None) -> Grade:
+        if self.baseline.script.marked:
+            return grade(self.task, output)
+        return grade_output(self.task, output, exit_code)
+
+    def _proofs(
+        self, tested: Ran, evidence: Evidence, changes: Mapping[PurePosixPath, Change]
+    ) -> list[str]:
+        """Say what only a candidate that means to deceive brings about."""
+        found = []
+        if not self.baseline.script.marked and any(one in tested.log for one in _MARKERS):
+            found.append("the candidate printed the evaluation's own markers")
+        if evidence.forged:
+            found.append("the candidate wrote to the witness's channel")
+        tampered = tampering(changes, self.baseline.after_tests, self.workdir)
+        if tampered:
+            found.append(_changed(tampered))
+        return found
+
+    def _doubts(self, tested: Ran, evidence: Evidence) -> list[str]:
+        """Say why a log that shows a solution is not to be believed."""
+        found, baseline = [], self.baseline
+        if baseline.intact and not tested.intact:
+            found.append("test files were touched while the tests ran")
+        if not baseline.witnessed:
+            return found
+        if evidence.exit_status is None:
+            found.append("the runner did not come to its end")
+        elif self.task.oracle.log_parser == EXIT_CODE_PARSER:
+            if evidence.any_failed:
+                found.append("the runner saw tests fail")
+        else:
+            seen = self._grade(evidence.as_log(self.task.oracle.log_parser), tested.exit_code)
+            if not seen.resolved:
+                found.append("the runner did not see the tests pass that the log shows")
+        if baseline.canary and evidence.canary_failed is not True:
+            found.append("a test that must fail did not")
+        altered = evidence.altered - baseline.altered
+        if altered:
+            found.append(f"the test runner was changed while it ran ({_some(sorted(altered))})")
+        return found
 
 
-def _judge(task: Task, result: ExecResult) -> Verdict:
-    log = result.stdout.decode("utf-8", "replace")
-    if result.timed_out:
-        note = f"stopped after {task.oracle.time_limit:g} s"
-        return Verdict(outcome="timeout", note=note, log=log)
-    if result.killed_for:
-        note = f"ended by its {result.killed_for} limit"
-        return Verdict(outcome="unresolved", exit_code=result.exit_code, note=note, log=log)
-    graded = grade(task, log)
-    return Verdict(
-        outcome="resolved" if graded.resolved else "unresolved",
-        missing_fail_to_pass=graded.missing_fail_to_pass,
-        missing_pass_to_pass=graded.missing_pass_to_pass,
-        exit_code=result.exit_code,
-        note="" if graded.evidence else "the log shows no test run",
-        log=log,
-    )
+def _changed(paths: list[PurePosixPath]) -> str:
+    return f"the candidate changed {_some(paths)}"
+
+
+def _some(names: list[PurePosixPath] | list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(str(name) for name in names[:_SHOWN]) + more

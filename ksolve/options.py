@@ -48,6 +48,24 @@ WORKERS = os.cpu_count() or 2
 """Verification is work for the processor: one container a core."""
 
 WorkersOption = Annotated[int, typer.Option(min=1, help="Containers that verify at once.")]
+FreshOption = Annotated[
+    bool,
+    typer.Option("--fresh", help="Judge even what another run on this machine has judged already."),
+]
+ExactOption = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Run every test of every patch, also where `ksolve tasks validate` proved that "
+        "FAIL_TO_PASS alone decides.",
+    ),
+]
+FlakyRunsOption = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Runs behind a verdict on a task that is known to be flaky; most decide."
+    ),
+]
 IdsOption = Annotated[
     list[str] | None, typer.Option("--id", help="Only this task; repeat it for more.")
 ]

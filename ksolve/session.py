@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,8 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from eval.budget import Budget
+from eval.cache import VerdictCache
+from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
 from eval.sweep import Plan, Sweep, first_error
+from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
@@ -23,6 +27,17 @@ BUILDS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Judging:
+    """How verdicts are come by; none of it changes what a verdict means."""
+
+    fresh: bool = False
+    # Judge even what another run on this machine has judged.
+    exact: bool = False
+    # Run every test of every patch.
+    flaky_runs: int = FLAKY_RUNS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
     """How one session of a run is carried out; none of it changes what is drawn."""
 
@@ -30,6 +45,7 @@ class Session:
     workers: int
     budget: float | None = None
     stages: Stages = field(default_factory=Stages)
+    judging: Judging = field(default_factory=Judging)
 
 
 async def sweep_on_docker(
@@ -44,14 +60,25 @@ async def sweep_on_docker(
     await remove_run(run_id)
     async with DockerHost(run_id=run_id) as host:
         await ready_images(host, plan.tasks, session.console)
-        with SweepProgress(
-            session.console, store, tasks=len(plan.tasks), wanted=wanted
-        ) as progress:
+        judging = session.judging
+        with (
+            SweepProgress(session.console, store, tasks=len(plan.tasks), wanted=wanted) as progress,
+            contextlib.closing(VerdictCache()) as cache,
+        ):
             session.stages.listener = progress.stage
+            verifier = Verifier(
+                host,
+                workers=session.workers,
+                cache=None if judging.fresh else cache,
+                exact=judging.exact,
+                flaky=await asyncio.to_thread(FlakyTasks().load),
+                flaky_runs=judging.flaky_runs,
+            )
             sweep = Sweep(
                 plan,
                 store,
                 host,
+                verifier=verifier,
                 budget=Budget(session.budget, spent=store.spent()),
                 workers=session.workers,
                 observer=progress,

@@ -1,14 +1,17 @@
 """Applying a patch in a sandbox, and telling patches apart.
 
-The attempts and their order are SWE-bench's (swebench 5.0.2, `harness/run_evaluation.py`). What
-comes between them is not: cleaning the whole tree would take build products with it, so exactly
-the files that the patch names are put back.
+The attempts, their order and what counts as applied are SWE-bench's (swebench 5.0.2,
+`harness/run_evaluation.py`). Between attempts it cleans the whole tree, and takes build products
+that no rule ignores with it; here the files that the patch names are put back, and no others.
+Two things are promised that it does not promise: a three-way merge that ends in conflicts does
+not spoil the attempts after it, and no patch writes into `.git`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -20,35 +23,73 @@ from sandbox.sandbox import Sandbox
 _APPLY_SECONDS = 300.0
 _LOG_CHARACTERS = 20_000
 
-# Standard input is the patch; the arguments are the files that it may touch. Exit status 0 means
-# that it was applied, and the last line that starts with "$ " says how.
 _APPLY = r"""
+# Arguments: the last attempt to make; bytes of the list of named files; bytes of the list of what
+# attempts leave beside them. Standard input: both lists (each name ends with NUL), the patch.
+# Exit status 0 means that it was applied, and the last line that starts with "$ " says how.
 exec 2>&1
 scratch=$(mktemp -d) || exit
 trap 'rm -rf "$scratch"' EXIT
-cat > "$scratch/patch" || exit
+cat > "$scratch/input" || exit
+named=$scratch/named leavings=$scratch/leavings patch=$scratch/patch
+head -c "$2" "$scratch/input" > "$named"
+tail -c "+$(($2 + 1))" "$scratch/input" | head -c "$3" > "$leavings"
+tail -c "+$(($2 + $3 + 1))" "$scratch/input" > "$patch" || exit
+export GIT_LITERAL_PATHSPECS=1
 index=$(git rev-parse --git-path index 2> /dev/null) && cp -p "$index" "$scratch/index" || index=
-for path do
-    if [ -f "$path" ] || [ -L "$path" ]; then printf '%s\0' "$path"; fi
-done | tar --null --no-recursion -cf "$scratch/before.tar" -T - || exit
-for number in 1 2 3 4; do
+
+keep() {
+    xargs -0 sh -c '
+        for path do
+            if [ -f "$path" ] || [ -L "$path" ]; then printf "%s\0" "$path"; fi
+            folder=${path%/*}
+            if [ -d "$folder" ] && [ ! -L "$folder" ]; then printf "%s\0" "$folder"; fi
+        done
+    ' sh < "$1" | tar --null --no-recursion -cf "$1.tar" -T -
+}
+
+put_back() {
+    xargs -0 rm -f -- < "$1"
+    xargs -0 dirname -z -- < "$1" | xargs -0 rmdir -p 2> /dev/null
+    tar -xf "$1.tar"
+}
+
+# What `git checkout -- . ; git clean -fd` makes of the named files.
+make_pristine() {
+    # Else a three-way merge takes what was put back for something that was changed.
+    git update-index -q --refresh > /dev/null
+    xargs -0 git ls-files -z -- < "$named" | git checkout-index -f -u -q -z --stdin
+    xargs -0 git ls-files -z --others --exclude-standard -- < "$named" | xargs -0 rm -f --
+}
+
+keep "$named" && keep "$leavings" || exit
+for number in $(seq "$1"); do
     case $number in
         1) attempt="git apply --verbose" ;;
         2) attempt="git apply --verbose --3way" ;;
         3) attempt="git apply --verbose --reject" ;;
         4) attempt="patch --batch --forward --no-backup-if-mismatch --fuzz=5 -p1 -i" ;;
     esac
+    if [ "$number" -gt 1 ]; then
+        put_back "$leavings"
+        put_back "$named"
+        [ -z "$index" ] || make_pristine
+    fi
     echo "\$ $attempt"
-    $attempt "$scratch/patch"
+    $attempt "$patch"
     status=$?
     # A three-way merge stages what it merged; the others do not, and nobody expects it.
     [ -z "$index" ] || cp -p "$scratch/index" "$index"
     [ $status -ne 0 ] || exit 0
-    rm -f -- "$@"
-    tar -xf "$scratch/before.tar"
-    # Else a three-way merge takes what was put back for something that was changed.
-    [ -z "$index" ] || git update-index -q --refresh > /dev/null
 done
+# `patch` fails where a part is in the tree already, and yet applies the rest.
+attempt="git apply --check --reverse"
+echo "\$ $attempt"
+$attempt "$patch"
+status=$?
+put_back "$leavings"
+[ $status -ne 0 ] || exit 0
+put_back "$named"
 exit 1
 """
 
@@ -66,19 +107,39 @@ class AppliedPatch:
 
 
 async def apply_patch(sandbox: Sandbox, patch: str, workdir: PurePosixPath) -> AppliedPatch:
-    """Apply a patch to the work tree, which need not be clean. Raises SandboxError."""
-    named = [f"{path}{end}" for path in _paths(patch) for end in ("", ".rej", ".orig")]
+    """Apply a patch to the work tree, which need not be clean. Raises SandboxError.
+
+    What was there already counts as applied when the whole patch then is. From the second attempt
+    on, files that the patch names start as the index has them: a change of theirs that is not
+    committed is lost, and so is an untracked file that the patch creates.
+    """
+    script, arguments, data = apply_command(patch)
     result = await sandbox.exec(
-        ["sh", "-c", _APPLY, "sh", *named], stdin=_bytes(patch), cwd=workdir, timeout=_APPLY_SECONDS
+        ["sh", "-c", script, "sh", *arguments], stdin=data, cwd=workdir, timeout=_APPLY_SECONDS
     )
     log = (result.stdout + result.stderr).decode("utf-8", "replace")
     if result.killed_for:
         log += f"\nended by its {result.killed_for} limit\n"
-    attempts = [line[2:] for line in log.splitlines() if line.startswith("$ ")]
-    ok = result.exit_code == 0
-    return AppliedPatch(
-        ok=ok, how=attempts[-1] if ok and attempts else "", log=log[-_LOG_CHARACTERS:]
-    )
+    return applied(result.exit_code == 0, log)
+
+
+def apply_command(patch: str) -> tuple[str, list[str], bytes]:
+    """Return what `apply_patch` runs: a script for `sh -c`, its arguments and standard input.
+
+    It ends with 0 when the patch was applied; what it prints is for `applied` to read.
+    """
+    paths = _paths(patch)
+    named = _listed(paths)
+    leavings = _listed(f"{path}{end}" for path in paths for end in (".rej", ".orig"))
+    attempts = 3 if _is_devious(paths) else 4
+    sizes = [str(attempts), str(len(named)), str(len(leavings))]
+    return _APPLY, sizes, named + leavings + _bytes(patch)
+
+
+def applied(ok: bool, log: str) -> AppliedPatch:  # noqa: FBT001 - an exit status, in short
+    """Read what the script of `apply_command` printed."""
+    tried = [line[2:] for line in log.splitlines() if line.startswith("$ ")]
+    return AppliedPatch(ok=ok, how=tried[-1] if ok and tried else "", log=log[-_LOG_CHARACTERS:])
 
 
 def check_patch(text: str) -> str | None:
@@ -166,19 +227,35 @@ def _is_signature(lines: list[str]) -> bool:
 def _paths(patch: str) -> list[str]:
     """Return the files that a patch may touch, and perhaps some that it does not."""
     found: dict[str, None] = {}
-    for line in patch.splitlines():
+    for line in patch.split("\n"):
         for start, strip in _NAMED.items():
             if not line.startswith(start):
                 continue
-            names = line[len(start) :]
+            names = line[len(start) :].rstrip("\r")
             # Only a change without hunks (of a mode, of an empty file) is named by this alone,
             # and then both names are the same.
             half = names[: len(names) // 2] if start == "diff --git " else names
-            path = PurePosixPath(_unquoted(half.split("\t")[0]))
-            parts = path.parts[strip:]
-            if parts and ".." not in parts and "\0" not in str(path):
-                found["./" + "/".join(parts)] = None
+            name = half.split("\t")[0]
+            # `patch` ends a name at a blank where a time may follow.
+            for end in (name, name.split(" ")[0]):
+                parts = re.sub("/+", "/", _unquoted(end)).split("/")[strip:]
+                path = "/".join(part for part in parts if part != ".")
+                if path and ".." not in parts and "\0" not in path:
+                    found[f"./{path}"] = None
     return list(found)
+
+
+def _is_devious(paths: Iterable[str]) -> bool:
+    """Whether `patch` might write into `.git`, by name or by a link that the patch makes first.
+
+    `git apply` refuses to do either.
+    """
+    known = set(paths)
+    return any(
+        ".git" in path.lower().split("/")
+        or any(f"./{parent}" in known for parent in PurePosixPath(path).parents)
+        for path in known
+    )
 
 
 _NAMED = {
@@ -203,6 +280,10 @@ def _unquoted(name: str) -> str:
     except UnicodeError:
         return name
     return plain.decode("utf-8", "replace")
+
+
+def _listed(names: Iterable[str]) -> bytes:
+    return b"".join(_bytes(name) + b"\0" for name in names)
 
 
 def _bytes(text: str) -> bytes:

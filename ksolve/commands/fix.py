@@ -27,6 +27,7 @@ from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import (
     WORKERS,
     BudgetOption,
+    FreshOption,
     InFlightOption,
     JsonOption,
     MaxTokensOption,
@@ -39,7 +40,7 @@ from ksolve.options import (
 )
 from ksolve.progress import Stages
 from ksolve.screen import screen
-from ksolve.session import Session, ready_images, sweep_on_docker
+from ksolve.session import Judging, Session, ready_images, sweep_on_docker
 from sandbox.docker import DockerHost
 from tasks.local import local_task, without_undone
 from tasks.task import Task
@@ -87,6 +88,7 @@ def fix(
     price: PriceOption = None,
     in_flight: InFlightOption = IN_FLIGHT,
     workers: WorkersOption = WORKERS,
+    fresh: FreshOption = False,
     out: Annotated[
         Path | None, typer.Option(help="The run folder; by default one of ksolve's own.")
     ] = None,
@@ -139,7 +141,13 @@ def fix(
         store.begin(config, free=FREE)
         if not store.solved():
             asyncio.run(_refuse_passing_base(task, console))
-        session = Session(console=console, workers=workers, budget=budget, stages=stages)
+        session = Session(
+            console=console,
+            workers=workers,
+            budget=budget,
+            stages=stages,
+            judging=Judging(fresh=fresh),
+        )
         wanted = {one.name: samples for one in models}
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         rows = list(store.rows())

@@ -12,12 +12,16 @@ import typer
 from agent.backend import Sampling
 from agent.models import Model
 from agent.oneshot import Oneshot
+from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
 from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
 from ksolve.options import (
     WORKERS,
     BudgetOption,
+    ExactOption,
+    FlakyRunsOption,
+    FreshOption,
     IdsOption,
     InFlightOption,
     JsonOption,
@@ -36,10 +40,10 @@ from ksolve.options import (
 from ksolve.progress import Stages
 from ksolve.results import show, summary_of
 from ksolve.screen import screen
-from ksolve.session import Session, sweep_on_docker
+from ksolve.session import Judging, Session, sweep_on_docker
 from tasks.load import load_tasks, tasks_digest
 
-FREE = ("samples", "tasks", "budget", "prices")
+FREE = ("samples", "tasks", "budget", "prices", "flaky")
 """Fields of the configuration that may change between two sessions of one run."""
 
 
@@ -57,6 +61,9 @@ def run(
     price: PriceOption = None,
     in_flight: InFlightOption = None,
     workers: WorkersOption = WORKERS,
+    fresh: FreshOption = False,
+    exact: ExactOption = False,
+    flaky_runs: FlakyRunsOption = FLAKY_RUNS,
     ids: IdsOption = None,
     limit: LimitOption = None,
     json: JsonOption = False,
@@ -79,7 +86,13 @@ def run(
         solvers=[Solver(model=one, strategy=strategy, sampling=sampling) for one in models],
         samples=samples,
     )
-    session = Session(console=screen(stderr=json), workers=workers, budget=budget, stages=stages)
+    session = Session(
+        console=screen(stderr=json),
+        workers=workers,
+        budget=budget,
+        stages=stages,
+        judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
+    )
     raise typer.Exit(sweep_and_report(plan, out, session, source=tasks, json=json))
 
 
@@ -136,4 +149,5 @@ def configuration(plan: Plan, source: str, budget: float | None) -> dict[str, An
         "max_tokens": solver.sampling.max_tokens,
         "seed": solver.sampling.seed,
         "budget": budget,
+        "flaky": sorted(FlakyTasks().load().flaky(plan.tasks)),
     }

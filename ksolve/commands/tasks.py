@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json as jsonlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,14 +14,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eval.cache import VerdictCache
+from eval.flaky import Findings, FlakyTasks
 from eval.validate import Validation, validate
+from eval.verdict import Verdict
+from eval.verifier import Verifier
+from eval.verify import evaluate
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
 from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, WorkersOption
 from ksolve.screen import screen
 from ksolve.session import ready_images
 from sandbox.docker import DockerHost
 from sandbox.sandbox import SandboxError
-from tasks.load import load_tasks
+from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
 app = typer.Typer(help="List, show, validate tasks, and build their images.", no_args_is_help=True)
@@ -111,6 +118,17 @@ def build(source: Source, *, ids: IdsOption = None, limit: LimitOption = None) -
 def validate_tasks(
     source: Source,
     *,
+    repeat: Annotated[
+        int, typer.Option(min=1, help="Runs of each base and gold patch, to find flaky tests.")
+    ] = 1,
+    prove: Annotated[
+        bool,
+        typer.Option(
+            "--prove",
+            help="Also prove that FAIL_TO_PASS may run first; patches that fail it are then judged "
+            "without the rest.",
+        ),
+    ] = False,
     ids: IdsOption = None,
     limit: LimitOption = None,
     workers: WorkersOption = WORKERS,
@@ -118,23 +136,44 @@ def validate_tasks(
 ) -> None:
     """Prove in Docker that each base fails what it must and each gold patch passes all.
 
-    Ends with 0 when every task is valid, 1 when some are not.
+    With --repeat, a test that passes in some runs of the same files and fails in others makes its
+    task flaky. What is found is remembered: runs add up over sessions, verdicts on a flaky task
+    are those of a majority, and reports tell coverage with and without it.
+
+    Ends with 0 when every task is valid, 1 when some are not. A flaky task is valid when more than
+    half of its runs are as they must be.
 
     [bold]Example[/bold]
 
-        ksolve tasks validate starter
+        ksolve tasks validate starter --repeat 5
     """
     tasks = load_tasks(source, ids=ids or (), limit=limit)
     console = screen(stderr=json)
-    found = asyncio.run(_validate(tasks, workers, console))
+    if repeat > 1:
+        # A record that cannot be used is told now, not after hours of runs.
+        FlakyTasks().load()
+    with contextlib.closing(VerdictCache()) as cache:
+        proofs = cache if prove else None
+        found = asyncio.run(_validate(tasks, workers, console, repeat=repeat, prove=proofs))
     validations = [one for one in found if isinstance(one, Validation)]
+    known = (FlakyTasks().load() if repeat > 1 else Findings()).flaky(tasks)
     if json:
         rows = [
-            {"id": one.task_id, "valid": one.valid, "problems": one.problems} for one in validations
+            {
+                "id": one.task_id,
+                "valid": one.valid,
+                "problems": one.problems,
+                "repeat": repeat,
+                "flaky": known[one.task_id].sentences if one.task_id in known else (),
+                "flaky_tests": known[one.task_id].tests if one.task_id in known else (),
+            }
+            for one in validations
         ]
         typer.echo(jsonlib.dumps(rows, indent=2))
     valid = sum(one.valid for one in validations)
     console.print(f"{valid} of {len(tasks)} tasks are valid.")
+    if known:
+        console.print(Text(f"Known to be flaky ({len(known)}): {', '.join(known)}."))
     if len(validations) < len(tasks):
         raise typer.Exit(INFRASTRUCTURE)
     raise typer.Exit(0 if valid == len(tasks) else UNSOLVED)
@@ -146,28 +185,47 @@ async def _build(tasks: Sequence[Task]) -> None:
 
 
 async def _validate(
-    tasks: Sequence[Task], workers: int, console: Console
+    tasks: Sequence[Task],
+    workers: int,
+    console: Console,
+    *,
+    repeat: int,
+    prove: VerdictCache | None,
 ) -> list[Validation | SandboxError]:
     places = asyncio.Semaphore(workers)
+    record, dataset = FlakyTasks().record, tasks_digest(tasks)
     async with DockerHost() as host:
         await ready_images(host, tasks, console)
+        verifier = Verifier(host, workers=workers, cache=prove)
+
+        async def run(task: Task, patch: str) -> Verdict:
+            async with places:
+                return await evaluate(task, patch, host)
 
         async def one(task: Task) -> Validation | SandboxError:
-            async with places:
-                try:
-                    result = await validate(task, host)
-                except SandboxError as error:
-                    console.print(Text(f"{task.id}: failed: {error}", style="yellow"))
-                    return error
-            console.print(_line(task, result))
+            try:
+                result = await validate(task, partial(run, task), repeat=repeat)
+                digest = await host.image_digest(task.issue.image)
+                proved = prove is not None and result.valid and await verifier.prove(task)
+            except SandboxError as error:
+                console.print(Text(f"{task.id}: failed: {error}", style="yellow"))
+                return error
+            if repeat > 1:
+                await asyncio.to_thread(record, task, digest, result.observed, dataset=dataset)
+            console.print(_line(task, result, repeat, proved=proved))
             return result
 
         return await asyncio.gather(*(one(task) for task in tasks))
 
 
-def _line(task: Task, result: Validation) -> Text:
+def _line(task: Task, result: Validation, repeat: int, *, proved: bool) -> Text:
+    flaky = f"; flaky: {'; '.join(result.flaky)}" if result.flaky else ""
+    if not result.valid:
+        return Text(f"{task.id}: {'; '.join(result.problems)}{flaky}", style="red")
     seconds = result.base.seconds + (result.gold.seconds if result.gold else 0.0)
-    if result.valid:
-        tests = f"{len(task.oracle.fail_to_pass)} F2P, {len(task.oracle.pass_to_pass)} P2P"
-        return Text(f"{task.id}: valid ({tests}, {seconds:.1f} s)")
-    return Text(f"{task.id}: {'; '.join(result.problems)}", style="red")
+    tests = f"{len(task.oracle.fail_to_pass)} F2P, {len(task.oracle.pass_to_pass)} P2P"
+    same = f", the same in {repeat} runs" if repeat > 1 and not flaky else ""
+    same += ", FAIL_TO_PASS may run first" if proved else ""
+    return Text(
+        f"{task.id}: valid ({tests}{same}, {seconds:.1f} s){flaky}", style="yellow" if flaky else ""
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
@@ -21,11 +21,12 @@ from agent.price import UNKNOWN, Price
 from agent.scripted import ScriptedBackend
 from agent.strategy import Proposal
 from eval.budget import Budget
+from eval.fake import evaluating
 from eval.sample import SampleKey
 from eval.store import Store
 from eval.sweep import FAULTS_IN_A_ROW, Observer, Plan, Solver, Sweep, SweepHaltedError
 from eval.verdict import Verdict
-from sandbox.fake import FakeHost, FakeSandbox, did
+from sandbox.fake import FakeHost, FakeSandbox
 from sandbox.sandbox import ExecResult, SandboxError, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
 
@@ -72,14 +73,7 @@ class Verbatim:
         )
 
 
-def passing_for_right(argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
-    """Answer like a container in which every patch applies and RIGHT is what mends."""
-    if stdin:
-        sandbox.files[PurePosixPath("/applied")] = stdin
-    if "eval.sh" in " ".join(argv):
-        right = sandbox.files[PurePosixPath("/applied")] == RIGHT.encode()
-        return did(stdout=f">>>>> Test Exit Code: {0 if right else 1}\n".encode())
-    return did()
+passing_for_right = evaluating(lambda patch: patch == RIGHT)
 
 
 Script = Callable[[Sequence[Message], Sampling], str | BackendError]
@@ -145,7 +139,7 @@ async def test_identical_patches_of_a_task_are_verified_once(tmp_path: Path) -> 
         await Sweep(many, store, host, observer=seen, workers=4).run()
     assert len(seen.judged) == 16
     assert sum(not reused for _, _, reused in seen.judged) == 2
-    assert host.opened == 2
+    assert host.opened == 2 * len(("baseline", "candidate"))
 
 
 async def test_more_samples_continue_where_the_run_stopped(tmp_path: Path) -> None:

@@ -1,0 +1,219 @@
+"""Verdicts per second: `ksolve verify` and the harness of swebench 5.0.2 on the same candidates.
+
+Both get the same samples of a run, as drawn, duplicates and all, on the same engine with the same
+number of workers, one side after the other. Printed are the verdicts per second of each side,
+their ratio with and without what ksolve saves (dedupe, FAIL_TO_PASS first), the overhead over the
+bare evaluation, the peak of memory, and every difference between the verdicts.
+
+    python benchmarks/verify_vs_swebench.py --run runs/demo --samples 128
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from eval.sample import SampleKey
+from eval.store import open_run
+from eval.verdict import Verdict
+from eval.verifier import AHEAD, Verifier
+from sandbox.docker import DockerHost
+from sandbox.images import ensure_image
+from sandbox.patch import apply_patch
+from sandbox.sandbox import Limits
+from tasks.load import load_tasks
+from tasks.task import Task
+
+TIMED_RUNS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """One sample to be judged."""
+
+    name: str
+    task: Task
+    patch: str
+
+
+def main() -> None:
+    """Run both sides and print the comparison."""
+    arguments = _arguments()
+    candidates = _candidates(arguments.run, arguments.tasks, arguments.samples)
+    distinct = len({(one.task.id, one.patch) for one in candidates})
+    tasks = {one.task.id: one.task for one in candidates}
+    print(
+        f"{len(candidates)} candidates ({distinct} different) of {len(tasks)} tasks, "
+        f"{arguments.workers} workers, {os.cpu_count()} cores"
+    )
+    asyncio.run(_build(list(tasks.values())))
+    bare = asyncio.run(_bare_seconds(list(tasks.values())))
+    ours, our_seconds = asyncio.run(_ksolve(candidates, arguments.workers, dedupe=True))
+    print(f"ksolve                     {_rate(candidates, our_seconds)}")
+    every, every_seconds = asyncio.run(_ksolve(candidates, arguments.workers, dedupe=False))
+    print(f"ksolve, every one afresh   {_rate(candidates, every_seconds)}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    mean_bare = statistics.mean(bare[one.task.id] for one in candidates)
+    overhead = every_seconds * arguments.workers / len(candidates) - mean_bare
+    print(
+        f"overhead per verification  {overhead * 1000:.0f} ms of a worker, over "
+        f"{mean_bare * 1000:.0f} ms of bare evaluation in a warm container (baselines included)"
+    )
+    print(f"peak memory of ksolve      {peak:.0f} MiB")
+    again = [name for name in ours if ours[name].outcome != every[name].outcome]
+    print(f"ksolve against itself      {len(again)} differences {again}")
+    if arguments.only_ksolve:
+        return
+    theirs, their_seconds = _reference(candidates, arguments.workers)
+    print(f"swebench 5.0.2             {_rate(candidates, their_seconds)}")
+    print(f"ratio                      {their_seconds / our_seconds:.1f}x")
+    print(f"ratio, every one afresh    {their_seconds / every_seconds:.1f}x")
+    different = [
+        name for name in ours if (ours[name].outcome == "resolved") != theirs.get(name, False)
+    ]
+    resolved = sum(verdict.outcome == "resolved" for verdict in ours.values())
+    print(f"verdicts                   {resolved} resolved, {len(different)} differences")
+    for name in different:
+        our = ours[name]
+        print(f"  {name}: ksolve {our.outcome} ({our.note}), swebench {theirs.get(name)}")
+    sys.exit(bool(different or again))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--run", type=Path, required=True, help="A run folder of `ksolve run`.")
+    parser.add_argument("--tasks", default="starter", help="What the run sampled.")
+    parser.add_argument("--samples", type=int, default=128, help="Candidates, at most.")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--only-ksolve", action="store_true", help="Leave the reference out.")
+    return parser.parse_args()
+
+
+def _candidates(run: Path, source: str, most: int) -> list[Candidate]:
+    """Return the first samples of a run that hold a patch, index by index over models and tasks."""
+    tasks = {task.id: task for task in load_tasks(source)}
+    found = []
+    with open_run(run) as store:
+        rows = sorted(store.rows(), key=lambda row: (row.index, row.model, row.task_id))
+        for row in rows:
+            key = SampleKey(
+                task_id=row.task_id, model=row.model, strategy=row.strategy, index=row.index
+            )
+            patch = store.patch(key)
+            if patch.strip():
+                name = f"{row.task_id} {row.model.rpartition(':')[2]} {row.index}"
+                found.append(Candidate(name=name, task=tasks[row.task_id], patch=patch))
+    return found[:most]
+
+
+async def _build(tasks: Sequence[Task]) -> None:
+    async with DockerHost(run_id="benchmark") as host:
+        for task in tasks:
+            await ensure_image(host, task.issue.image, task.build, lambda _: None)
+
+
+async def _bare_seconds(tasks: Sequence[Task]) -> dict[str, float]:
+    """Return, by task, how long the evaluation script alone takes in a container that is up."""
+    seconds = {}
+    async with DockerHost(run_id="benchmark") as host:
+        for task in tasks:
+            script = task.oracle.eval_script.encode()
+            async with host.open(task.issue.image, Limits()) as sandbox:
+                await apply_patch(sandbox, task.oracle.gold_patch or "", task.issue.workdir)
+                times = [
+                    (await sandbox.exec(["/bin/bash"], stdin=script, timeout=600)).seconds
+                    for _ in range(TIMED_RUNS)
+                ]
+            seconds[task.id] = statistics.median(times)
+    return seconds
+
+
+async def _ksolve(
+    candidates: Sequence[Candidate], workers: int, *, dedupe: bool
+) -> tuple[dict[str, Verdict], float]:
+    """Judge all, with nothing known before."""
+    verdicts: dict[str, Verdict] = {}
+    todo = list(enumerate(candidates))[::-1]
+    async with DockerHost(run_id="benchmark") as host:
+        verifier = Verifier(host, workers=workers)
+
+        async def work() -> None:
+            while todo:
+                number, one = todo.pop()
+                key = await verifier.key(one.task, one.patch)
+                # A key of its own keeps a candidate from meeting the verdict on its equal.
+                own = key if dedupe else f"{key}-{number}"
+                verdicts[one.name], _ = await verifier.judge(one.task, one.patch, own)
+
+        started = time.monotonic()
+        await asyncio.gather(*(work() for _ in range(AHEAD * workers)))
+        return verdicts, time.monotonic() - started
+
+
+def _reference(candidates: Sequence[Candidate], workers: int) -> tuple[dict[str, bool], float]:
+    """Judge all by the reference harness, in a folder of its own."""
+    import docker
+    from swebench.harness.run_evaluation import run_instance
+    from swebench.harness.utils import make_test_spec, run_threadpool
+
+    answers: dict[str, bool] = {}
+
+    def judge(candidate: Candidate, run_id: str) -> None:
+        prediction = {
+            "instance_id": candidate.task.id,
+            "model_name_or_path": "benchmark",
+            "model_patch": candidate.patch,
+        }
+        spec = make_test_spec(_row(candidate.task))
+        limit = round(candidate.task.oracle.time_limit)
+        result: Any = run_instance(spec, prediction, client, run_id, limit)
+        _, report = result
+        answers[candidate.name] = report[candidate.task.id]["resolved"]
+
+    client = docker.from_env(timeout=1800, max_pool_size=128)
+    run = uuid4().hex[:8]
+    payloads = [(one, f"{run}-{number}") for number, one in enumerate(candidates)]
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        started = time.monotonic()
+        # Errors are its way to say that a patch does not apply or that tests ran out of time.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            run_threadpool(judge, payloads, workers)
+        seconds = time.monotonic() - started
+    client.close()
+    return answers, seconds
+
+
+def _row(task: Task) -> dict[str, Any]:
+    oracle = task.oracle
+    return {
+        "instance_id": task.id,
+        "image": task.issue.image,
+        "repo": task.issue.repo,
+        "version": oracle.version,
+        "FAIL_TO_PASS": list(oracle.fail_to_pass),
+        "PASS_TO_PASS": list(oracle.pass_to_pass),
+        "log_parser": oracle.log_parser,
+        "eval_type": oracle.eval_type,
+        "eval_script": oracle.eval_script,
+    }
+
+
+def _rate(candidates: Sequence[Candidate], seconds: float) -> str:
+    return f"{len(candidates) / seconds:.2f} verdicts a second ({seconds:.1f} s)"
+
+
+if __name__ == "__main__":
+    main()

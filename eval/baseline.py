@@ -1,0 +1,232 @@
+"""What a task is like without a candidate, learnt once and kept: the measure of every candidate.
+
+The base commit is evaluated under the witness, and the gold patch too where the base alone does
+not show all that is asked: which files change by themselves, whether the witness sees the same
+tests as the log, whether the canary fails. What did not prove itself there is not asked of any
+candidate, so that an honest patch is never refused for a runner that cannot be watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import io
+import tarfile
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
+
+from eval.evidence import Evidence, read_evidence
+from eval.grading import Grade, grade_output
+from eval.protected import MIXED_FILES, RUNNER_FILES
+from eval.stages import Orders, Ran, Script, prepare, run_tests, split
+from eval.verdict import VERIFIER_VERSION
+from sandbox.sandbox import MIB, Limits, Sandbox, SandboxError, SandboxHost
+from tasks.task import EXIT_CODE_PARSER, Oracle, Task
+
+LIFETIME_SLACK = 300.0
+"""Seconds that a container may live beyond the evaluation's own limit."""
+
+_LARGEST_TREE = 64 * MIB
+# Of the files that are put back, as an archive.
+
+# Standard input names the oracle's files; the arguments are names that a runner reads anywhere.
+_COLLECT = r"""
+cd "$1" || exit
+shift
+list=$(mktemp) && tests=$(mktemp) || exit
+cat > "$tests"
+named=
+for name do named="$named -o -name $name"; done
+find . -name .git -prune -o -name node_modules -prune -o \( -type f -o -type l \) \
+    \( -false $named \) -print0 > "$list"
+xargs -0 sh -c 'for path do
+    if [ -f "$path" ] || [ -L "$path" ]; then printf "%s\0" "$path"; fi
+done' sh < "$tests" >> "$list"
+tar --null --no-recursion -cf - -T "$list"
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    """A task without a candidate."""
+
+    script: Script
+    before_tests: frozenset[PurePosixPath] = frozenset()
+    # What differs from the image when the tests are about to run; absolute.
+    after_tests: frozenset[PurePosixPath] = frozenset()
+    tree: bytes = b""
+    # The oracle's test files and those that steer the runner, as an archive relative to the work
+    # tree.
+    guarded: tuple[PurePosixPath, ...] = ()
+    # The files in it, relative.
+    absent: tuple[PurePosixPath, ...] = ()
+    # Files that the oracle's patch of the tests removes, relative.
+    witnessed: bool = False
+    # The witness sees what the log says.
+    canary: bool = False
+    # The canary fails.
+    intact: bool = False
+    # The tests leave the guarded files alone.
+    altered: frozenset[str] = frozenset()
+    # Functions of the runner that are replaced without a candidate, too.
+    hurry: bool = False
+    # With FAIL_TO_PASS first, base and gold come out as they do without.
+
+
+def baseline_key(image_digest: str, oracle: Oracle) -> str:
+    """Return what a baseline depends on, as one SHA-256 (hex)."""
+    parts = (image_digest, oracle.digest, VERIFIER_VERSION)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+async def learn(task: Task, sandboxes: SandboxHost, limits: Limits) -> Baseline:
+    """Evaluate a task without a candidate. Raises SandboxError."""
+    baseline, proven = await _look(task, "", sandboxes, limits)
+    if not proven and task.oracle.gold_patch:
+        other, proven = await _look(task, task.oracle.gold_patch, sandboxes, limits)
+        if proven:
+            # Files are as the base leaves them; only what the tests show comes from gold.
+            baseline = dataclasses.replace(
+                baseline,
+                after_tests=baseline.after_tests | other.after_tests,
+                witnessed=other.witnessed,
+                canary=other.canary,
+                intact=other.intact,
+                altered=baseline.altered | other.altered,
+            )
+    return baseline
+
+
+async def _look(
+    task: Task, patch: str, sandboxes: SandboxHost, limits: Limits
+) -> tuple[Baseline, bool]:
+    """Return what one run shows, and whether it shows all that there is to see."""
+    oracle, workdir = task.oracle, task.issue.workdir
+    script = split(oracle)
+    baseline = Baseline(script=script)
+    limits = dataclasses.replace(
+        limits,
+        network=task.issue.network,
+        lifetime=oracle.time_limit + LIFETIME_SLACK,
+        output_bytes=max(limits.output_bytes, _LARGEST_TREE),
+    )
+    async with sandboxes.open(task.issue.image, limits) as sandbox:
+        prepared = await prepare(sandbox, patch, script, workdir=workdir, timeout=oracle.time_limit)
+        if prepared.shell is None:
+            return baseline, False
+        named = oracle_files(oracle)
+        tree, names = await _collect(sandbox, named, workdir)
+        baseline = dataclasses.replace(
+            baseline,
+            before_tests=frozenset(await sandbox.changes()),
+            tree=tree,
+            guarded=names,
+            absent=tuple(path for path in named if path not in names),
+        )
+        tested = await run_tests(
+            sandbox,
+            script,
+            prepared.shell,
+            Orders(
+                tree=tree,
+                guarded=[workdir / path for path in names],
+                gone=(),
+                first=oracle.fail_to_pass,
+                hurry=False,
+                witness=True,
+            ),
+            workdir=workdir,
+            timeout=oracle.time_limit,
+        )
+        changed = frozenset(await sandbox.changes())
+    evidence = read_evidence(tested.told, tested.secret)
+    agreed = await asyncio.to_thread(_agree, task, script, tested, evidence)
+    baseline = dataclasses.replace(
+        baseline,
+        after_tests=changed,
+        witnessed=agreed,
+        canary=agreed and evidence.canary_failed is True,
+        intact=tested.intact,
+        altered=evidence.altered,
+    )
+    return baseline, agreed and baseline.canary
+
+
+def _agree(task: Task, script: Script, tested: Ran, evidence: Evidence) -> bool:
+    """Whether the witness saw the runner to its end, and the same as the log says."""
+    if evidence.exit_status is None or tested.exit_code is None or script.marked:
+        return False
+    if task.oracle.log_parser == EXIT_CODE_PARSER:
+        return evidence.any_failed == (tested.exit_code != 0)
+    said = grade_output(task, tested.log, tested.exit_code)
+    seen = grade_output(task, evidence.as_log(task.oracle.log_parser), tested.exit_code)
+    return _missing(said) == _missing(seen)
+
+
+def _missing(grade: Grade) -> set[str]:
+    return {*grade.missing_fail_to_pass, *grade.missing_pass_to_pass}
+
+
+def oracle_files(oracle: Oracle) -> list[PurePosixPath]:
+    """Return the files that the oracle's patch of the tests adds, changes or removes."""
+    try:
+        files = PatchSet(oracle.test_patch)
+    except UnidiffParseError:
+        return []
+    found: dict[PurePosixPath, None] = {}
+    for file in files:
+        for name in (file.source_file, file.target_file):
+            if name and name != "/dev/null":
+                found[PurePosixPath(name.partition("/")[2])] = None
+    return [path for path in found if path.parts and ".." not in path.parts]
+
+
+async def _collect(
+    sandbox: Sandbox, named: Iterable[PurePosixPath], workdir: PurePosixPath
+) -> tuple[bytes, tuple[PurePosixPath, ...]]:
+    """Return an archive of the files that are put back for every candidate, and their names."""
+    result = await sandbox.exec(
+        ["sh", "-c", _COLLECT, "sh", str(workdir), *sorted(RUNNER_FILES | MIXED_FILES)],
+        stdin=b"".join(f"./{path}".encode() + b"\0" for path in named),
+        timeout=300.0,
+    )
+    if result.exit_code != 0 or result.truncated:
+        why = result.killed_for or " ".join(result.stderr.decode(errors="replace").split())[:200]
+        raise SandboxError(
+            f"The test files cannot be read from the image: {why or 'there are too many'}."
+        )
+    return result.stdout, archived(result.stdout)
+
+
+def archived(tree: bytes) -> tuple[PurePosixPath, ...]:
+    """Return the names of the files in an archive, relative."""
+    with tarfile.open(fileobj=io.BytesIO(tree)) as archive:
+        return tuple(dict.fromkeys(PurePosixPath(name) for name in archive.getnames()))
+
+
+def without(tree: bytes, left_out: Container[PurePosixPath]) -> bytes:
+    """Return an archive without some of its files."""
+    buffer = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(tree)) as archive,
+        tarfile.open(fileobj=buffer, mode="w") as kept,
+    ):
+        for entry in archive:
+            if PurePosixPath(entry.name) not in left_out:
+                kept.addfile(entry, archive.extractfile(entry) if entry.isreg() else None)
+    return buffer.getvalue()
+
+
+def file_in(tree: bytes, name: PurePosixPath) -> str | None:
+    """Return the text of a file in an archive, None when it holds no such file."""
+    with tarfile.open(fileobj=io.BytesIO(tree)) as archive:
+        for entry in archive:
+            if PurePosixPath(entry.name) == name and entry.isreg():
+                content = archive.extractfile(entry)
+                return content.read().decode("utf-8", "replace") if content else None
+    return None

@@ -1,0 +1,54 @@
+"""What a `sandbox.fake.FakeHost` answers to a verification, for tests of what verifies.
+
+Every patch applies, and a function of the patch tells whether the one test command passes. The
+tasks are those whose evidence is an exit status (`EXIT_CODE_PARSER`); nothing is ever run.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+
+from sandbox.fake import FakeSandbox, did
+from sandbox.sandbox import ExecResult
+
+_PATCH = PurePosixPath("/ksolve/patch")
+
+
+def evaluating(
+    passes: Callable[[str], bool],
+) -> Callable[[Sequence[str], bytes, FakeSandbox], ExecResult]:
+    """Return an answer for `FakeHost`; `passes("")` is asked of the base commit."""
+
+    def answer(argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
+        if argv[0] != "/bin/bash":
+            return did(stdout=_archive())
+        sent = _unpacked(stdin)
+        word = sent["word"].decode()
+        if "script" in sent:
+            sizes = sent.get("arguments", b"").split(b"\0")[1:-1]
+            sandbox.files[_PATCH] = sent.get("patch", b"")[sum(map(int, sizes)) :]
+            heard = ["applied 0", "state", "options", "prepared"]
+            return did(stdout=f"\n{word}\n".encode(), stderr=_said(word, heard))
+        exit_code = 0 if passes(sandbox.files[_PATCH].decode()) else 1
+        return did(stderr=_said(word, [f"exit {exit_code}", "intact", "done"]))
+
+    return answer
+
+
+def _said(word: str, lines: Sequence[str]) -> bytes:
+    return "".join(f"{word} {line}\n" for line in lines).encode()
+
+
+def _unpacked(data: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        found = {entry.name: archive.extractfile(entry) for entry in archive}
+        return {name: content.read() for name, content in found.items() if content is not None}
+
+
+def _archive() -> bytes:
+    buffer = io.BytesIO()
+    tarfile.open(fileobj=buffer, mode="w").close()
+    return buffer.getvalue()

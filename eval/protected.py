@@ -1,0 +1,131 @@
+"""Which files steer the test runner rather than the program under test.
+
+In the work tree these are put back to what they are without the candidate, so that a verdict does
+not depend on them; outside of it (interpreter, shell, installed packages) nobody has any business,
+and a change there is tampering. Only names and paths are looked at here; see `eval.verify` for
+what is done. The names are those of Python's runners: of other languages' only the programs and
+the system are protected.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+from sandbox.sandbox import Change
+
+RUNNER_FILES = frozenset(
+    {
+        "conftest.py",
+        "pytest.ini",
+        ".pytest.ini",
+        "pytest.toml",
+        ".pytest.toml",
+        "sitecustomize.py",
+        "usercustomize.py",
+        "entry_points.txt",
+    }
+)
+"""Files that pytest or Python reads by their name alone, anywhere in the work tree."""
+
+MIXED_FILES = frozenset({"pyproject.toml", "setup.cfg", "tox.ini"})
+"""Files that hold settings of pytest beside others, which are the candidate's to change."""
+
+_PACKAGES = frozenset(
+    {"pytest", "_pytest", "pluggy", "iniconfig", "py", "unittest", "nose", "xdist", "execnet"}
+)
+_SHADOWING = (
+    frozenset(sys.stdlib_module_names)
+    | _PACKAGES
+    | {"attr", "attrs", "exceptiongroup", "packaging", "tomli"}
+)
+# A module of such a name at the root of the work tree would be imported in place of the real one.
+_STARTUP = frozenset(
+    {".bashrc", ".bash_profile", ".bash_login", ".profile", ".bash_aliases", ".pam_environment"}
+    | {"pyvenv.cfg", "sitecustomize.py", "usercustomize.py", "conftest.py", "pytest.ini"}
+)
+_SYSTEM = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
+_INSTALLED = ("/lib", "/usr/", "/etc/", "/opt/")
+_SCRATCH = ("/tmp/", "/var/", "/run/", "/dev/", "/proc/", "/sys/")  # noqa: S108 - in the container
+_PROGRAM = re.compile(
+    r"^(python|pypy|pip|py\.?test|bash|dash|sh|env|git|tar|stat|tox|nox|coverage|node|npm|npx|yarn"
+    r"|pnpm|go|cargo|rustc|java|mvn|gradle|php|ruby|bundle|rake|make|patch|cat|mktemp|rm)[\d.]*$"
+)
+_EDITABLE = re.compile(r"^(easy-install|__editable__.*)\.pth$")
+
+
+def steers_runner(path: PurePosixPath, change: Change) -> bool:
+    """Whether a file of the work tree, by its relative path, must be as it is without candidate."""
+    parts, name = path.parts, path.name
+    if name in RUNNER_FILES or name.endswith((".pth", ".pyc")):
+        return True
+    if any(part.endswith((".egg-info", ".dist-info")) for part in parts[:-1]):
+        return True
+    return change == "added" and bool(parts) and parts[0].removesuffix(".py") in _SHADOWING
+
+
+def is_tampering(path: PurePosixPath, change: Change) -> bool:
+    """Whether a change outside of the work tree can make a test come out differently.
+
+    Builds and tests do write elsewhere: into caches, temporary folders, and (an installation that
+    a candidate may rightly change) the metadata of the package.
+    """
+    text, name = str(path), path.name
+    if text.startswith(_SCRATCH) or "/.cache/" in text:
+        return False
+    if name in _STARTUP:
+        return True
+    added = change == "added"
+    if path.suffix == ".pth":
+        return not (added and _EDITABLE.match(name))
+    if path.suffix == ".pyc":
+        # Python adds them itself; what they hold is taken away before the tests.
+        return not added
+    if text.startswith(_SYSTEM) or path.parent.name in ("bin", "sbin"):
+        return not added or _PROGRAM.match(name) is not None
+    in_runner = not _PACKAGES.isdisjoint(part.removesuffix(".py") for part in path.parts)
+    installed = text.startswith(_INSTALLED) or "/lib/python" in text
+    return in_runner or (installed and not added)
+
+
+def tampering(
+    changes: Mapping[PurePosixPath, Change], usual: Iterable[PurePosixPath], workdir: PurePosixPath
+) -> list[PurePosixPath]:
+    """Return the changes outside of the work tree that nobody but a cheat would make.
+
+    `usual` are the paths that also change without a candidate.
+    """
+    known = set(usual)
+    above = {parent for path in changes for parent in path.parents}
+    return [
+        path
+        for path, change in changes.items()
+        if path not in known
+        and not path.is_relative_to(workdir)
+        # A folder changes with what is in it.
+        and not (change == "modified" and path in above)
+        and is_tampering(path, change)
+    ]
+
+
+def runner_settings(name: str, text: str) -> object:
+    """Return pytest's part of a file of `MIXED_FILES`, to be compared; the text if it is broken."""
+    if name == "pyproject.toml":
+        try:
+            return tomllib.loads(text).get("tool", {}).get("pytest")
+        except tomllib.TOMLDecodeError:
+            return text
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return text
+    found = {}
+    for section in ("pytest", "tool:pytest"):
+        if parser.has_section(section):
+            found[section] = dict(parser.items(section))
+    return found

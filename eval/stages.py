@@ -1,0 +1,313 @@
+"""The two commands of one verification, and what is sent to them and heard from them.
+
+`prepare` applies the patch and runs what the evaluation script does before its tests, which may
+well run the candidate's own code. `run_tests` ends whatever that left running, puts the tests
+back as they are without the candidate, and runs them under a witness. Each is one program, told
+everything through its standard input and speaking to us on its standard error, with a word that
+only we and it know before every line; the candidate's own output is all on standard output.
+What is heard is only read here, not judged.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import secrets
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sandbox.patch import AppliedPatch, applied, apply_command
+from sandbox.sandbox import ExecResult, Sandbox
+from tasks.task import Oracle
+
+WITNESS = Path(__file__).parent / "witness"
+START, END = ">>>>> Start Test Output", ">>>>> End Test Output"
+
+_MARKER = r"^[ \t]*(?::|echo)[ \t]+(['\"]){}\1[ \t]*$"
+_HEADER = ("#!/bin/bash", "set -uxo pipefail")
+
+# Sends its own errors to the log, speaks on 9, and keeps the word out of every child's reach.
+_PROLOGUE = r"""
+exec 9>&2 2>&1
+ksolve_dir=$(mktemp -d) && tar -xf - -C "$ksolve_dir" || exit 125
+ksolve_word=$(<"$ksolve_dir/word")
+rm -f "$ksolve_dir/word"
+ksolve_say() { printf '%s %s\n' "$ksolve_word" "$1" >&9; }
+"""
+
+_PREPARE = (
+    _PROLOGUE
+    + r"""
+cd "$1" || exit 125
+if [ -f "$ksolve_dir/patch" ]; then
+    mapfile -d '' ksolve_arguments < "$ksolve_dir/arguments"
+    sh -c "$(<"$ksolve_dir/apply")" sh "${ksolve_arguments[@]}" < "$ksolve_dir/patch" 9>&-
+    ksolve_status=$?
+    ksolve_say "applied $ksolve_status"
+    printf '\n%s\n' "$ksolve_word"
+    if [ $ksolve_status -ne 0 ]; then rm -rf "$ksolve_dir"; exit 0; fi
+fi
+ksolve_script=$(<"$ksolve_dir/script")
+rm -rf "$ksolve_dir"
+{ eval "$ksolve_script"; } 9>&-
+{ ksolve_options=$(set +o); set +eux; } 2> /dev/null
+# The options by themselves, since with them the rest would be traced when it is read again.
+{
+    ksolve_say state
+    for ksolve_name in $(compgen -v); do
+        case $ksolve_name:${!ksolve_name@a} in
+            *:*r* | BASH* | ksolve_* | FUNCNAME:* | GROUPS:* | DIRSTACK:* | PIPESTATUS:*) ;;
+            *) declare -p "$ksolve_name" ;;
+        esac
+    done
+    declare -f
+    shopt -p
+    printf 'cd %q\n' "$PWD"
+    ksolve_say options
+    printf '%s\n' "$ksolve_options"
+    ksolve_say prepared
+} >&9
+"""
+)
+
+_RUN_TESTS = (
+    r"""
+kill -9 -1 2> /dev/null
+"""
+    + _PROLOGUE
+    + r"""
+cd "$1" || exit 125
+for ksolve_name in orders state options tests; do
+    printf -v "ksolve_b_$ksolve_name" '%s' "$(<"$ksolve_dir/$ksolve_name")"
+done
+mapfile -d '' ksolve_gone < "$ksolve_dir/gone"
+mapfile -d '' ksolve_guarded < "$ksolve_dir/guarded"
+[ ${#ksolve_gone[@]} -eq 0 ] || rm -rf -- "${ksolve_gone[@]}"
+tar -xpf "$ksolve_dir/tree.tar" || exit 125
+ksolve_look() {
+    [ ${#ksolve_guarded[@]} -eq 0 ] || stat -c '%n %i %z' -- "${ksolve_guarded[@]}" 2>&1
+}
+ksolve_before=$(ksolve_look)
+ksolve_witness=$ksolve_dir/witness
+rm -f "$ksolve_dir"/{orders,state,options,tests,gone,guarded,tree.tar}
+(
+    eval "$ksolve_b_state" 2> /dev/null
+    if [ -d "$ksolve_witness" ]; then
+        export PYTHONPATH="$ksolve_witness${PYTHONPATH:+:$PYTHONPATH}" KSOLVE_WITNESS=1
+    fi
+    unset ksolve_word ksolve_b_orders
+    eval "$ksolve_b_options"$'\n'"$ksolve_b_tests"
+) 8< <(printf '%s' "$ksolve_b_orders")
+ksolve_status=$?
+kill -9 -1 2> /dev/null
+ksolve_say "exit $ksolve_status"
+[ "$ksolve_before" = "$(ksolve_look)" ] && ksolve_say intact
+ksolve_say done
+"""
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Script:
+    """An evaluation script in two parts."""
+
+    before: str
+    # Up to the marker before the tests.
+    tests: str
+    # Between the markers.
+    marked: bool = False
+    # The script could not be told apart: `tests` is all of it and prints the markers itself.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shell:
+    """What a bash was when it stopped: code that makes another one the same."""
+
+    state: str = ""
+    options: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """What came of `prepare`."""
+
+    result: ExecResult
+    patch: AppliedPatch | None
+    # None when there was none to apply.
+    log: str
+    # What the script's first part printed.
+    shell: Shell | None
+    # None when the script ended, or was ended, before its tests.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Orders:
+    """How `run_tests` is to run the tests."""
+
+    tree: bytes
+    # A tar archive, put over the work tree before the tests.
+    guarded: Sequence[PurePosixPath]
+    # Files that must be the same file, untouched, when the tests have ended; absolute.
+    gone: Sequence[PurePosixPath]
+    # Removed before the tests; absolute.
+    first: Sequence[str]
+    # The tests that matter most, FAIL_TO_PASS.
+    hurry: bool
+    # Run those first, and nothing more when one of them fails.
+    witness: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ran:
+    """What came of `run_tests`."""
+
+    result: ExecResult
+    log: str
+    # What the tests printed, standard output and standard error in the order of writing.
+    exit_code: int | None
+    # Of the last command of the tests; None when they did not come to their end.
+    intact: bool
+    # No guarded file was touched.
+    told: str
+    # Lines of the witness, and whatever else was written there.
+    secret: str
+    canary: str
+
+
+def split(oracle: Oracle) -> Script:
+    """Tell what an evaluation script does before its tests from the tests.
+
+    What follows the tests only tidies up a container that is thrown away, and is left out.
+    """
+    lines = [line for line in oracle.eval_script.split("\n") if line not in _HEADER]
+    starts = [place for place, line in enumerate(lines) if _is_marker(START, line)]
+    ends = [place for place, line in enumerate(lines) if _is_marker(END, line)]
+    if len(starts) != 1 or len(ends) != 1 or starts[0] > ends[0]:
+        return Script(before="", tests="\n".join([_HEADER[1], *lines]), marked=True)
+    before = "\n".join([_HEADER[1], *lines[: starts[0]]])
+    return Script(before=before, tests="\n".join(lines[starts[0] + 1 : ends[0]]))
+
+
+async def prepare(
+    sandbox: Sandbox, patch: str, script: Script, *, workdir: PurePosixPath, timeout: float
+) -> Prepared:
+    """Apply a patch, "" for none, and run what comes before the tests. Raises SandboxError."""
+    word = secrets.token_hex(16)
+    files = {"word": word.encode(), "script": script.before.encode()}
+    if patch:
+        command, arguments, data = apply_command(patch)
+        files |= {"apply": command.encode(), "arguments": _nul_separated(arguments), "patch": data}
+    result = await sandbox.exec(
+        ["/bin/bash", "-c", _PREPARE, "ksolve", str(workdir)],
+        stdin=_tar(files),
+        timeout=timeout,
+        cwd=workdir,
+    )
+    heard = _Heard(result.stderr.decode("utf-8", "replace"), word)
+    log, outcome = result.stdout.decode("utf-8", "replace"), None
+    if patch:
+        apply_log, _, log = log.partition(f"\n{word}\n")
+        outcome = applied(heard.said("applied ") == "0", apply_log)
+    shell = None
+    if heard.said("prepared") is not None:
+        shell = Shell(state=heard.after("state"), options=heard.after("options"))
+    return Prepared(result=result, patch=outcome, log=log, shell=shell)
+
+
+async def run_tests(
+    sandbox: Sandbox,
+    script: Script,
+    shell: Shell,
+    orders: Orders,
+    *,
+    workdir: PurePosixPath,
+    timeout: float,
+) -> Ran:
+    """Run the tests of a prepared work tree. Raises SandboxError."""
+    word, secret, canary = (secrets.token_hex(16) for _ in range(3))
+    told = {
+        "secret": secret,
+        "canary": canary,
+        "first": list(orders.first),
+        "hurry": orders.hurry,
+    }
+    files = {
+        "word": word.encode(),
+        "orders": json.dumps(told).encode() if orders.witness else b"",
+        "state": shell.state.encode("utf-8", "replace"),
+        "options": shell.options.encode(),
+        "tests": script.tests.encode(),
+        "gone": _nul_separated(str(path) for path in orders.gone),
+        "guarded": _nul_separated(str(path) for path in orders.guarded),
+        "tree.tar": orders.tree or _tar({}),
+    }
+    if orders.witness:
+        files |= {f"witness/{name}": data for name, data in witness_files().items()}
+    result = await sandbox.exec(
+        ["/bin/bash", "-c", _RUN_TESTS, "ksolve", str(workdir)],
+        stdin=_tar(files),
+        timeout=timeout,
+        cwd=workdir,
+    )
+    heard = _Heard(result.stderr.decode("utf-8", "replace"), word)
+    status = heard.said("exit ")
+    return Ran(
+        result=result,
+        log=result.stdout.decode("utf-8", "replace"),
+        exit_code=int(status) if status is not None else None,
+        intact=heard.said("intact") is not None,
+        told=heard.rest(),
+        secret=secret,
+        canary=canary,
+    )
+
+
+def witness_files() -> dict[str, bytes]:
+    """Return the programs of the witness by name."""
+    return {path.name: path.read_bytes() for path in sorted(WITNESS.glob("*.py"))}
+
+
+class _Heard:
+    """What a program wrote on standard error: its own lines begin with the word."""
+
+    def __init__(self, text: str, word: str) -> None:
+        self._lines = text.split("\n")
+        self._word = f"{word} "
+
+    def said(self, what: str) -> str | None:
+        """Return the rest of the last line of ours that begins with `what`."""
+        start = self._word + what
+        found = [line for line in self._lines if line.startswith(start)]
+        return found[-1][len(start) :] if found else None
+
+    def after(self, what: str) -> str:
+        """Return what stands between one of our lines and the next."""
+        rest = self._lines[self._lines.index(self._word + what) + 1 :]
+        ends = (place for place, line in enumerate(rest) if line.startswith(self._word))
+        return "\n".join(rest[: next(ends)])
+
+    def rest(self) -> str:
+        """Return what is not ours."""
+        return "\n".join(line for line in self._lines if line and not line.startswith(self._word))
+
+
+def _is_marker(marker: str, line: str) -> bool:
+    return re.search(_MARKER.format(re.escape(marker)), line) is not None
+
+
+def _nul_separated(words: Iterable[str]) -> bytes:
+    return b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in words)
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    """Return an archive for `tar -x`; small, and made anew for each verification."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()

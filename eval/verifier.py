@@ -1,0 +1,186 @@
+"""Verdicts on demand: each is computed once for all that it depends on, whoever asks and when.
+
+A verdict that is known (to this process, or to the machine's cache) is given again; equal patches
+under way at the same time wait for one verification. Before the first candidate of a task its
+baseline is learnt. Faults of the sandbox are tried again a few times, then raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from eval.baseline import Baseline, baseline_key, learn
+from eval.cache import VerdictCache
+from eval.flaky import FLAKY_RUNS, Findings, decided, majority
+from eval.hurry import proved
+from eval.verdict import Verdict, verdict_key
+from eval.verify import verify
+from sandbox.sandbox import ImageMissingError, Limits, SandboxError, SandboxHost
+from tasks.task import Task
+
+AHEAD = 2
+"""Verifications under way for each that may run its tests: the others' containers start or end."""
+
+_ATTEMPTS = 3
+_LATEST = 64
+# Verdicts kept in memory, with their logs.
+
+T = TypeVar("T")
+
+
+class Verifier:
+    """Judges patches on one host, `workers` of them at a time; ask for `AHEAD` times as many."""
+
+    def __init__(
+        self,
+        sandboxes: SandboxHost,
+        *,
+        limits: Limits | None = None,
+        workers: int = 2,
+        cache: VerdictCache | None = None,
+        exact: bool = False,
+        flaky: Findings | None = None,
+        flaky_runs: int = FLAKY_RUNS,
+    ) -> None:
+        """Judge with no more than `workers` test runs at once.
+
+        `cache` is what other runs on this machine found; `exact` runs all tests of every patch,
+        in the order of the suite, even where FAIL_TO_PASS alone has been shown to decide; a
+        verdict on a task that `flaky` knows is the majority of `flaky_runs`.
+        """
+        self._sandboxes = sandboxes
+        self._limits = limits or Limits()
+        self._turns = asyncio.Semaphore(workers)
+        self._cache = cache
+        self._exact = exact
+        self._flaky = flaky or Findings()
+        self._flaky_runs = flaky_runs
+        self._digests: dict[str, str] = {}
+        self._latest: OrderedDict[str, Verdict] = OrderedDict()
+        # For those who ask before the one who asked first has written it down.
+        self._baselines: dict[str, Baseline] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def verify(self, task: Task, patch: str) -> Verdict:
+        """Judge one patch. Raises SandboxError."""
+        verdict, _ = await self.judge(task, patch, await self.key(task, patch))
+        return verdict
+
+    async def key(self, task: Task, patch: str) -> str:
+        """Return the key that the verdict on a patch is kept under. Raises SandboxError."""
+        key = verdict_key(await self._digest(task), patch, task.oracle)
+        if not self._changes_its_mind(task):
+            return key
+        return hashlib.sha256(f"{key} majority of {self._flaky_runs}".encode()).hexdigest()
+
+    async def judge(self, task: Task, patch: str, key: str) -> tuple[Verdict, bool]:
+        """Judge one patch whose key is known; tell whether its verdict was known, too.
+
+        Raises SandboxError.
+        """
+        async with self._lock(key):
+            known = await self._recall(key)
+            if known is not None:
+                return known, True
+            verdict = await self._fresh(task, patch)
+            if self._cache is not None:
+                await asyncio.to_thread(self._cache.add_verdict, key, verdict)
+            self._latest[key] = verdict
+            while len(self._latest) > _LATEST:
+                self._latest.popitem(last=False)
+            return verdict, False
+
+    async def prove(self, task: Task) -> bool:
+        """Find out, and keep, whether FAIL_TO_PASS alone decides on patches that fail one.
+
+        Raises SandboxError.
+        """
+        key = baseline_key(await self._digest(task), task.oracle)
+        baseline = await self._baseline(task)
+        async with self._lock(key):
+            baseline = await proved(task, baseline, self._sandboxes, self._limits)
+            if self._cache is not None:
+                await asyncio.to_thread(self._cache.add_baseline, key, baseline)
+            self._baselines[key] = replace(baseline, hurry=baseline.hurry and not self._exact)
+        return baseline.hurry
+
+    async def _digest(self, task: Task) -> str:
+        image = task.issue.image
+        if image not in self._digests:
+            self._digests[image] = await self._sandboxes.image_digest(image)
+        return self._digests[image]
+
+    async def _fresh(self, task: Task, patch: str) -> Verdict:
+        """Judge a patch that nothing is known of."""
+        baseline = await self._baseline(task) if patch.strip() else None
+        runs = self._flaky_runs if self._changes_its_mind(task) else 1
+        verdicts: list[Verdict] = []
+        while not decided(verdicts, runs):
+            verdicts.append(
+                await _patiently(
+                    lambda: verify(
+                        task,
+                        patch,
+                        self._sandboxes,
+                        self._limits,
+                        baseline=baseline,
+                        turns=self._turns,
+                    )
+                )
+            )
+        return majority(verdicts, runs=runs)
+
+    def _changes_its_mind(self, task: Task) -> bool:
+        finding = self._flaky.of(self._digests[task.issue.image], task.oracle)
+        return finding is not None and finding.flaky
+
+    async def _recall(self, key: str) -> Verdict | None:
+        if key in self._latest:
+            return self._latest[key]
+        if self._cache is None:
+            return None
+        return await asyncio.to_thread(self._cache.verdict, key)
+
+    async def _baseline(self, task: Task) -> Baseline:
+        """Return what is known of a task without a candidate; learn it where nothing is."""
+        key = baseline_key(await self._digest(task), task.oracle)
+        async with self._lock(key):
+            if key not in self._baselines:
+                known = None
+                if self._cache is not None:
+                    known = await asyncio.to_thread(self._cache.baseline, key)
+                if known is None:
+                    async with self._turns:
+                        known = await _patiently(lambda: learn(task, self._sandboxes, self._limits))
+                    if self._cache is not None:
+                        await asyncio.to_thread(self._cache.add_baseline, key, known)
+                self._baselines[key] = replace(known, hurry=known.hurry and not self._exact)
+        return self._baselines[key]
+
+    def _lock(self, key: str) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
+
+
+async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Try again what fails through a fault of the sandbox that may pass."""
+
+    def passing(error: BaseException) -> bool:
+        return isinstance(error, SandboxError) and not isinstance(error, ImageMissingError)
+
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception(passing),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential_jitter(multiplier=0.5, max=5.0, jitter=0.5),
+        reraise=True,
+    ):
+        with attempt:
+            return await call()
+    raise AssertionError("tenacity either returns or raises")

@@ -1,0 +1,118 @@
+"""A verdict is computed once, whoever asks, and kept for those who ask later."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from eval.baseline import Baseline
+from eval.cache import VerdictCache
+from eval.fake import evaluating
+from eval.flaky import FlakyTasks, Observed
+from eval.stages import Script
+from eval.verdict import Verdict
+from eval.verifier import Verifier
+from sandbox.fake import FakeHost, did
+from sandbox.sandbox import SandboxError
+from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
+
+RIGHT = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
+WRONG = RIGHT.replace("+a = 2", "+a = 3")
+TASK = Task(
+    issue=Issue(id="t", statement="s", repo="r", base_commit="c", image="i"),
+    oracle=Oracle(
+        eval_script=": '>>>>> Start Test Output'\nrun\n: '>>>>> End Test Output'",
+        fail_to_pass=("run",),
+        pass_to_pass=(),
+        log_parser=EXIT_CODE_PARSER,
+    ),
+)
+
+
+def host() -> FakeHost:
+    return FakeHost(evaluating(lambda patch: patch == RIGHT))
+
+
+async def test_equal_patches_at_once_are_verified_once() -> None:
+    sandboxes = host()
+    verifier = Verifier(sandboxes)
+    verdicts = await asyncio.gather(*(verifier.verify(TASK, RIGHT) for _ in range(8)))
+    assert {verdict.outcome for verdict in verdicts} == {"resolved"}
+    assert sandboxes.opened == len(("baseline", "candidate"))
+
+
+async def test_another_run_finds_the_verdict_and_the_baseline(tmp_path: Path) -> None:
+    cache = VerdictCache(tmp_path / "v.db")
+    first = await Verifier(host(), cache=cache).verify(TASK, RIGHT)
+    cache.close()
+    sandboxes, cache = host(), VerdictCache(tmp_path / "v.db")
+    verifier = Verifier(sandboxes, cache=cache)
+    again, known = await verifier.judge(TASK, RIGHT, await verifier.key(TASK, RIGHT))
+    assert known
+    assert again == first
+    assert sandboxes.opened == 0
+    assert (await verifier.verify(TASK, WRONG)).outcome == "unresolved"
+    assert sandboxes.opened == 1
+    cache.close()
+
+
+async def test_a_fault_that_passes_is_tried_again_and_one_that_stays_is_raised() -> None:
+    faults = iter([SandboxError("once"), SandboxError("twice")])
+    judge = evaluating(lambda patch: patch == RIGHT)
+
+    def shaky(argv: object, stdin: bytes, sandbox: object) -> object:
+        for fault in faults:
+            raise fault
+        return judge(argv, stdin, sandbox)  # type: ignore[arg-type]
+
+    assert (await Verifier(FakeHost(shaky)).verify(TASK, RIGHT)).outcome == "resolved"  # type: ignore[arg-type]
+
+    def broken(*_: object) -> object:
+        raise SandboxError("gone")
+
+    with pytest.raises(SandboxError, match="gone"):
+        await Verifier(FakeHost(broken)).verify(TASK, RIGHT)  # type: ignore[arg-type]
+
+
+async def test_a_flaky_task_is_judged_by_most_of_several_runs(tmp_path: Path) -> None:
+    answers = iter([False, True, False, True, True])
+    # The first is the base's, for the baseline.
+    sandboxes = FakeHost(evaluating(lambda patch: bool(patch) and next(answers)))
+    record = FlakyTasks(tmp_path / "f.db")
+    seen = Observed(runs=4, failed={"run": 1})
+    record.record(TASK, await sandboxes.image_digest("i"), {"gold": seen}, dataset="d")
+    verdict = await Verifier(sandboxes, flaky=record.load(), flaky_runs=5).verify(TASK, WRONG)
+    assert verdict.outcome == "resolved"
+    assert "3 resolved, 2 unresolved" in verdict.note
+
+
+def test_a_damaged_cache_holds_nothing_and_hinders_nobody(tmp_path: Path) -> None:
+    (tmp_path / "v.db").write_bytes(b"no database" * 1000)
+    cache = VerdictCache(tmp_path / "v.db")
+    cache.add_verdict("k", Verdict(outcome="resolved"))
+    assert cache.verdict("k") is None
+    cache.close()
+
+
+def test_a_baseline_comes_back_as_it_was(tmp_path: Path) -> None:
+    cache = VerdictCache(tmp_path / "v.db")
+    baseline = Baseline(
+        script=Script(before="b", tests="t"),
+        before_tests=frozenset({PurePosixPath("/a")}),
+        tree=b"\0tar",
+        guarded=(PurePosixPath("tests/t.py"),),
+        witnessed=True,
+        altered=frozenset({"x.y"}),
+    )
+    cache.add_baseline("k", baseline)
+    assert cache.baseline("k") == baseline
+    assert cache.baseline("other") is None
+    cache.close()
+
+
+async def test_a_blank_patch_needs_no_container() -> None:
+    sandboxes = FakeHost(lambda *_: did())
+    assert (await Verifier(sandboxes).verify(TASK, " \n")).outcome == "no_patch"
+    assert sandboxes.opened == 0
