@@ -31,7 +31,7 @@ from docker.types import LogConfig, Ulimit
 from sandbox.archive import read_file
 from sandbox.connection import THREADS, connect, engine_address, engine_errors
 from sandbox.orphans import labels, remove_container
-from sandbox.sandbox import ExecResult, Limits, Sandbox, SandboxError
+from sandbox.sandbox import Change, ExecResult, Limits, Sandbox, SandboxError
 from sandbox.stream import ExecStream, start_exec
 
 T = TypeVar("T")
@@ -56,6 +56,8 @@ _NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
 _KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]
 # It spares itself and process 1, and fails when it finds no other.
 _KILL_ATTEMPTS = 20
+_CHANGES: tuple[Change, ...] = ("modified", "added", "deleted")
+# By the engine's number for them.
 _PATH_MAX = 4096
 _KILLED = 137
 _WRITE = (
@@ -219,6 +221,11 @@ class DockerSandbox:
         full = str(self.workdir / path)
         return await self.host.call(read_file, self.host.client, self.name, full, limit)
 
+    async def changes(self) -> dict[PurePosixPath, Change]:
+        """Return what differs from the image; see `Sandbox.changes`."""
+        found = await self.host.call(self.host.client.api.diff, self.name)
+        return {PurePosixPath(one["Path"]): _CHANGES[one["Kind"]] for one in found or ()}
+
     async def _run(
         self,
         argv: Sequence[str],
@@ -253,8 +260,8 @@ class DockerSandbox:
             else:
                 if ended is None:
                     killed_for = "disk"
-                elif ended["Pid"] == 0 and _NOT_STARTED.search(stream.stdout):
-                    if not _NO_PROGRAM.search(stream.stdout):
+                elif ended["Pid"] == 0 and _NOT_STARTED.search(bytes(stream.stdout)):
+                    if not _NO_PROGRAM.search(bytes(stream.stdout)):
                         return None
                     stream.stdout, stream.stderr = stream.stderr, stream.stdout
                     exit_code = int(ended["ExitCode"])

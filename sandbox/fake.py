@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 
-from sandbox.sandbox import ExecResult, ImageMissingError, Limits, Sandbox, SandboxError
+from sandbox.sandbox import Change, ExecResult, ImageMissingError, Limits, Sandbox, SandboxError
 
 Files = Mapping[PurePosixPath, bytes]
 
@@ -41,7 +41,7 @@ class FakeHost:
     @asynccontextmanager
     async def open(self, image: str, limits: Limits) -> AsyncIterator[Sandbox]:
         """Open a sandbox with a copy of the image's files."""
-        sandbox = FakeSandbox(self, image, limits, self._files(image))
+        sandbox = FakeSandbox(self, image, limits, self.files_of(image))
         self.opened += 1
         try:
             yield sandbox
@@ -51,10 +51,11 @@ class FakeHost:
 
     async def image_digest(self, image: str) -> str:
         """Return a digest of the image's name and files."""
-        files = sorted(self._files(image).items())
+        files = sorted(self.files_of(image).items())
         return f"sha256:{hashlib.sha256(repr((image, files)).encode()).hexdigest()}"
 
-    def _files(self, image: str) -> Files:
+    def files_of(self, image: str) -> Files:
+        """Return the files of an image. Raises ImageMissingError."""
         if self.images is None:
             return {}
         if image not in self.images:
@@ -114,6 +115,18 @@ class FakeSandbox:
         if full not in self.files:
             raise FileNotFoundError(f"There is no file {full} in the sandbox.")
         return self.files[full][:limit]
+
+    async def changes(self) -> dict[PurePosixPath, Change]:
+        """Compare the files with the image's; folders are not among them."""
+        await self._take_turn()
+        image = self._host.files_of(self.image)
+        found: dict[PurePosixPath, Change] = {}
+        for path in sorted({*image, *self.files}):
+            if path not in self.files:
+                found[path] = "deleted"
+            elif image.get(path) != self.files[path]:
+                found[path] = "modified" if path in image else "added"
+        return found
 
     async def _take_turn(self) -> None:
         await asyncio.sleep(0)

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Literal, Protocol
 
+Change = Literal["modified", "added", "deleted"]
 MIB = 1024 * 1024
 
 
@@ -34,7 +35,7 @@ class Limits:
     disk_bytes: int = 2048 * MIB
     # Written above the image, in all; a process that goes on writing is ended.
     output_bytes: int = 16 * MIB
-    # Kept of each of stdout and stderr of one command; the rest is read and dropped.
+    # Kept of each of stdout and stderr of one command: beginning and end. The middle is dropped.
     network: bool = False
     lifetime: float = 3600.0
     # Seconds after which the sandbox ends by itself, even if ksolve is gone.
@@ -49,7 +50,7 @@ class ExecResult:
     stdout: bytes
     stderr: bytes
     truncated: bool
-    # Output went past `Limits.output_bytes` and its end was dropped.
+    # Output went past `Limits.output_bytes` and its middle was dropped.
     timed_out: bool
     seconds: float
     killed_for: str = ""
@@ -82,6 +83,13 @@ class Sandbox(Protocol):
         """Return up to `limit` bytes of a regular file.
 
         Raises FileNotFoundError when there is none, SandboxError for faults of the sandbox.
+        """
+        ...
+
+    async def changes(self) -> dict[PurePosixPath, Change]:
+        """Return what differs from the image, by absolute path; folders on the way are among it.
+
+        Seen from outside, so that nothing inside can hide it. Raises SandboxError.
         """
         ...
 

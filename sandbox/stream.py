@@ -24,20 +24,56 @@ _PATIENCE = 120.0
 # Seconds until the engine must have answered.
 
 
+class Output:
+    """What was written to one output: when it is too long, its beginning and its end.
+
+    Never more than `limit` bytes are returned, nor many more held.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.truncated = False
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._head_room = limit - limit // 2
+        self._tail_room = limit // 2
+
+    def add(self, piece: bytes) -> None:
+        """Take what came next."""
+        room = self._head_room - len(self._head)
+        self._head += piece[:room]
+        self._tail += piece[room:]
+        if len(self._tail) > self._tail_room:
+            self.truncated = True
+            # Not at every piece: moving the end to the front takes its time.
+            if len(self._tail) > 2 * self._tail_room:
+                self._trim()
+
+    def __bytes__(self) -> bytes:
+        if len(self._tail) > self._tail_room:
+            self._trim()
+        return bytes(self._head + self._tail)
+
+    def _trim(self) -> None:
+        del self._tail[: len(self._tail) - self._tail_room]
+
+
 class ExecStream:
-    """What one command has written so far, each output cut at `limit` bytes."""
+    """What one command has written so far, the middle of what is longer than `limit` left out."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int
     ) -> None:
-        self.stdout = bytearray()
-        self.stderr = bytearray()
-        self.truncated = False
+        self.stdout = Output(limit)
+        self.stderr = Output(limit)
         self.received = 0
         # Bytes read, kept or not.
         self._reader = reader
         self._writer = writer
-        self._limit = limit
+
+    @property
+    def truncated(self) -> bool:
+        """Whether something was left out."""
+        return self.stdout.truncated or self.stderr.truncated
 
     async def talk(self, stdin: bytes) -> None:
         """Send `stdin` and close it, and read until the other side closes both outputs."""
@@ -65,9 +101,7 @@ class ExecStream:
                 raise asyncio.IncompleteReadError(b"", length)
             length -= len(piece)
             self.received += len(piece)
-            room = self._limit - len(kept)
-            kept += piece[:room]
-            self.truncated |= len(piece) > room
+            kept.add(piece)
 
 
 @contextlib.asynccontextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
+
+from sandbox.bootstrap import ensure_base_image
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,3 +36,9 @@ def docker_engine() -> None:
         if os.environ.get("KSOLVE_REQUIRE_DOCKER"):
             raise
         pytest.skip(f"no Docker Engine answers: {error}")
+
+
+@pytest.fixture(scope="session")
+def base_image(docker_engine: None) -> str:
+    """The digest of the base image, which is made where it is missing."""
+    return asyncio.run(ensure_base_image(lambda _: None))
