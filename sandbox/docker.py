@@ -30,6 +30,7 @@ from docker.types import LogConfig, Ulimit
 
 from sandbox.archive import read_file
 from sandbox.connection import THREADS, connect, engine_address, engine_errors
+from sandbox.layers import changes_in, layers_of
 from sandbox.orphans import labels, remove_container
 from sandbox.sandbox import Change, ExecResult, Limits, Sandbox, SandboxError
 from sandbox.stream import ExecStream, start_exec
@@ -223,8 +224,18 @@ class DockerSandbox:
 
     async def changes(self) -> dict[PurePosixPath, Change]:
         """Return what differs from the image; see `Sandbox.changes`."""
-        found = await self.host.call(self.host.client.api.diff, self.name)
-        return {PurePosixPath(one["Path"]): _CHANGES[one["Kind"]] for one in found or ()}
+        return await self.host.call(self._changes)
+
+    def _changes(self) -> dict[PurePosixPath, Change]:
+        api = self.host.client.api
+        layers = layers_of(api.inspect_container(self.name))
+        # The container may be removed meanwhile; the engine then says so.
+        with contextlib.suppress(OSError):
+            if layers:
+                return changes_in(layers)
+        return {
+            PurePosixPath(one["Path"]): _CHANGES[one["Kind"]] for one in api.diff(self.name) or ()
+        }
 
     async def _run(
         self,

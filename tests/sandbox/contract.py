@@ -119,6 +119,13 @@ class SandboxContract:
                 with pytest.raises(SandboxError):
                     await sandbox.write(PurePosixPath(path), b"x")
 
+    async def test_changes_are_told_apart_from_the_image(self, host: SandboxHost) -> None:
+        path = PurePosixPath("/tmp/new/file")
+        async with host.open(self.image, Limits()) as sandbox:
+            assert path not in await sandbox.changes()
+            await sandbox.write(path, b"x")
+            assert (await sandbox.changes())[path] == "added"
+
     async def test_sandboxes_share_nothing(self, host: SandboxHost) -> None:
         path = PurePosixPath("/tmp/mine")
         async with host.open(self.image, Limits()) as one, host.open(self.image, Limits()) as two:

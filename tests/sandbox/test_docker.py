@@ -267,6 +267,29 @@ async def test_command_that_cannot_be_started_fails_by_itself(
         assert (await sandbox.exec(["true"], timeout=60)).exit_code == 0
 
 
+async def test_no_change_can_be_hidden(host: DockerHost) -> None:
+    async with host.open(IMAGE, Limits()) as sandbox:
+        # Of the first, neither size nor time differ afterwards.
+        code = """
+import os
+profile, bashrc = map(os.path.expanduser, ("~/.profile", "~/.bashrc"))
+before, text = os.stat(profile), open(profile).read()
+with open(profile, "w") as file:
+    file.write(text.swapcase())
+os.utime(profile, ns=(before.st_atime_ns, before.st_mtime_ns))
+os.remove(bashrc)
+os.mkdir("/tmp/d")
+open("/tmp/d/f", "w").close()
+"""
+        assert (await python(sandbox, code))[0] == 0
+        changes = await sandbox.changes()
+    home = PurePosixPath("/home/solver")
+    assert changes[home / ".profile"] == "modified"
+    assert changes[home / ".bashrc"] == "deleted"
+    assert changes[PurePosixPath("/tmp/d/f")] == "added"
+    assert changes[home] == "modified"
+
+
 async def test_many_sandboxes_at_once(host: DockerHost) -> None:
     async def one(number: int) -> bytes:
         async with host.open(IMAGE, Limits()) as sandbox:

@@ -1,0 +1,51 @@
+"""What a container changed, read from where the engine's overlay driver keeps its layers.
+
+The engine answers the same question (`GET /containers/<id>/changes`), but it walks the whole image
+for that: half a second for a small one. The folder that holds nothing but the changes takes
+milliseconds to read, for those who may read it. Nothing in the folder is opened or followed.
+Source: the kernel's documentation of overlayfs ("whiteouts").
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from sandbox.sandbox import Change
+
+
+def layers_of(container: Mapping[str, object]) -> tuple[Path, ...]:
+    """Return the layers of an inspected container, its own first; () when they are out of reach."""
+    driver = container.get("GraphDriver")
+    data = driver.get("Data") if isinstance(driver, Mapping) else None
+    if not isinstance(data, Mapping) or not {"UpperDir", "LowerDir"} <= data.keys():
+        return ()
+    layers = tuple(Path(name) for name in (data["UpperDir"], *data["LowerDir"].split(":")))
+    return layers if all(os.access(layer, os.R_OK | os.X_OK) for layer in layers) else ()
+
+
+def changes_in(layers: Sequence[Path]) -> dict[PurePosixPath, Change]:
+    """Return what the first layer changes of those below it, by absolute path. Blocks."""
+    own, *below = layers
+    found: dict[PurePosixPath, Change] = {}
+    folders = [PurePosixPath("/")]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(_within(own, folder)) as entries:
+            for entry in entries:
+                path = folder / entry.name
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+                    found[path] = "deleted"
+                    continue
+                was = any(os.path.lexists(_within(layer, path)) for layer in below)
+                found[path] = "modified" if was else "added"
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(path)
+    return found
+
+
+def _within(layer: Path, path: PurePosixPath) -> str:
+    return f"{layer}{path}"
