@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
 from eval.baseline import Baseline, baseline_key, learn
 from eval.cache import VerdictCache
@@ -23,13 +23,15 @@ from eval.flaky import FLAKY_RUNS, Findings, decided, majority
 from eval.hurry import proved
 from eval.verdict import Verdict, verdict_key
 from eval.verify import verify
-from sandbox.sandbox import ImageMissingError, Limits, SandboxError, SandboxHost
+from sandbox.sandbox import HostDownError, ImageMissingError, Limits, SandboxError, SandboxHost
 from tasks.task import Task
 
 AHEAD = 2
 """Verifications under way for each that may run its tests: the others' containers start or end."""
 
 _ATTEMPTS = 3
+_PATIENCE = 60.0
+# Seconds from the first attempt in which a host that does not answer may come back.
 _LATEST = 64
 # Verdicts kept in memory, with their logs.
 
@@ -175,9 +177,14 @@ async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
     def passing(error: BaseException) -> bool:
         return isinstance(error, SandboxError) and not isinstance(error, ImageMissingError)
 
+    def enough(state: RetryCallState) -> bool:
+        if state.outcome is not None and isinstance(state.outcome.exception(), HostDownError):
+            return (state.seconds_since_start or 0.0) > _PATIENCE
+        return state.attempt_number >= _ATTEMPTS
+
     async for attempt in AsyncRetrying(
         retry=retry_if_exception(passing),
-        stop=stop_after_attempt(_ATTEMPTS),
+        stop=enough,
         wait=wait_exponential_jitter(multiplier=0.5, max=5.0, jitter=0.5),
         reraise=True,
     ):

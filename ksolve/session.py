@@ -83,7 +83,12 @@ async def sweep_on_docker(
                 workers=session.workers,
                 observer=progress,
             )
-            await sweep.run()
+            try:
+                await sweep.run()
+            finally:
+                # What an engine that was restarted in between may have kept.
+                with contextlib.suppress(SandboxError):
+                    await remove_run(run_id)
     return sweep
 
 

@@ -17,7 +17,7 @@ from docker import DockerClient
 from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from sandbox.sandbox import ImageMissingError, SandboxError
+from sandbox.sandbox import HostDownError, ImageMissingError, SandboxError
 
 THREADS = 32
 """How many calls to the engine may be under way at once."""
@@ -67,7 +67,7 @@ def _knock(address: str) -> None:
         else:
             socket.create_connection((parts.hostname, parts.port), _PATIENCE).close()
     except OSError as error:
-        raise SandboxError(
+        raise HostDownError(
             f"No Docker Engine answers at {address} ({error.strerror or error}): "
             "run `ksolve doctor`."
         ) from error
@@ -94,7 +94,7 @@ def engine_errors() -> Iterator[None]:
             f"The Docker Engine did not answer within {_PATIENCE} seconds: run `ksolve doctor`."
         ) from error
     except (DockerException, requests.exceptions.RequestException) as error:
-        raise SandboxError(
+        raise HostDownError(
             f"The Docker Engine at {engine_address()} stopped answering: run `ksolve doctor`."
         ) from error
 

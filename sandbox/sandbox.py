@@ -21,6 +21,10 @@ class SandboxError(Exception):
     """The sandbox is at fault, not what ran in it. The message is one sentence for a person."""
 
 
+class HostDownError(SandboxError):
+    """What opens sandboxes does not answer; it may come back, as a restarted daemon does."""
+
+
 class ImageMissingError(SandboxError):
     """The image is neither here, nor to be pulled, nor to be built."""
 

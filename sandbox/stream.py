@@ -15,7 +15,7 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
-from sandbox.sandbox import SandboxError
+from sandbox.sandbox import HostDownError, SandboxError
 
 _HEADER = struct.Struct(">BxxxL")
 _STDERR = 2
@@ -125,7 +125,7 @@ def _connection_errors(address: str) -> Iterator[None]:
     try:
         yield
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise SandboxError(
+        raise HostDownError(
             f"The Docker Engine at {address} broke off the connection: run `ksolve doctor`."
         ) from error
 
