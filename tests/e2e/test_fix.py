@@ -130,7 +130,7 @@ class Developer:
         script = self.repo.parent / "answers.jsonl"
         row = {"match": ISSUE.splitlines()[0], "answers": list(answers)}
         script.write_text(f"{json.dumps(row)}\n")
-        model = ("--model", f"scripted:{script}", "--samples", str(len(answers)))
+        model = ("--model", f"scripted:{script}", "--samples", str(len(answers)), "--fresh")
         return subprocess.run(
             [sys.executable, "-m", "ksolve.cli", "fix", *issue, "--test", test, *model, *options],
             cwd=self.repo,

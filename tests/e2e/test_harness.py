@@ -107,7 +107,15 @@ def evaluated(folder: Path, name: str) -> str:
 
 
 def answers_of_ksolve(folder: Path) -> Answers:
-    words = ("--tasks", "dataset.jsonl", "--predictions", "both.jsonl", "--out", "verified")
+    words = (
+        "--tasks",
+        "dataset.jsonl",
+        "--predictions",
+        "both.jsonl",
+        "--out",
+        "verified",
+        "--fresh",
+    )
     done = subprocess.run(
         [*KSOLVE, "verify", *words], cwd=folder, capture_output=True, text=True, check=False
     )

@@ -27,7 +27,16 @@ def test_a_run_with_the_small_model_is_drawn_judged_metered_and_cleaned_up(tmp_p
         pytest.skip("the local model is not set up: run `ksolve doctor --mend`")
     out = tmp_path / "run"
     words = ("--tasks", "starter", "--id", TASK, "--model", f"vllm:{SMALL}", "--out", str(out))
-    limits = ("--samples", str(SAMPLES), "--max-tokens", "200", "--price", "hour=0.1", "--json")
+    limits = (
+        "--samples",
+        str(SAMPLES),
+        "--max-tokens",
+        "200",
+        "--price",
+        "hour=0.1",
+        "--fresh",
+        "--json",
+    )
     done = subprocess.run(
         [sys.executable, "-m", "ksolve.cli", "run", *words, *limits],
         capture_output=True,

@@ -46,7 +46,7 @@ def command(answers: Path, out: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "ksolve.cli", "run", "--tasks", "starter", *ids),
         *("--model", f"scripted:{answers}", "--samples", str(SAMPLES), "--out", str(out)),
-        *("--price", "in=1,out=1", "--workers", "2", "--json"),
+        *("--price", "in=1,out=1", "--workers", "2", "--fresh", "--json"),
     ]
 
 
@@ -146,7 +146,7 @@ def test_gold_and_empty_predictions_come_out_as_they_must(tmp_path: Path) -> Non
     for name, code, outcome in (("gold", 0, "resolved"), ("empty", 1, "no_patch")):
         words = ("--tasks", "starter", *ids, "--predictions", name, "--out", tmp_path / name)
         done = subprocess.run(
-            [sys.executable, "-m", "ksolve.cli", "verify", *map(str, words), "--json"],
+            [sys.executable, "-m", "ksolve.cli", "verify", *map(str, words), "--fresh", "--json"],
             capture_output=True,
             text=True,
             check=False,
@@ -165,6 +165,7 @@ def test_exported_predictions_are_verified_to_the_same_verdicts(
     subprocess.run(export, capture_output=True, check=True)
     ids = [word for name in TASKS for word in ("--id", name)]
     words = ("--tasks", "starter", *ids, "--predictions", str(file), "--out", str(again), "--json")
+    words += ("--fresh",)
     done = subprocess.run(
         [sys.executable, "-m", "ksolve.cli", "verify", *words],
         capture_output=True,
