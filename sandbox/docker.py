@@ -30,7 +30,7 @@ from docker.types import LogConfig, Ulimit
 
 from sandbox.archive import read_file
 from sandbox.connection import THREADS, connect, engine_address, engine_errors
-from sandbox.layers import changes_in, layers_of
+from sandbox.layers import container_changes
 from sandbox.orphans import labels, remove_container
 from sandbox.sandbox import Change, ExecResult, Limits, Sandbox, SandboxError
 from sandbox.stream import ExecStream, start_exec
@@ -57,8 +57,6 @@ _NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
 _KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]
 # It spares itself and process 1, and fails when it finds no other.
 _KILL_ATTEMPTS = 20
-_CHANGES: tuple[Change, ...] = ("modified", "added", "deleted")
-# By the engine's number for them.
 _PATH_MAX = 4096
 _KILLED = 137
 _WRITE = (
@@ -224,18 +222,7 @@ class DockerSandbox:
 
     async def changes(self) -> dict[PurePosixPath, Change]:
         """Return what differs from the image; see `Sandbox.changes`."""
-        return await self.host.call(self._changes)
-
-    def _changes(self) -> dict[PurePosixPath, Change]:
-        api = self.host.client.api
-        layers = layers_of(api.inspect_container(self.name))
-        # The container may be removed meanwhile; the engine then says so.
-        with contextlib.suppress(OSError):
-            if layers:
-                return changes_in(layers)
-        return {
-            PurePosixPath(one["Path"]): _CHANGES[one["Kind"]] for one in api.diff(self.name) or ()
-        }
+        return await self.host.call(container_changes, self.host.client, self.name)
 
     async def _run(
         self,

@@ -8,12 +8,33 @@ Source: the kernel's documentation of overlayfs ("whiteouts").
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from docker import DockerClient
+
 from sandbox.sandbox import Change
+
+_KINDS: tuple[Change, ...] = ("modified", "added", "deleted")
+# By the engine's number for them.
+
+
+def container_changes(client: DockerClient, name: str) -> dict[PurePosixPath, Change]:
+    """Return what differs from a container's image, by absolute path. Blocks.
+
+    Where the layers are out of reach the engine is asked, which is not told of a file that was
+    given its old size and time back.
+    """
+    layers = layers_of(client.api.inspect_container(name))
+    # The container may be removed meanwhile; the engine then says so.
+    with contextlib.suppress(OSError):
+        if layers:
+            return changes_in(layers)
+    found = client.api.diff(name) or ()
+    return {PurePosixPath(one["Path"]): _KINDS[one["Kind"]] for one in found}
 
 
 def layers_of(container: Mapping[str, object]) -> tuple[Path, ...]:

@@ -78,7 +78,8 @@ class Engine:
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    program("dockerd") or "dockerd",
+                    # A network of its own: without one it would remove the other engine's bridge.
+                    *("unshare", "--net", program("dockerd") or "dockerd"),
                     *(f"{option}={folder / name}" for option, name in folders.items()),
                     *("--host", self.address, "--bridge=none", "--iptables=false"),
                 ],
