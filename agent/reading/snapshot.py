@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from agent.workspace import open_clean
 from sandbox.sandbox import MIB, ExecResult, Limits, Sandbox, SandboxError, SandboxHost
 from tasks.task import Issue
 
@@ -58,7 +59,7 @@ class RepositorySnapshot:
 async def read_snapshot(issue: Issue, sandboxes: SandboxHost) -> RepositorySnapshot:
     """Open the issue's image and read its repository. Raises SandboxError."""
     limits = replace(Limits(), output_bytes=TOTAL_LIMIT + 32 * MIB)
-    async with sandboxes.open(issue.image, limits) as sandbox:
+    async with open_clean(issue, sandboxes, limits) as sandbox:
         sizes, skipped = await _tracked(issue, sandbox)
         wanted = _within_limits(sizes)
         if not wanted:

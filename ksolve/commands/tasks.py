@@ -1,9 +1,10 @@
-"""`ksolve tasks`: list, show, validate and build what is to be repaired."""
+"""`ksolve tasks`: list, show, validate, audit and build what is to be repaired."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json as jsonlib
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eval.audit import Audit, audit
 from eval.cache import VerdictCache
 from eval.flaky import Findings, FlakyTasks
 from eval.validate import Validation, validate
@@ -29,7 +31,9 @@ from sandbox.sandbox import SandboxError
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
-app = typer.Typer(help="List, show, validate tasks, and build their images.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show, validate, audit tasks, and build their images.", no_args_is_help=True
+)
 
 Source = Annotated[
     str, typer.Argument(help="As --tasks of `ksolve run`: starter, a dataset, a file, a folder.")
@@ -179,6 +183,49 @@ def validate_tasks(
     raise typer.Exit(0 if valid == len(tasks) else UNSOLVED)
 
 
+@app.command("audit")
+@one_sentence_errors
+def audit_tasks(
+    source: Source,
+    *,
+    ids: IdsOption = None,
+    limit: LimitOption = None,
+    workers: WorkersOption = WORKERS,
+    json: JsonOption = False,
+) -> None:
+    """Look into each image for what a solver must not see.
+
+    That is history after the base commit, the lines of the gold patch and of the hidden tests in
+    any file or git object, and caches of a later version. Strategies start without the history;
+    the rest is for whoever makes the image to remove.
+
+    Ends with 0 when no image gives anything away, 1 when some do.
+
+    [bold]Example[/bold]
+
+        ksolve tasks audit starter
+    """
+    tasks = load_tasks(source, ids=ids or (), limit=limit)
+    console = screen(stderr=json)
+    found = asyncio.run(_audit(tasks, workers, console))
+    audits = [one for one in found if isinstance(one, Audit)]
+    if json:
+        rows = [
+            {
+                "id": one.task_id,
+                "clean": one.clean,
+                "leaks": [dataclasses.asdict(leak) for leak in one.leaks],
+            }
+            for one in audits
+        ]
+        typer.echo(jsonlib.dumps(rows, indent=2))
+    clean = sum(one.clean for one in audits)
+    console.print(f"{clean} of {len(tasks)} images give nothing away.")
+    if len(audits) < len(tasks):
+        raise typer.Exit(INFRASTRUCTURE)
+    raise typer.Exit(0 if clean == len(tasks) else UNSOLVED)
+
+
 async def _build(tasks: Sequence[Task]) -> None:
     async with DockerHost() as host:
         await ready_images(host, tasks, screen())
@@ -213,6 +260,27 @@ async def _validate(
             if repeat > 1:
                 await asyncio.to_thread(record, task, digest, result.observed, dataset=dataset)
             console.print(_line(task, result, repeat, proved=proved))
+            return result
+
+        return await asyncio.gather(*(one(task) for task in tasks))
+
+
+async def _audit(
+    tasks: Sequence[Task], workers: int, console: Console
+) -> list[Audit | SandboxError]:
+    places = asyncio.Semaphore(workers)
+    async with DockerHost() as host:
+        await ready_images(host, tasks, console)
+
+        async def one(task: Task) -> Audit | SandboxError:
+            async with places:
+                try:
+                    result = await audit(task, host)
+                except SandboxError as error:
+                    console.print(Text(f"{task.id}: failed: {error}", style="yellow"))
+                    return error
+            told = "; ".join(leak.sentence for leak in result.leaks)
+            console.print(Text(f"{task.id}: {told or 'clean'}", style="red" if told else ""))
             return result
 
         return await asyncio.gather(*(one(task) for task in tasks))

@@ -44,10 +44,19 @@ class Repository:
         if self.failures:
             self.failures -= 1
             raise SandboxError("The engine is away.")
-        output = self.archive() if argv[0] == "tar" else self.listing()
+        outputs = {"tar": self.archive, "bash": self.listing, "sh": self.history}
         return ExecResult(
-            exit_code=0, stdout=output, stderr=b"", truncated=False, timed_out=False, seconds=0.0
+            exit_code=0,
+            stdout=outputs[argv[0]](),
+            stderr=b"",
+            truncated=False,
+            timed_out=False,
+            seconds=0.0,
         )
+
+    def history(self) -> bytes:
+        """What `sandbox.history` is told where there is no git."""
+        return b"end\n"
 
     def listing(self) -> bytes:
         return "".join(f"{len(t)} regular file:{p}\0" for p, t in self.files.items()).encode()

@@ -86,6 +86,17 @@ async def test_what_is_no_text_is_listed_and_not_read(repository: Path) -> None:
     assert snapshot.skipped == {"logo.png", "latin.txt", "huge.json", "link.py"}
 
 
+async def test_the_repository_is_made_clean_before_it_is_read(repository: Path) -> None:
+    git(repository, "checkout", "-q", "-b", "main")
+    git(repository, "branch", "fix")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "the fix")
+    git(repository, "branch", "-f", "fix")
+    git(repository, "reset", "-q", "--hard", "main~1")
+    await read_snapshot(ISSUE, host_of(repository))
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repository, "show", "fix")
+
+
 async def test_the_sandbox_is_closed_again(repository: Path) -> None:
     host = host_of(repository)
     await read_snapshot(ISSUE, host)
