@@ -52,7 +52,13 @@ class Candidate:
 def main() -> None:
     """Run both sides and print the comparison."""
     arguments = _arguments()
-    candidates = _candidates(arguments.run, arguments.tasks, arguments.samples)
+    every_task = load_tasks(arguments.tasks)
+    candidates = _candidates(arguments.run, every_task)[: arguments.samples]
+    if arguments.gold:
+        candidates += [
+            Candidate(name=f"{task.id} gold", task=task, patch=task.oracle.gold_patch or "")
+            for task in every_task
+        ]
     distinct = len({(one.task.id, one.patch) for one in candidates})
     tasks = {one.task.id: one.task for one in candidates}
     print(
@@ -94,7 +100,10 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--run", type=Path, required=True, help="A run folder of `ksolve run`.")
+    parser.add_argument(
+        "--run", type=Path, action="append", required=True, help="A run folder; repeat for more."
+    )
+    parser.add_argument("--gold", action="store_true", help="Also the gold patch of every task.")
     parser.add_argument("--tasks", default="starter", help="What the run sampled.")
     parser.add_argument("--samples", type=int, default=128, help="Candidates, at most.")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
@@ -102,21 +111,22 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _candidates(run: Path, source: str, most: int) -> list[Candidate]:
-    """Return the first samples of a run that hold a patch, index by index over models and tasks."""
-    tasks = {task.id: task for task in load_tasks(source)}
+def _candidates(runs: Sequence[Path], every_task: Sequence[Task]) -> list[Candidate]:
+    """Return the samples that hold a patch, run by run, index by index over models and tasks."""
+    tasks = {task.id: task for task in every_task}
     found = []
-    with open_run(run) as store:
-        rows = sorted(store.rows(), key=lambda row: (row.index, row.model, row.task_id))
-        for row in rows:
-            key = SampleKey(
-                task_id=row.task_id, model=row.model, strategy=row.strategy, index=row.index
-            )
-            patch = store.patch(key)
-            if patch.strip():
-                name = f"{row.task_id} {row.model.rpartition(':')[2]} {row.index}"
-                found.append(Candidate(name=name, task=tasks[row.task_id], patch=patch))
-    return found[:most]
+    for run in runs:
+        with open_run(run) as store:
+            for row in sorted(store.rows(), key=lambda row: (row.index, row.model, row.task_id)):
+                key = SampleKey(
+                    task_id=row.task_id, model=row.model, strategy=row.strategy, index=row.index
+                )
+                patch = store.patch(key)
+                if patch.strip():
+                    short = row.model.rpartition(":")[2]
+                    name = f"{run.name} {row.task_id} {short} {row.index}"
+                    found.append(Candidate(name=name, task=tasks[row.task_id], patch=patch))
+    return found
 
 
 async def _build(tasks: Sequence[Task]) -> None:

@@ -1,7 +1,7 @@
 """Predictions in SWE-bench form: `instance_id`, `model_name_or_path`, `model_patch`.
 
 Read from `.jsonl` (one a line) or `.json` (a list, or a map by instance id), with any number for
-one instance and model; written as `.jsonl`.
+one instance and model; written as `.jsonl`. Whether an instance exists is not looked at.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.rows import DatasetError, Problem
+
+_MODEL_BYTES = 150
+# A file's name may have 255, and more than the model's is in those of the reports.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,11 +29,25 @@ class Prediction:
     patch: str
 
 
+def file_name_of(model: str) -> str:
+    """Return what SWE-bench (5.0.2) puts for a model in the names of files and folders."""
+    return model.replace("/", "__")
+
+
+def _nameable(model: str) -> str:
+    name = file_name_of(model)
+    if name in {"", ".", ".."} or not name.isprintable():
+        raise ValueError("expected a name that a file can have")
+    if len(name.encode()) > _MODEL_BYTES:
+        raise ValueError(f"expected a name of at most {_MODEL_BYTES} bytes")
+    return model
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     instance_id: str = Field(min_length=1)
-    model_name_or_path: str = "unnamed"
+    model_name_or_path: Annotated[str, AfterValidator(_nameable)] = "unnamed"
     model_patch: str | None
     # SWE-bench writes null where a model gave nothing.
 
@@ -39,12 +56,16 @@ def read_predictions(path: Path) -> list[Prediction]:
     """Read a file of predictions; raises DatasetError naming every bad one, OSError."""
     predictions, problems = [], []
     for place, raw in _raw_rows(path):
+        if not isinstance(raw, dict):
+            message = "expected a prediction (an object with named fields)"
+            problems.append(Problem(place=place, message=message))
+            continue
         try:
             row = _Row.model_validate(raw)
         except ValidationError as error:
             first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "prediction"
-            problems.append(Problem(place=place, field=field, message=first["msg"]))
+            message = first["msg"].removeprefix("Value error, ")
+            problems.append(Problem(place=place, field=str(first["loc"][0]), message=message))
             continue
         predictions.append(
             Prediction(
@@ -78,17 +99,21 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
 def _raw_rows(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield (where it stands, parsed JSON)."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not UTF-8 text (byte {error.start}).") from None
     if path.suffix == ".jsonl":
-        for number, line in enumerate(text.splitlines(), start=1):
+        # By newlines only: a patch may hold other characters that Python ends a line at.
+        for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield f"line {number}", _parse(line, f"{path}, line {number}")
         return
     data = _parse(text, str(path))
     if isinstance(data, dict):
-        data = list(data.values())
+        for key, row in data.items():
+            # The map that SWE-agent writes names the instance twice; once is enough.
+            yield f"key {key!r}", {"instance_id": key, **row} if isinstance(row, dict) else row
+        return
     if not isinstance(data, list):
         raise DatasetError(f"{path} must hold a list of predictions or a map by instance id.")
     for number, row in enumerate(data, start=1):
@@ -98,5 +123,5 @@ def _raw_rows(path: Path) -> Iterator[tuple[str, Any]]:
 def _parse(text: str, place: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{place} is not JSON: {error}.") from None

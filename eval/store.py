@@ -205,6 +205,12 @@ class Store:
             seconds=row["seconds"],
         )
 
+    def judged(self, key: SampleKey) -> Verdict | None:
+        """Return the verdict on a sample, with its log; None while it is owed."""
+        name = self._field(key, SAMPLES.c.verdict_key)
+        verdict = self.verdict(name) if name else None
+        return verdict and dataclasses.replace(verdict, log=self.log(name))
+
     def drawn(self, model: str, strategy: str) -> dict[str, set[int]]:
         """Return the indices that are already sampled, by task id."""
         query = select(SAMPLES.c.task_id, SAMPLES.c.index).where(
@@ -314,7 +320,7 @@ class Store:
         )
         if not rows:
             raise KeyError(key)
-        return str(rows[0][0])
+        return str(rows[0][0] or "")
 
     def _keep(self, *texts: str) -> tuple[str, ...]:
         # "surrogatepass": a model may answer with text that is not valid Unicode.

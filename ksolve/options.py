@@ -16,7 +16,8 @@ TasksOption = Annotated[
     str,
     typer.Option(
         help="`starter`; a SWE-bench dataset (lite, verified, full, a hub name); "
-        "a .jsonl, .json or .parquet file of its rows; or a task-repo folder."
+        "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. Rows of the older "
+        "form need KSOLVE_TASK_REPO, a task-repo folder that holds their ids."
     ),
 ]
 ModelOption = Annotated[

@@ -33,24 +33,23 @@ trap 'rm -rf "$scratch"' EXIT
 cat > "$scratch/input" || exit
 named=$scratch/named leavings=$scratch/leavings patch=$scratch/patch
 head -c "$2" "$scratch/input" > "$named"
-tail -c "+$(($2 + 1))" "$scratch/input" | head -c "$3" > "$leavings"
 tail -c "+$(($2 + $3 + 1))" "$scratch/input" > "$patch" || exit
 export GIT_LITERAL_PATHSPECS=1
-index=$(git rev-parse --git-path index 2> /dev/null) && cp -p "$index" "$scratch/index" || index=
 
 keep() {
-    xargs -0 sh -c '
+    xargs -0 -r sh -c '
         for path do
             if [ -f "$path" ] || [ -L "$path" ]; then printf "%s\0" "$path"; fi
             folder=${path%/*}
-            if [ -d "$folder" ] && [ ! -L "$folder" ]; then printf "%s\0" "$folder"; fi
+            if [ -d "$folder" ] && [ ! -L "$folder" ]; then printf "%s\0" "$folder" >&3; fi
         done
-    ' sh < "$1" | tar --null --no-recursion -cf "$1.tar" -T -
+    ' sh < "$1" > "$1.there" 3> "$1.folders"
+    tar --null --no-recursion -cf "$1.tar" -T "$1.there" -T "$1.folders"
 }
 
 put_back() {
-    xargs -0 rm -f -- < "$1"
-    xargs -0 dirname -z -- < "$1" | xargs -0 rmdir -p 2> /dev/null
+    xargs -0 -r rm -f -- < "$1"
+    xargs -0 -r dirname -z -- < "$1" | xargs -0 -r rmdir -p 2> /dev/null
     tar -xf "$1.tar"
 }
 
@@ -58,34 +57,39 @@ put_back() {
 make_pristine() {
     # Else a three-way merge takes what was put back for something that was changed.
     git update-index -q --refresh > /dev/null
-    xargs -0 git ls-files -z -- < "$named" | git checkout-index -f -u -q -z --stdin
-    xargs -0 git ls-files -z --others --exclude-standard -- < "$named" | xargs -0 rm -f --
+    git checkout-index -f -u -q -z --stdin < "$named"
+    xargs -0 -r git ls-files -z --others --exclude-standard -- < "$named.there" |
+        xargs -0 -r rm -f --
 }
 
-keep "$named" && keep "$leavings" || exit
-for number in $(seq "$1"); do
+attempt() {
+    echo "\$ $*"
+    "$@" "$patch"
+}
+
+keep "$named" || exit
+# Nearly always the only one, so that it has nothing to wait for.
+attempt git apply --verbose && exit
+
+tail -c "+$(($2 + 1))" "$scratch/input" | head -c "$3" > "$leavings"
+keep "$leavings" || exit
+index=$(git rev-parse --git-path index 2> /dev/null) && cp -p "$index" "$scratch/index" || index=
+for number in $(seq 2 "$1"); do
+    put_back "$leavings"
+    put_back "$named"
+    [ -z "$index" ] || make_pristine
     case $number in
-        1) attempt="git apply --verbose" ;;
-        2) attempt="git apply --verbose --3way" ;;
-        3) attempt="git apply --verbose --reject" ;;
-        4) attempt="patch --batch --forward --no-backup-if-mismatch --fuzz=5 -p1 -i" ;;
+        2) attempt git apply --verbose --3way ;;
+        3) attempt git apply --verbose --reject ;;
+        4) attempt patch --batch --forward --no-backup-if-mismatch --fuzz=5 -p1 -i ;;
     esac
-    if [ "$number" -gt 1 ]; then
-        put_back "$leavings"
-        put_back "$named"
-        [ -z "$index" ] || make_pristine
-    fi
-    echo "\$ $attempt"
-    $attempt "$patch"
     status=$?
     # A three-way merge stages what it merged; the others do not, and nobody expects it.
     [ -z "$index" ] || cp -p "$scratch/index" "$index"
     [ $status -ne 0 ] || exit 0
 done
 # `patch` fails where a part is in the tree already, and yet applies the rest.
-attempt="git apply --check --reverse"
-echo "\$ $attempt"
-$attempt "$patch"
+attempt git apply --check --reverse
 status=$?
 put_back "$leavings"
 [ $status -ne 0 ] || exit 0

@@ -20,6 +20,9 @@ from tasks.task import EvalType, Issue, Oracle, Task
 SHOWN = 50
 # Problems listed in full by a DatasetError; the rest are counted.
 
+TASK_REPO = "KSOLVE_TASK_REPO"
+"""Environment variable: the folder of a task repo that completes rows of the older form."""
+
 _MARKERS = (">>>>> Start Test Output", ">>>>> End Test Output")
 _OLD_FORM = "the 5.x form of SWE-bench, but it has neither image nor eval_script"
 
@@ -95,9 +98,23 @@ def _error(source: str, rows: int, problems: list[Problem]) -> DatasetError:
     if all(problem.old_form for problem in problems):
         return DatasetError(
             f"{source} is of the older SWE-bench form (no image and no eval_script in {bad} rows);"
-            " get the dataset again in its 5.x form, for instance by its name on the hub."
+            f" give its 5.x form by its name on the hub, {_newer(source)}, or set {TASK_REPO} to a"
+            " SWE-bench task repo with the same instances, from which the rows are completed."
         )
     return DatasetError(f"{source} cannot be used, since rows are malformed ({bad}):", problems)
+
+
+def _newer(source: str) -> str:
+    """Return the short name of the dataset that a source seems to be, else all of them."""
+    names = ("multilingual", "verified", "lite")
+    return next((name for name in names if name in source.lower()), f"{', '.join(names)} or full")
+
+
+def is_old_form(row: object) -> bool:
+    """Whether a row is one of SWE-bench before 5.x."""
+    if not isinstance(row, Mapping) or "instance_id" not in row:
+        return False
+    return row.get("image") is None and row.get("eval_script") is None
 
 
 def _task(place: str, row: object) -> tuple[Task | None, list[Problem]]:
@@ -106,7 +123,7 @@ def _task(place: str, row: object) -> tuple[Task | None, list[Problem]]:
     if not isinstance(row, Mapping):
         message = f"expected a row (an object with named fields), got {_shown(row)}"
         return None, [Problem(place=place, message=message)]
-    if row.get("image") is None and row.get("eval_script") is None and "instance_id" in row:
+    if is_old_form(row):
         message = f"expected {_OLD_FORM}"
         name = _instance_id(row)
         return None, [Problem(place=place, instance_id=name, message=message, old_form=True)]

@@ -1,4 +1,4 @@
-"""`ksolve verify`: predictions in SWE-bench form -> verdicts, in a run folder."""
+"""`ksolve verify`: predictions in SWE-bench form -> verdicts, and reports in SWE-bench form."""
 
 from __future__ import annotations
 
@@ -6,26 +6,59 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from agent.backend import Usage
 from agent.strategy import Proposal
+from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.predictions import Prediction, read_predictions
+from eval.reference_report import Dataset, SharedNameError, check_names, write_reports
 from eval.sample import Sample, SampleKey
 from eval.store import Store
 from eval.sweep import Plan
-from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
-from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, TasksOption, WorkersOption
+from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError, console
+from ksolve.options import (
+    WORKERS,
+    ExactOption,
+    FlakyRunsOption,
+    FreshOption,
+    IdsOption,
+    JsonOption,
+    LimitOption,
+    TasksOption,
+    WorkersOption,
+)
 from ksolve.results import show, summary_of
 from ksolve.screen import screen
-from ksolve.session import Session, sweep_on_docker
+from ksolve.session import Judging, Session, sweep_on_docker
 from tasks.load import load_tasks, tasks_digest
+from tasks.swebench import ALIASES
 from tasks.task import Task
+from tasks.taskrepo import is_task_repo, starter_path
 
 STRATEGY = "predictions"
+_NAMED = 10
+# Unknown instances that a warning lists; the rest are counted.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """The tasks that were asked for, and the predictions for them."""
+
+    source: str
+    tasks: Sequence[Task]
+    predictions: Sequence[Prediction]
+
+    @property
+    def predicted(self) -> list[Task]:
+        """The tasks that have a prediction."""
+        predicted = {one.task_id for one in self.predictions}
+        return [task for task in self.tasks if task.id in predicted]
 
 
 def verify_predictions(
@@ -36,64 +69,87 @@ def verify_predictions(
     ],
     out: Annotated[Path, typer.Option(help="The run folder; made, or continued.")],
     workers: WorkersOption = WORKERS,
+    fresh: FreshOption = False,
+    exact: ExactOption = False,
+    flaky_runs: FlakyRunsOption = FLAKY_RUNS,
     ids: IdsOption = None,
     limit: LimitOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run the tests of the tasks on the patches of a predictions file.
 
-    Ends with 0 when every prediction is resolved, 1 when some are not.
+    A file may hold several predictions for an instance, and for several models. Beside its own
+    records, the run folder then holds a report for each model, MODEL.RUN.json, and the folder
+    logs/run_evaluation/, both as SWE-bench's own harness writes them. Ends with 0 when every
+    prediction is resolved, 1 when some are not.
 
     [bold]Example[/bold]
 
         ksolve verify --tasks starter --predictions gold --out runs/gold
     """
     selected = load_tasks(tasks, ids=ids or (), limit=limit)
-    given = _predictions(predictions, selected)
-    predicted = {one.task_id for one in given}
-    selected = [task for task in selected if task.id in predicted]
-    raise typer.Exit(_verify(selected, given, out, source=tasks, workers=workers, json=json))
+    is_part = bool(ids) or limit is not None
+    asked = _Asked(
+        source=tasks,
+        tasks=selected,
+        predictions=_predictions(predictions, selected, is_part=is_part),
+    )
+    session = Session(
+        console=screen(stderr=json),
+        workers=workers,
+        judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
+    )
+    raise typer.Exit(_verify(asked, out, session, json=json))
 
 
-def _verify(
-    tasks: Sequence[Task],
-    predictions: Sequence[Prediction],
-    out: Path,
-    *,
-    source: str,
-    workers: int,
-    json: bool,
-) -> int:
-    samples = _samples(predictions)
-    models = list(dict.fromkeys(sample.key.model for sample in samples))
+def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
+    tasks = asked.predicted
+    samples = _samples(asked.predictions)
+    wanted = Counter(sample.key.model for sample in samples)
+    try:
+        check_names(wanted)
+    except SharedNameError as error:
+        raise InputError(str(error)) from None
     with Store(out) as store:
         config = {
-            "tasks": source,
+            "tasks": asked.source,
             "tasks_digest": tasks_digest(tasks),
             "task_ids": [task.id for task in tasks],
-            "models": models,
+            "models": list(wanted),
             "prices": {},
             "strategy": STRATEGY,
             "predictions_digest": _digest(samples),
             "samples": max(sample.key.index for sample in samples) + 1,
+            "flaky": sorted(FlakyTasks().load().flaky(tasks)),
         }
-        store.begin(config, free=("tasks",))
+        store.begin(config, free=("tasks", "flaky"))
         for sample in samples:
             store.add_sample(sample)
-        wanted = Counter(sample.key.model for sample in samples)
-        session = Session(console=screen(stderr=json), workers=workers)
-        sweep = sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted)
-        asyncio.run(sweep)
+        asyncio.run(sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted))
         summary = summary_of(store)
         failures = store.failures()
+        reports = write_reports(store, STRATEGY, wanted, asked.tasks, _dataset(asked.source))
     show(summary, json=json)
+    for path in reports:
+        session.console.print(Text(f"In SWE-bench form: {path}"), soft_wrap=True)
     if failures:
         return INFRASTRUCTURE
     resolved = sum(arm.outcomes["resolved"] for arm in summary.arms)
     return 0 if resolved == len(samples) else UNSOLVED
 
 
-def _predictions(source: str, tasks: Sequence[Task]) -> list[Prediction]:
+def _dataset(source: str) -> Dataset:
+    """Say where the tasks came from as `swebench report` is told it."""
+    if source in ALIASES:
+        return Dataset(name=ALIASES[source])
+    path = starter_path() if source == "starter" else Path(source).expanduser()
+    if path.is_dir() and is_task_repo(path):
+        return Dataset(name=source, task_repo=str(path.resolve()))
+    return Dataset(name=str(path.resolve()) if path.exists() else source)
+
+
+def _predictions(source: str, tasks: Sequence[Task], *, is_part: bool) -> list[Prediction]:
+    """Return the predictions for the tasks, which may be but a part of their source."""
     if source == "empty":
         return [Prediction(task_id=task.id, model="empty", patch="") for task in tasks]
     if source == "gold":
@@ -105,10 +161,33 @@ def _predictions(source: str, tasks: Sequence[Task]) -> list[Prediction]:
             for task in tasks
         ]
     known = {task.id for task in tasks}
-    predictions = [one for one in read_predictions(Path(source)) if one.task_id in known]
+    given = read_predictions(Path(source))
+    predictions = [one for one in given if one.task_id in known]
+    unknown = list(dict.fromkeys(one.task_id for one in given if one.task_id not in known))
     if not predictions:
-        raise InputError(f"{source} has no prediction for any of the {len(tasks)} tasks.")
+        raise InputError(
+            f"{source} has no prediction for any of the {len(tasks)} tasks; "
+            f"it has some for {_listed(unknown)}."
+        )
+    if unknown and not is_part:
+        # The harness stops here; but what can be judged is worth a run.
+        console.print(
+            Text("warning: ", style="bold yellow")
+            + Text(
+                f"{len(given) - len(predictions)} of {len(given)} predictions are left out, since "
+                f"they are for {_listed(unknown)}, which {_among(len(unknown))} the tasks."
+            )
+        )
     return predictions
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _among(count: int) -> str:
+    return "is not among" if count == 1 else "are not among"
 
 
 def _samples(predictions: Sequence[Prediction]) -> list[Sample]:

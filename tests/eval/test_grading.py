@@ -6,78 +6,282 @@ import dataclasses
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from swebench.harness.grading import get_eval_report
+from swebench.harness.utils import make_test_spec
 
-from eval.grading import evaluation_script, grade
+from eval.grading import evaluation_script, grade, grade_output
 from tasks.load import load_tasks
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
 
 START, END = "+ : '>>>>> Start Test Output'", "+ : '>>>>> End Test Output'"
+F, P = "t.py::f", "t.py::p"
 
 
 def task(**changes: object) -> Task:
     oracle = Oracle(
         eval_script=": '>>>>> Start Test Output'\npytest -rA\n: '>>>>> End Test Output'\n",
-        fail_to_pass=("t.py::f",),
-        pass_to_pass=("t.py::p",),
+        fail_to_pass=(F,),
+        pass_to_pass=(P,),
         log_parser="parse_log_pytest",
     )
     issue = Issue(id="t", statement="s", repo="r", base_commit="c", image="i")
     return Task(issue=issue, oracle=dataclasses.replace(oracle, **changes))  # type: ignore[arg-type] # any field
 
 
-def log(*lines: str, status: int = 0) -> str:
-    return "\n".join([START, *lines, END, f">>>>> Test Exit Code: {status}", ""])
+def log(*lines: str, status: int | None = 0) -> str:
+    told = "" if status is None else f">>>>> Test Exit Code: {status}"
+    return "\n".join([START, *lines, END, told, ""])
 
 
-@pytest.mark.parametrize(
-    ("lines", "status", "missing_f2p", "missing_p2p"),
-    [
-        (("PASSED t.py::f", "PASSED t.py::p"), 0, (), ()),
-        (("FAILED t.py::f - assert 1", "PASSED t.py::p"), 1, ("t.py::f",), ()),
-        (("PASSED t.py::f", "FAILED t.py::p"), 1, (), ("t.py::p",)),
-        (("SKIPPED t.py::f", "PASSED t.py::p"), 0, ("t.py::f",), ()),
-        (("PASSED t.py::f", "SKIPPED t.py::p"), 0, (), ()),
-        (("XFAIL t.py::f", "PASSED t.py::p"), 0, (), ()),
-        (("PASSED t.py::f", "ERROR t.py::p"), 1, (), ("t.py::p",)),
-        (("PASSED t.py::f",), 0, (), ("t.py::p",)),
-    ],
-    ids=[
-        "all-pass",
-        "failed-f2p",
-        "broken-p2p",
-        "skipped-f2p-is-no-pass",
-        "skipped-p2p-is-no-regression",
-        "xfail-counts-as-pass",
-        "error-in-collection",
-        "absent-test-is-missing",
-    ],
-)
-def test_rule(
-    lines: tuple[str, ...], status: int, missing_f2p: tuple[str], missing_p2p: tuple[str]
-) -> None:
-    result = grade(task(), log(*lines, status=status))
-    assert result.evidence
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """What the tests printed, and what SWE-bench's rules make of it."""
+
+    lines: tuple[str, ...]
+    status: int | None = 0
+    f2p: tuple[str, ...] = (F,)
+    p2p: tuple[str, ...] = (P,)
+    log_parser: str = "parse_log_pytest"
+    eval_type: str = "pass_and_fail"
+    missing_f2p: tuple[str, ...] = ()
+    missing_p2p: tuple[str, ...] = ()
+    evidence: bool = True
+
+    @property
+    def task(self) -> Task:
+        return task(
+            fail_to_pass=self.f2p,
+            pass_to_pass=self.p2p,
+            log_parser=self.log_parser,
+            eval_type=self.eval_type,
+        )
+
+
+def django(*lines: str, **changes: Any) -> Case:
+    names = {"f2p": ("test_f (app.T)",), "p2p": ("A docstring, with blanks",)}
+    return Case(lines=lines, log_parser="parse_log_django", **{**names, **changes})
+
+
+def silent(*lines: str, **changes: Any) -> Case:
+    """A suite whose parser records failures only."""
+    return Case(lines=lines, log_parser="parse_log_marked", eval_type="fail_only", **changes)
+
+
+RULES = {
+    "all pass": Case(lines=(f"PASSED {F}", f"PASSED {P}")),
+    "nothing but FAIL_TO_PASS is expected": Case(lines=(f"PASSED {F}",), p2p=()),
+    "failed FAIL_TO_PASS": Case(
+        lines=(f"FAILED {F} - assert 1", f"PASSED {P}"), status=1, missing_f2p=(F,)
+    ),
+    "broken PASS_TO_PASS": Case(lines=(f"PASSED {F}", f"FAILED {P}"), status=1, missing_p2p=(P,)),
+    "failure of a test that nobody expects": Case(
+        lines=(f"PASSED {F}", f"PASSED {P}", "FAILED t.py::other"), status=1
+    ),
+    "one of several FAIL_TO_PASS fails": Case(
+        lines=(f"PASSED {F}", f"FAILED {F}2", f"PASSED {P}"),
+        f2p=(F, f"{F}2"),
+        status=1,
+        missing_f2p=(f"{F}2",),
+    ),
+    "absent test is missing": Case(lines=(f"PASSED {F}",), missing_p2p=(P,)),
+    "skipped FAIL_TO_PASS is no pass": Case(
+        lines=(f"SKIPPED {F}", f"PASSED {P}"), missing_f2p=(F,)
+    ),
+    "skipped PASS_TO_PASS is no regression": Case(lines=(f"PASSED {F}", f"SKIPPED {P}")),
+    "a count of skips is no test": Case(
+        lines=(f"PASSED {F}", f"PASSED {P}", "SKIPPED [1] t.py:3: no network"),
+        f2p=(F, "[1]"),
+        missing_f2p=("[1]",),
+    ),
+    "xfail counts as pass": Case(lines=(f"XFAIL {F} - known", f"XFAIL {P}")),
+    "xpass does not count": Case(
+        lines=(f"XPASS {F}", f"XPASS {P}", "PASSED t.py::other"),
+        missing_f2p=(F,),
+        missing_p2p=(P,),
+    ),
+    "error in set-up": Case(lines=(f"PASSED {F}", f"ERROR {P}"), status=1, missing_p2p=(P,)),
+    "error in collection": Case(
+        lines=("ERROR t.py - ImportError: no", "!!! Interrupted: 1 error during collection !!!"),
+        status=2,
+        missing_f2p=(F,),
+        missing_p2p=(P,),
+    ),
+    "pass that errs afterwards": Case(
+        lines=(f"PASSED {F}", f"PASSED {P}", f"ERROR {P} - teardown"), status=1, missing_p2p=(P,)
+    ),
+    "the last of two lines about a test counts": Case(
+        lines=(f"FAILED {F}", f"PASSED {F}", f"PASSED {P}", f"FAILED {P}"),
+        status=1,
+        missing_p2p=(P,),
+    ),
+    "test expected twice": Case(
+        lines=(f"FAILED {F}", f"PASSED {P}"), f2p=(F, F), p2p=(P, P), status=1, missing_f2p=(F, F)
+    ),
+    "test expected to fail and to pass": Case(
+        lines=(f"FAILED {F}",), p2p=(F,), status=1, missing_f2p=(F,), missing_p2p=(F,)
+    ),
+    "truncated id, all candidates pass": Case(
+        lines=(f"PASSED {F}[log(a)]", f"XFAIL {F}[log(b)]", f"PASSED {P}"), f2p=(f"{F}[log(",)
+    ),
+    "truncated id, all candidates fail": Case(
+        lines=(f"FAILED {F}[log(a)]", f"ERROR {F}[log(b)]", f"PASSED {P}"),
+        f2p=(f"{F}[log(",),
+        status=1,
+        missing_f2p=(f"{F}[log(",),
+    ),
+    "truncated id, candidates disagree": Case(
+        lines=(f"PASSED {F}[log(a)]", f"FAILED {F}[log(b)]", f"PASSED {P}"),
+        f2p=(f"{F}[log(",),
+        status=1,
+        missing_f2p=(f"{F}[log(",),
+    ),
+    "truncated id, no candidate": Case(
+        lines=(f"PASSED {F}[exp(a)]", f"PASSED {P}"),
+        f2p=(f"{F}[log(",),
+        missing_f2p=(f"{F}[log(",),
+    ),
+    "truncated id of a skipped PASS_TO_PASS": Case(
+        lines=(f"PASSED {F}", f"SKIPPED {P}[log(a)]"), p2p=(f"{P}[log(",)
+    ),
+    "truncated id that is there as it is": Case(
+        lines=(f"PASSED {F}[log(", f"FAILED {F}[log(b)]", f"PASSED {P}"),
+        f2p=(f"{F}[log(",),
+        status=1,
+    ),
+    "whole id is no prefix": Case(
+        lines=(f"PASSED {F}[a]b", f"PASSED {F}2", f"PASSED {P}"),
+        f2p=(F, f"{F}[a]"),
+        missing_f2p=(F, f"{F}[a]"),
+    ),
+    "blank in a parameter cuts the id": Case(
+        lines=(f"PASSED {F}[1 - 2]", f"PASSED {P}[a b]"),
+        f2p=(f"{F}[1",),
+        p2p=(f"{P}[a b]",),
+        missing_p2p=(f"{P}[a b]",),
+    ),
+    "blank in a parameter of a failure": Case(
+        lines=(f"FAILED {F}[1 - 2] - assert", f"PASSED {P}"),
+        f2p=(f"{F}[1",),
+        status=1,
+        missing_f2p=(f"{F}[1",),
+    ),
+    "names with blanks": django("test_f (app.T) ... ok", "A docstring, with blanks ... ok"),
+    "names with blanks, failing": django(
+        "test_f (app.T) ... FAIL",
+        "A docstring, with blanks ... skipped 'no reason'",
+        status=1,
+        missing_f2p=("test_f (app.T)",),
+    ),
+    "results after the end of the output": Case(
+        lines=("no result here", END, f"PASSED {F}", f"PASSED {P}")
+    ),
+    "a second block is not read": Case(
+        lines=(f"FAILED {F}", f"PASSED {P}", END, START, f"PASSED {F}"),
+        status=1,
+        missing_f2p=(F,),
+    ),
+    "no exit status was recorded": Case(lines=(f"PASSED {F}", f"PASSED {P}"), status=None),
+    "exit status that belies a log of passes": Case(
+        lines=(f"PASSED {F}", f"PASSED {P}"), status=3, evidence=False
+    ),
+    "exit status that belies a log of skips": Case(
+        lines=(f"SKIPPED {F}", f"SKIPPED {P}"), status=3, evidence=False
+    ),
+    "empty output": Case(lines=(), evidence=False),
+    "no tests ran": Case(
+        lines=("collected 0 items", "no tests ran in 0.01s"), status=5, evidence=False
+    ),
+    "tests that say they timed out": Case(
+        lines=(f"PASSED {F}", f"PASSED {P}", ">>>>> Tests Timed Out"), evidence=False
+    ),
+    "failures only, and none": silent("3 specs, 0 failures"),
+    "failures only, one of them expected to pass": silent(
+        f"1) {F}", "3 specs, 1 failure", status=1, missing_f2p=(F,)
+    ),
+    "failures only, another one": silent("1) t.py::other", "3 specs, 1 failure", status=1),
+    "failures only, and the suite never started": silent(
+        "Executed 0 of 0 ERROR", status=1, evidence=False
+    ),
+    "failures only, and no browser": silent("Failed to launch Chrome", status=1, evidence=False),
+    "failures only, of a suite that crashed after its count": silent(
+        "3 specs, 0 failures", status=1
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule(rule: str, tmp_path: Path) -> None:
+    case = RULES[rule]
+    text = log(*case.lines, status=case.status)
+    missing_f2p = case.missing_f2p if case.evidence else case.f2p
+    missing_p2p = case.missing_p2p if case.evidence else case.p2p
+    assert report_of_the_reference(case.task, text, tmp_path) == {
+        "applied": case.evidence,
+        "resolved": case.evidence and not case.missing_f2p and not case.missing_p2p,
+        "failed": (case.missing_f2p, case.missing_p2p) if case.evidence else None,
+    }
+    result = grade(case.task, text)
+    assert result.evidence == case.evidence
     assert result.missing_fail_to_pass == missing_f2p
     assert result.missing_pass_to_pass == missing_p2p
-    assert result.resolved == (not missing_f2p and not missing_p2p)
+    assert result.resolved == (case.evidence and not missing_f2p and not missing_p2p)
+    if case.status is not None and END not in case.lines:
+        assert grade_output(case.task, "\n".join(case.lines), case.status) == result
+
+
+def report_of_the_reference(one: Task, text: str, folder: Path) -> dict[str, object]:
+    path = folder / "log.txt"
+    path.write_text(text)
+    spec = make_test_spec(
+        {
+            "instance_id": one.id,
+            "image": "i",
+            "repo": "r",
+            "version": "",
+            "FAIL_TO_PASS": list(one.oracle.fail_to_pass),
+            "PASS_TO_PASS": list(one.oracle.pass_to_pass),
+            "log_parser": one.oracle.log_parser,
+            "eval_type": one.oracle.eval_type,
+            "eval_script": one.oracle.eval_script,
+        }
+    )
+    prediction = {"instance_id": one.id, "model_name_or_path": "m", "model_patch": "x"}
+    report = get_eval_report(spec, prediction, path, include_tests_status=True)[one.id]
+    status = report.get("tests_status")
+    names = ("FAIL_TO_PASS", "PASS_TO_PASS")
+    return {
+        "applied": report["patch_successfully_applied"],
+        "resolved": report["resolved"],
+        "failed": status and tuple(tuple(status[name]["failure"]) for name in names),
+    }
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "no markers at all", f"{START}\nPASSED t.py::f\nPASSED t.py::p\n", log()],
-    ids=["empty", "no-markers", "cut-off", "no-test-ran"],
+    [
+        "",
+        "no markers at all",
+        f"PASSED {F}\nPASSED {P}\n",
+        f"{START}\nPASSED {F}\nPASSED {P}\n",
+        f"PASSED {F}\nPASSED {P}\n{END}\n",
+        f"{log(f'PASSED {F}', f'PASSED {P}')}>>>>> Reset Failed\n",
+    ],
+    ids=["empty", "no markers", "results, no markers", "cut off", "no start", "reset failed"],
 )
-def test_without_evidence_that_the_suite_ran_nothing_is_resolved(text: str) -> None:
+def test_without_evidence_that_the_suite_ran_nothing_is_resolved(text: str, tmp_path: Path) -> None:
+    theirs = report_of_the_reference(task(), text, tmp_path)
+    assert theirs == {"applied": False, "resolved": False, "failed": None}
     result = grade(task(), text)
     assert not result.evidence
     assert not result.resolved
-    assert result.missing_fail_to_pass == ("t.py::f",)
+    assert result.missing_fail_to_pass == (F,)
 
 
-def test_a_failing_exit_status_belies_a_log_of_passes() -> None:
-    assert not grade(task(), log("PASSED t.py::f", "PASSED t.py::p", status=3)).resolved
+def test_tests_that_did_not_come_to_their_end_are_no_evidence() -> None:
+    assert not grade_output(task(), f"PASSED {F}\nPASSED {P}", None).evidence
 
 
 def test_one_command_is_judged_by_its_exit_status() -> None:

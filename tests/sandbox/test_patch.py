@@ -82,7 +82,8 @@ async def state(sandbox: Sandbox) -> str:
     """Everything that is in the tree and the index, ignored files and folders included."""
     look = (
         "git status --porcelain --ignored; git ls-files -s; ls /tmp; "
-        "find . -path ./.git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum"
+        "find . -path ./.git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum; "
+        "find . -path ./.git -prune -o -type d -print | sort"
     )
     result = await sandbox.exec(["sh", "-c", look], timeout=60)
     assert result.exit_code == 0
@@ -157,6 +158,48 @@ async def test_failed_patch_leaves_the_tree_as_it_was(sandbox: Sandbox, patch: s
     assert applied.how == ""
     assert applied.log
     assert await state(sandbox) == before
+
+
+@pytest.mark.docker
+async def test_what_is_there_already_counts_as_applied_and_the_rest_is_added(
+    sandbox: Sandbox,
+) -> None:
+    script = "sed -i s/1/2/ f.py && git commit -q -m fixed f.py && echo mine > numbers.txt.rej"
+    made = await sandbox.exec(["sh", "-c", script], timeout=60)
+    assert made.exit_code == 0, made.stderr
+    before = await state(sandbox)
+    assert (await apply_patch(sandbox, FIX, REPO)).how == "git apply --check --reverse"
+    assert await state(sandbox) == before
+    applied = await apply_patch(sandbox, FIX + NEW_FILE, REPO)
+    assert applied.how == "git apply --check --reverse", applied.log
+    assert await sandbox.read(REPO / "pkg/new.py", 100) == b"x = 1\n"
+    assert await sandbox.read(REPO / "numbers.txt.rej", 100) == b"mine\n"
+    assert ".py.rej" not in await state(sandbox)
+    assert not (await apply_patch(sandbox, FIX + HOPELESS, REPO)).ok
+
+
+@pytest.mark.docker
+async def test_an_empty_folder_of_before_stays_and_one_of_a_failed_attempt_does_not(
+    sandbox: Sandbox,
+) -> None:
+    await sandbox.exec(["mkdir", "-m", "700", "pkg"], timeout=60)
+    before = await state(sandbox)
+    other = NEW_FILE.replace("pkg/", "other/deep/")
+    assert not (await apply_patch(sandbox, NEW_FILE + other + HOPELESS, REPO)).ok
+    assert await state(sandbox) == before
+    mode = await sandbox.exec(["stat", "-c", "%a", "pkg"], timeout=60)
+    assert mode.stdout == b"700\n"
+
+
+@pytest.mark.docker
+async def test_more_names_than_a_command_line_holds_are_the_fault_of_the_patch(
+    sandbox: Sandbox,
+) -> None:
+    many = "".join(NEW_FILE.replace("new.py", f"{'n' * 240}{n}") for n in range(4_000))
+    assert not (await apply_patch(sandbox, many + HOPELESS, REPO)).ok
+    left = await sandbox.exec(["sh", "-c", "ls pkg | wc -l"], timeout=60)
+    assert left.stdout == b"0\n"
+    assert (await apply_patch(sandbox, many, REPO)).ok
 
 
 @pytest.mark.docker

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.rows import DatasetError
+from tasks.rows import TASK_REPO, DatasetError
 from tasks.swebench import tasks_from_file
+from tasks.taskrepo import starter_path, tasks_from_repo
 
 MakeRow = Callable[..., dict[str, Any]]
 
@@ -111,6 +114,131 @@ def test_real_swebench_lite_rows_load(shared_data: Path, tmp_path: Path) -> None
     ids = (shared_data / "lite-matrix" / "instances.txt").read_text().split()
     assert sorted(task.id for task in tasks) == sorted(ids)
     assert all(task.oracle.gold_patch and task.oracle.fail_to_pass for task in tasks)
+
+
+OLD = ("image", "eval_script", "log_parser", "eval_type")
+
+
+def older(row: MakeRow, instance: str) -> str:
+    return json.dumps(row(instance_id=instance, **dict.fromkeys(OLD, ...)))
+
+
+def test_rows_of_the_older_form_are_completed_from_a_task_repo(
+    tmp_path: Path, row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["ksolve__textfold-1", "ksolve__ledger-1"]
+    lines = "\n".join(older(row, name) for name in names)
+    path = written(tmp_path / "old.jsonl", lines)
+    known = {task.id: task for task in tasks_from_repo(starter_path(), split=None)}
+    monkeypatch.setenv(TASK_REPO, str(starter_path()))
+    assert tasks_from_file(path) == [known[name] for name in names]
+
+
+def test_an_older_row_that_the_task_repo_lacks_is_named(
+    tmp_path: Path, row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "old.jsonl", older(row, "acme__anvil-7"))
+    monkeypatch.setenv(TASK_REPO, str(starter_path()))
+    with pytest.raises(DatasetError, match="lacks 1 of its 1 instances, such as acme__anvil-7"):
+        tasks_from_file(path)
+    monkeypatch.setenv(TASK_REPO, str(tmp_path))
+    with pytest.raises(DatasetError, match="is not a task repo"):
+        tasks_from_file(path)
+
+
+def test_a_task_repo_in_the_environment_changes_nothing_for_newer_rows(
+    tmp_path: Path, row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "new.jsonl", json.dumps(row()))
+    before = tasks_from_file(path)
+    monkeypatch.setenv(TASK_REPO, str(tmp_path))
+    assert tasks_from_file(path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("SWE-bench_Lite.jsonl", "on the hub, lite, or"),
+        ("swe-bench-verified.jsonl", "on the hub, verified, or"),
+        ("rows.jsonl", "on the hub, multilingual, verified, lite or full, or"),
+    ],
+)
+def test_older_rows_without_a_task_repo_are_told_where_the_newer_ones_are(
+    tmp_path: Path, row: MakeRow, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.delenv(TASK_REPO, raising=False)
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(older(row, "i"))
+    with pytest.raises(DatasetError) as caught:
+        tasks_from_file(Path(name))
+    assert said in str(caught.value)
+    assert TASK_REPO in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_dataset_that_swebench_compiles_from_a_task_repo_loads_as_the_repo_does(
+    tmp_path: Path,
+) -> None:
+    from swebench.task.checks import check_task_repo
+    from swebench.task.publish import write_parquets
+
+    repo = tmp_path / "repo"
+    shutil.copytree(starter_path(), repo)
+    # It holds images to names of its own.
+    check_task_repo(repo, fix=True)
+    path = write_parquets(repo, tmp_path / "out")["starter/test"]
+    tasks = tasks_from_repo(repo, split="test")
+    assert tasks_from_file(path) == [dataclasses.replace(task, build=None) for task in tasks]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        # SWE-bench, Lite and Verified: lists as JSON text, and columns of no use here.
+        {
+            "FAIL_TO_PASS": '["a b[1 - 2]", "c"]',
+            "PASS_TO_PASS": "[]",
+            "created_at": "2022-03-03T15:14:54Z",
+            "environment_setup_commit": "298ccb478e6bf092953bca67a3d29dc6c35f6752",
+            "hints_text": "",
+            "difficulty": "<15 min fix",
+        },
+        # Multilingual: lists, another parser, fewer columns.
+        {
+            "FAIL_TO_PASS": ["a b[1 - 2]", "c"],
+            "PASS_TO_PASS": [],
+            "log_parser": "parse_log_gotest",
+            "hints_text": None,
+            "patch": None,
+        },
+        # Multimodal, as far as its rows have no binary files.
+        {
+            "FAIL_TO_PASS": '["a b[1 - 2]", "c"]',
+            "eval_type": "fail_only",
+            "image_assets": '{"problem_statement": [], "patch": [], "test_patch": []}',
+            "hints_text": ...,
+        },
+    ],
+    ids=["verified", "multilingual", "multimodal"],
+)
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_the_rows_of_every_dataset_make_what_they_make_of_the_reference(
+    tmp_path: Path, row: MakeRow, columns: dict[str, object], suffix: str
+) -> None:
+    from swebench.harness.utils import make_test_spec
+
+    made = row(**columns)
+    path = tmp_path / f"test{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist([made]), path)
+    else:
+        path.write_text(json.dumps(made))
+    [task] = tasks_from_file(path)
+    spec = make_test_spec(made)
+    assert task.oracle.fail_to_pass == tuple(spec.FAIL_TO_PASS) == ("a b[1 - 2]", "c")
+    assert task.oracle.pass_to_pass == tuple(spec.PASS_TO_PASS)
+    assert (task.oracle.log_parser, task.oracle.eval_type) == (spec.log_parser, spec.eval_type)
+    assert task.issue.image == spec.image
 
 
 HUB = """
