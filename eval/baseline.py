@@ -9,11 +9,13 @@ candidate, so that an honest patch is never refused for a runner that cannot be 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import io
+import re
 import tarfile
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -22,15 +24,16 @@ from unidiff.patch import PatchSet
 
 from eval.evidence import Evidence, read_evidence
 from eval.grading import Grade, grade_output
-from eval.protected import MIXED_FILES, RUNNER_FILES
-from eval.stages import Orders, Ran, Script, prepare, run_tests, split
+from eval.protected import MIXED_FILES, RUNNER_FILES, loads_itself
+from eval.stages import Orders, Ran, Script, Shell, prepare, run_tests, split
 from eval.verdict import VERIFIER_VERSION
-from sandbox.sandbox import MIB, Limits, Sandbox, SandboxError, SandboxHost
+from sandbox.sandbox import MIB, Change, Limits, Sandbox, SandboxError, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Oracle, Task
 
 LIFETIME_SLACK = 300.0
 """Seconds that a container may live beyond the evaluation's own limit."""
 
+_TESTS = re.compile(r"^(tests?|testing)$", re.IGNORECASE)
 _LARGEST_TREE = 64 * MIB
 # Of the files that are put back, as an archive.
 
@@ -56,8 +59,12 @@ class Baseline:
     """A task without a candidate."""
 
     script: Script
+    shell: Shell | None = None
+    # What the shell is when the tests are about to run; None when they were not reached.
     before_tests: frozenset[PurePosixPath] = frozenset()
     # What differs from the image when the tests are about to run; absolute.
+    startup: tuple[tuple[PurePosixPath, str], ...] = ()
+    # Those among them, outside of the work tree, that Python or pytest loads by itself.
     after_tests: frozenset[PurePosixPath] = frozenset()
     tree: bytes = b""
     # The oracle's test files and those that steer the runner, as an archive relative to the work
@@ -74,6 +81,8 @@ class Baseline:
     # The tests leave the guarded files alone.
     altered: frozenset[str] = frozenset()
     # Functions of the runner that are replaced without a candidate, too.
+    plugins: frozenset[str] = frozenset()
+    # Those that pytest has without a candidate.
     hurry: bool = False
     # With FAIL_TO_PASS first, base and gold come out as they do without.
 
@@ -98,6 +107,7 @@ async def learn(task: Task, sandboxes: SandboxHost, limits: Limits) -> Baseline:
                 canary=other.canary,
                 intact=other.intact,
                 altered=baseline.altered | other.altered,
+                plugins=baseline.plugins | other.plugins,
             )
     return baseline
 
@@ -116,14 +126,19 @@ async def _look(
         output_bytes=max(limits.output_bytes, _LARGEST_TREE),
     )
     async with sandboxes.open(task.issue.image, limits) as sandbox:
-        prepared = await prepare(sandbox, patch, script, workdir=workdir, timeout=oracle.time_limit)
+        prepared = await prepare(
+            sandbox, patch, script.before, workdir=workdir, timeout=oracle.time_limit
+        )
         if prepared.shell is None:
             return baseline, False
-        named = oracle_files(oracle)
+        named = [*oracle_files(oracle), *package_files(oracle_files(oracle))]
         tree, names = await _collect(sandbox, named, workdir)
+        changes = await sandbox.changes()
         baseline = dataclasses.replace(
             baseline,
-            before_tests=frozenset(await sandbox.changes()),
+            shell=prepared.shell,
+            before_tests=frozenset(changes),
+            startup=tuple((await startup_texts(sandbox, changes, workdir)).items()),
             tree=tree,
             guarded=names,
             absent=tuple(path for path in named if path not in names),
@@ -153,6 +168,7 @@ async def _look(
         canary=agreed and evidence.canary_failed is True,
         intact=tested.intact,
         altered=evidence.altered,
+        plugins=evidence.plugins,
     )
     return baseline, agreed and baseline.canary
 
@@ -172,6 +188,18 @@ def _missing(grade: Grade) -> set[str]:
     return {*grade.missing_fail_to_pass, *grade.missing_pass_to_pass}
 
 
+async def startup_texts(
+    sandbox: Sandbox, changes: Mapping[PurePosixPath, Change], workdir: PurePosixPath
+) -> dict[PurePosixPath, str]:
+    """Return the changed files outside of the work tree that Python or pytest loads by itself."""
+    texts = {}
+    for path, change in changes.items():
+        if change != "deleted" and loads_itself(path) and not path.is_relative_to(workdir):
+            with contextlib.suppress(FileNotFoundError):
+                texts[path] = (await sandbox.read(path, MIB)).decode("utf-8", "replace")
+    return texts
+
+
 def oracle_files(oracle: Oracle) -> list[PurePosixPath]:
     """Return the files that the oracle's patch of the tests adds, changes or removes."""
     try:
@@ -184,6 +212,21 @@ def oracle_files(oracle: Oracle) -> list[PurePosixPath]:
             if name and name != "/dev/null":
                 found[PurePosixPath(name.partition("/")[2])] = None
     return [path for path in found if path.parts and ".." not in path.parts]
+
+
+def package_files(tests: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Return the `__init__.py` of the folders of tests that hold these files, there or not.
+
+    Folders above those, as where a package holds its tests, are the candidate's.
+    """
+    found: dict[PurePosixPath, None] = {}
+    for path in tests:
+        parts = path.parent.parts
+        first = next((place for place, part in enumerate(parts) if _TESTS.match(part)), None)
+        if first is not None:
+            for length in range(first + 1, len(parts) + 1):
+                found[PurePosixPath(*parts[:length], "__init__.py")] = None
+    return list(found)
 
 
 async def _collect(

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DatabaseError
 
 from eval.baseline import Baseline
 from eval.schema import SchemaError, open_database
-from eval.stages import Script
+from eval.stages import Script, Shell
 from eval.verdict import Verdict
 
 _TABLES = MetaData()
@@ -63,6 +63,9 @@ class VerdictCache:
         paths = {name: map(PurePosixPath, found.pop(name)) for name in _PATHS}
         return Baseline(
             script=Script(**found.pop("script")),
+            shell=Shell(**shell) if (shell := found.pop("shell")) else None,
+            startup=tuple((PurePosixPath(path), text) for path, text in found.pop("startup")),
+            plugins=frozenset(found.pop("plugins")),
             tree=base64.b64decode(found.pop("tree")),
             before_tests=frozenset(paths["before_tests"]),
             after_tests=frozenset(paths["after_tests"]),
@@ -76,7 +79,8 @@ class VerdictCache:
         """Keep a baseline in the place of what was there."""
         fields = dataclasses.asdict(baseline)
         fields["tree"] = base64.b64encode(baseline.tree).decode()
-        for name in (*_PATHS, "altered"):
+        fields["startup"] = [[str(path), text] for path, text in baseline.startup]
+        for name in (*_PATHS, "altered", "plugins"):
             fields[name] = sorted(map(str, fields[name]))
         self._put(_BASELINES, key, fields, replace=True)
 

@@ -34,6 +34,8 @@ class Evidence:
     # Of the runner; None when it did not come to its end.
     altered: frozenset[str] = frozenset()
     # Functions of the runner that were replaced while the tests ran.
+    plugins: frozenset[str] = frozenset()
+    # Of pytest, by the file or the class they come from.
     forged: bool = False
     # Something else wrote what looks like a record, or records are missing.
 
@@ -77,5 +79,6 @@ def read_evidence(told: str, secret: str) -> Evidence:
         canary_failed=all(canaries) if canaries else None,
         exit_status=ends[-1][0] if ends else None,
         altered=frozenset(ends[-1][1]) if ends else frozenset(),
+        plugins=frozenset(ends[-1][2]) if ends else frozenset(),
         forged=forged,
     )

@@ -9,7 +9,6 @@ the system are protected.
 
 from __future__ import annotations
 
-import configparser
 import re
 import sys
 import tomllib
@@ -41,9 +40,12 @@ _PACKAGES = frozenset(
 _SHADOWING = (
     frozenset(sys.stdlib_module_names)
     | _PACKAGES
-    | {"attr", "attrs", "exceptiongroup", "packaging", "tomli"}
+    | {"attr", "attrs", "exceptiongroup", "packaging", "tomli", "typing_extensions"}
+    | {"importlib_metadata", "zipp", "more_itertools", "atomicwrites", "wcwidth", "six", "toml"}
+    | {"colorama", "pygments", "pathlib2", "hypothesis", "asgiref", "sqlparse", "mpmath"}
 )
-# A module of such a name at the root of the work tree would be imported in place of the real one.
+# A module of such a name, where it is found first, would be imported in place of the real one.
+_MODULE = (".py", ".pyc", ".so", ".pyd")
 _STARTUP = frozenset(
     {".bashrc", ".bash_profile", ".bash_login", ".profile", ".bash_aliases", ".pam_environment"}
     | {"pyvenv.cfg", "sitecustomize.py", "usercustomize.py", "conftest.py", "pytest.ini"}
@@ -55,7 +57,6 @@ _PROGRAM = re.compile(
     r"^(python|pypy|pip|py\.?test|bash|dash|sh|env|git|tar|stat|tox|nox|coverage|node|npm|npx|yarn"
     r"|pnpm|go|cargo|rustc|java|mvn|gradle|php|ruby|bundle|rake|make|patch|cat|mktemp|rm)[\d.]*$"
 )
-_EDITABLE = re.compile(r"^(easy-install|__editable__.*)\.pth$")
 
 
 def steers_runner(path: PurePosixPath, change: Change) -> bool:
@@ -63,9 +64,41 @@ def steers_runner(path: PurePosixPath, change: Change) -> bool:
     parts, name = path.parts, path.name
     if name in RUNNER_FILES or name.endswith((".pth", ".pyc")):
         return True
-    if any(part.endswith((".egg-info", ".dist-info")) for part in parts[:-1]):
+    if any(part.endswith((".egg-info", ".dist-info")) for part in parts):
         return True
-    return change == "added" and bool(parts) and parts[0].removesuffix(".py") in _SHADOWING
+    return change == "added" and bool(parts) and _module(parts[0]) in _SHADOWING
+
+
+def stands_before(path: PurePosixPath, tests: Iterable[PurePosixPath]) -> bool:
+    """Whether a new file would be imported in the place of a test file or of a folder of tests."""
+    for test in tests:
+        for own in (test, *test.parents[:-1]):
+            depth = len(own.parts)
+            if (
+                len(path.parts) >= depth
+                and path.parts[: depth - 1] == own.parts[:-1]
+                and path.parts[depth - 1] != own.name
+                and _module(path.parts[depth - 1]) == _module(own.name)
+            ):
+                return True
+    return False
+
+
+def _module(name: str) -> str:
+    """Return what a file or folder is imported as."""
+    return name.partition(".")[0] if name.endswith(_MODULE) else name
+
+
+def loads_itself(path: PurePosixPath) -> bool:
+    """Whether Python or pytest reads a file for what to load, wherever packages are installed."""
+    return path.suffix == ".pth" or path.name == "entry_points.txt"
+
+
+def loads_more(path: PurePosixPath, text: str) -> bool:
+    """Whether such a file makes code run that nobody imports, or names a plugin of pytest."""
+    if path.suffix == ".pth":
+        return re.search(r"^import[ \t]", text, re.MULTILINE) is not None
+    return "pytest11" in text
 
 
 def is_tampering(path: PurePosixPath, change: Change) -> bool:
@@ -77,17 +110,19 @@ def is_tampering(path: PurePosixPath, change: Change) -> bool:
     text, name = str(path), path.name
     if text.startswith(_SCRATCH) or "/.cache/" in text:
         return False
-    if name in _STARTUP:
-        return True
     added = change == "added"
-    if path.suffix == ".pth":
-        return not (added and _EDITABLE.match(name))
-    if path.suffix == ".pyc":
-        # Python adds them itself; what they hold is taken away before the tests.
-        return not added
+    if name in _STARTUP or text.startswith("/etc/"):
+        return True
+    if loads_itself(path) or (added and path.suffix == ".pyc"):
+        # What the first say is for `loads_more`; the others are taken away before the tests.
+        return False
     if text.startswith(_SYSTEM) or path.parent.name in ("bin", "sbin"):
         return not added or _PROGRAM.match(name) is not None
-    in_runner = not _PACKAGES.isdisjoint(part.removesuffix(".py") for part in path.parts)
+    in_runner = not _PACKAGES.isdisjoint(map(_module, path.parts)) or any(
+        _module(part) in _SHADOWING
+        for folder, part in zip(path.parts, path.parts[1:], strict=False)
+        if folder in ("site-packages", "dist-packages")
+    )
     installed = text.startswith(_INSTALLED) or "/lib/python" in text
     return in_runner or (installed and not added)
 
@@ -113,19 +148,15 @@ def tampering(
 
 
 def runner_settings(name: str, text: str) -> object:
-    """Return pytest's part of a file of `MIXED_FILES`, to be compared; the text if it is broken."""
+    """Return pytest's part of a file of `MIXED_FILES`, to be compared; the text if it is broken.
+
+    Of an ini file that is every section whose header speaks of pytest: what readers of such files
+    make of an odd header differs from one to the other.
+    """
     if name == "pyproject.toml":
         try:
             return tomllib.loads(text).get("tool", {}).get("pytest")
         except tomllib.TOMLDecodeError:
             return text
-    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return text
-    found = {}
-    for section in ("pytest", "tool:pytest"):
-        if parser.has_section(section):
-            found[section] = dict(parser.items(section))
-    return found
+    sections = re.split(r"^(?=[ \t]*\[)", text, flags=re.MULTILINE)
+    return [part.rstrip() for part in sections if "pytest" in part.partition("\n")[0].lower()]

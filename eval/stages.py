@@ -27,6 +27,10 @@ WITNESS = Path(__file__).parent / "witness"
 START, END = ">>>>> Start Test Output", ">>>>> End Test Output"
 
 _MARKER = r"^[ \t]*(?::|echo)[ \t]+(['\"]){}\1[ \t]*$"
+_TEST_PATCH = re.compile(
+    r"^git apply [^\n]*<<[ ]?(['\"]?)(\w+)\1[ ]*\n.*?^\2\s*\Z", re.MULTILINE | re.DOTALL
+)
+# At the end of what comes before the tests.
 _HEADER = ("#!/bin/bash", "set -uxo pipefail")
 
 # Sends its own errors to the log, speaks on 9, and keeps the word out of every child's reach.
@@ -36,6 +40,15 @@ ksolve_dir=$(mktemp -d) && tar -xf - -C "$ksolve_dir" || exit 125
 ksolve_word=$(<"$ksolve_dir/word")
 rm -f "$ksolve_dir/word"
 ksolve_say() { printf '%s %s\n' "$ksolve_word" "$1" >&9; }
+# Whether the kernel ended something here for want of memory; cgroups of version 2, then of 1.
+ksolve_say_memory() {
+    for ksolve_name in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+        [ ! -r "$ksolve_name" ] || while read -r ksolve_field ksolve_count; do
+            [ "$ksolve_field $ksolve_count" = "oom_kill 0" ] || [ "$ksolve_field" != oom_kill ] ||
+                ksolve_say "no memory"
+        done < "$ksolve_name"
+    done
+}
 """
 
 _PREPARE = (
@@ -68,8 +81,11 @@ rm -rf "$ksolve_dir"
     printf 'cd %q\n' "$PWD"
     ksolve_say options
     printf '%s\n' "$ksolve_options"
+    ksolve_say_memory
     ksolve_say prepared
 } >&9
+# Before anybody looks at what the candidate has done, it can do no more.
+kill -9 -1 2> /dev/null
 """
 )
 
@@ -103,6 +119,7 @@ rm -f "$ksolve_dir"/{orders,state,options,tests,gone,guarded,tree.tar}
 ) 8< <(printf '%s' "$ksolve_b_orders")
 ksolve_status=$?
 kill -9 -1 2> /dev/null
+ksolve_say_memory
 ksolve_say "exit $ksolve_status"
 [ "$ksolve_before" = "$(ksolve_look)" ] && ksolve_say intact
 ksolve_say done
@@ -116,6 +133,9 @@ class Script:
 
     before: str
     # Up to the marker before the tests.
+    safe: str = ""
+    # The same without the patch of the tests, so that the candidate's own code, which may run
+    # here, does not find them; all of `before` where more follows that may need them.
     tests: str
     # Between the markers.
     marked: bool = False
@@ -141,6 +161,8 @@ class Prepared:
     # What the script's first part printed.
     shell: Shell | None
     # None when the script ended, or was ended, before its tests.
+    out_of_memory: bool = False
+    # Something was ended for want of it.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,6 +193,7 @@ class Ran:
     # Of the last command of the tests; None when they did not come to their end.
     intact: bool
     # No guarded file was touched.
+    out_of_memory: bool
     told: str
     # Lines of the witness, and whatever else was written there.
     secret: str
@@ -188,15 +211,19 @@ def split(oracle: Oracle) -> Script:
     if len(starts) != 1 or len(ends) != 1 or starts[0] > ends[0]:
         return Script(before="", tests="\n".join([_HEADER[1], *lines]), marked=True)
     before = "\n".join([_HEADER[1], *lines[: starts[0]]])
-    return Script(before=before, tests="\n".join(lines[starts[0] + 1 : ends[0]]))
+    return Script(
+        before=before,
+        safe=_TEST_PATCH.sub("", before),
+        tests="\n".join(lines[starts[0] + 1 : ends[0]]),
+    )
 
 
 async def prepare(
-    sandbox: Sandbox, patch: str, script: Script, *, workdir: PurePosixPath, timeout: float
+    sandbox: Sandbox, patch: str, script: str, *, workdir: PurePosixPath, timeout: float
 ) -> Prepared:
     """Apply a patch, "" for none, and run what comes before the tests. Raises SandboxError."""
     word = secrets.token_hex(16)
-    files = {"word": word.encode(), "script": script.before.encode()}
+    files = {"word": word.encode(), "script": script.encode()}
     if patch:
         command, arguments, data = apply_command(patch)
         files |= {"apply": command.encode(), "arguments": _nul_separated(arguments), "patch": data}
@@ -214,7 +241,13 @@ async def prepare(
     shell = None
     if heard.said("prepared") is not None:
         shell = Shell(state=heard.after("state"), options=heard.after("options"))
-    return Prepared(result=result, patch=outcome, log=log, shell=shell)
+    return Prepared(
+        result=result,
+        patch=outcome,
+        log=log,
+        shell=shell,
+        out_of_memory=heard.said("no memory") is not None,
+    )
 
 
 async def run_tests(
@@ -259,6 +292,7 @@ async def run_tests(
         log=result.stdout.decode("utf-8", "replace"),
         exit_code=int(status) if status is not None else None,
         intact=heard.said("intact") is not None,
+        out_of_memory=heard.said("no memory") is not None,
         told=heard.rest(),
         secret=secret,
         canary=canary,

@@ -11,21 +11,30 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import time
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from eval.baseline import LIFETIME_SLACK, Baseline, file_in, without
+from eval.baseline import LIFETIME_SLACK, Baseline, file_in, startup_texts, without
 from eval.evidence import Evidence, read_evidence
 from eval.grading import Grade, grade, grade_output
-from eval.protected import MIXED_FILES, runner_settings, steers_runner, tampering
-from eval.stages import END, START, Orders, Ran, prepare, run_tests, split
+from eval.protected import (
+    MIXED_FILES,
+    loads_more,
+    runner_settings,
+    stands_before,
+    steers_runner,
+    tampering,
+)
+from eval.stages import END, START, Orders, Prepared, Ran, prepare, run_tests, split
 from eval.verdict import Verdict
 from sandbox.patch import check_patch
 from sandbox.sandbox import MIB, Change, ExecResult, Limits, Sandbox, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Task
 
 _MARKERS = (START, END, ">>>>> Test Exit Code")
+_NO_ROOM = r"File size limit exceeded|File too large|No space left on device"
 _SHOWN = 3
 
 
@@ -84,28 +93,33 @@ class _Run:
 
     async def verdict(self, patch: str) -> Verdict:
         script = self.baseline.script
+        # The tests come with the tree that is put back; without one, by the script.
+        before = script.safe if self.baseline.tree else script.before
         prepared = await prepare(
-            self.sandbox, patch, script, workdir=self.workdir, timeout=self.limit
+            self.sandbox, patch, before, workdir=self.workdir, timeout=self.limit
         )
         if prepared.patch is not None and not prepared.patch.ok:
-            why = prepared.result.killed_for
             return Verdict(
                 outcome="not_applied",
-                note=f"applying it was ended by its {why} limit"
-                if why
-                else check_patch(patch) or "The patch does not fit the files.",
+                note=_why_not_applied(patch, prepared),
                 log=prepared.patch.log,
             )
         if prepared.shell is None:
             return self._stopped(prepared.result, prepared.log, "the tests were not reached")
         changes = await self.sandbox.changes()
-        tampered = tampering(changes, self.baseline.before_tests, self.workdir)
-        if tampered and self._is_watched:
+        tampered = await self._tampering(changes) if self._is_watched else []
+        if tampered:
             return Verdict(outcome="tampered", note=_changed(tampered), log=prepared.log)
         orders = await self._orders(changes)
         left = self.limit - prepared.result.seconds
         tested = await run_tests(
-            self.sandbox, script, prepared.shell, orders, workdir=self.workdir, timeout=max(left, 1)
+            self.sandbox,
+            script,
+            # Never the candidate's word on what the shell is.
+            self.baseline.shell or prepared.shell,
+            orders,
+            workdir=self.workdir,
+            timeout=max(left, 1),
         )
         log = f"{prepared.log}\n{START}\n{tested.log}\n{END}\n"
         if tested.exit_code is None:
@@ -113,6 +127,10 @@ class _Run:
         changes = await self.sandbox.changes() if self._is_watched else {}
         verdict = await asyncio.to_thread(self._judge, tested, changes)
         notes = [
+            "memory ran out" if prepared.out_of_memory or tested.out_of_memory else "",
+            "output past its limit was dropped"
+            if prepared.result.truncated or tested.result.truncated
+            else "",
             f"applied by {prepared.patch.how}" if prepared.patch else "",
             f"without its changes of {_some(self.set_aside)}" if self.set_aside else "",
             verdict.note,
@@ -125,6 +143,17 @@ class _Run:
         """Whether anything is known of the task to hold the candidate against."""
         return bool(self.baseline.before_tests)
 
+    async def _tampering(self, changes: Mapping[PurePosixPath, Change]) -> list[PurePosixPath]:
+        """Return what a candidate changed before the tests that is none of its business."""
+        found = tampering(changes, self.baseline.before_tests, self.workdir)
+        usual = dict(self.baseline.startup)
+        texts = await startup_texts(self.sandbox, changes, self.workdir)
+        return found + [
+            path
+            for path, text in texts.items()
+            if text != usual.get(path) and loads_more(path, text)
+        ]
+
     async def _orders(self, changes: Mapping[PurePosixPath, Change]) -> Orders:
         """Decide what is put back before the tests."""
         baseline, kept, gone = self.baseline, set(), []
@@ -134,13 +163,18 @@ class _Run:
             if path in baseline.before_tests or not path.is_relative_to(self.workdir):
                 continue
             name = path.relative_to(self.workdir)
-            if steers_runner(name, change):
+            if steers_runner(name, change) or (
+                change == "added" and stands_before(name, baseline.guarded)
+            ):
                 if path.suffix != ".pyc":
                     self.set_aside.append(name)
                 if change == "added":
                     gone.append(path)
-            elif name.name in MIXED_FILES and await self._keeps_settings(name):
-                kept.add(name)
+            elif name.name in MIXED_FILES:
+                if await self._keeps_settings(name):
+                    kept.add(name)
+                elif change == "added":
+                    gone.append(path)
         gone += [self.workdir / name for name in baseline.absent]
         gone += [self.workdir / name for name in baseline.guarded if name not in kept]
         return Orders(
@@ -195,8 +229,6 @@ class _Run:
                 note="; ".join(against),
             )
         notes = [] if said.evidence else ["the log shows no test run"]
-        if tested.result.truncated:
-            notes.append("output past its limit was dropped")
         rest_is_missing = said.missing_pass_to_pass
         if baseline.hurry and said.missing_fail_to_pass and said.evidence:
             notes.append("PASS_TO_PASS was not run")
@@ -246,10 +278,22 @@ class _Run:
                 found.append("the runner did not see the tests pass that the log shows")
         if baseline.canary and evidence.canary_failed is not True:
             found.append("a test that must fail did not")
+        restored = {str(self.workdir / path) for path in baseline.guarded}
+        plugins = evidence.plugins - baseline.plugins - restored
+        if plugins:
+            found.append(f"the candidate brought plugins along ({_some(sorted(plugins))})")
         altered = evidence.altered - baseline.altered
         if altered:
             found.append(f"the test runner was changed while it ran ({_some(sorted(altered))})")
         return found
+
+
+def _why_not_applied(patch: str, prepared: Prepared) -> str:
+    if prepared.result.killed_for:
+        return f"applying it was ended by its {prepared.result.killed_for} limit"
+    if prepared.patch is not None and re.search(_NO_ROOM, prepared.patch.log):
+        return "applying it was ended by its disk limit"
+    return check_patch(patch) or "The patch does not fit the files."
 
 
 def _changed(paths: list[PurePosixPath]) -> str:

@@ -9,6 +9,7 @@ Source: the kernel's documentation of overlayfs ("whiteouts").
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -54,18 +55,27 @@ def changes_in(layers: Sequence[Path]) -> dict[PurePosixPath, Change]:
     folders = [PurePosixPath("/")]
     while folders:
         folder = folders.pop()
-        with os.scandir(_within(own, folder)) as entries:
-            for entry in entries:
-                path = folder / entry.name
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
-                    found[path] = "deleted"
-                    continue
-                was = any(os.path.lexists(_within(layer, path)) for layer in below)
-                found[path] = "modified" if was else "added"
-                if stat.S_ISDIR(status.st_mode):
-                    folders.append(path)
+        for name, status in _listed(_within(own, folder)):
+            path = folder / name
+            if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+                found[path] = "deleted"
+                continue
+            was = any(os.path.lexists(_within(layer, path)) for layer in below)
+            found[path] = "modified" if was else "added"
+            if stat.S_ISDIR(status.st_mode):
+                folders.append(path)
     return found
+
+
+def _listed(folder: str) -> list[tuple[str, os.stat_result]]:
+    """List a folder; nothing of one whose path is too long, since nothing can load it by name."""
+    try:
+        with os.scandir(folder) as entries:
+            return [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return []
 
 
 def _within(layer: Path, path: PurePosixPath) -> str:

@@ -4,7 +4,8 @@ Every record carries a number and a signature by a secret of this one verificati
 is what the runner itself was handed (the exception of a test, or none), not what it prints. A
 test that must fail, the canary, runs along; a runner that calls it passed is not to be believed.
 Code that shares this process could still find the secret: see docs/verdicts.md.
-Must run on any Python from 3.5 on, and with any pytest from 3 on.
+Must run on any Python from 3.5 on, and with any pytest from 3 on. (To pytest, which would warn
+that it comes too late to rewrite this module: PYTEST_DONT_REWRITE.)
 """
 
 import fcntl
@@ -14,6 +15,7 @@ import json
 import os
 import random
 import sys
+import types
 
 _PLUGIN = "ksolve_witness"
 _WATCHED = ("_pytest", "pluggy", "unittest")
@@ -105,8 +107,10 @@ def _pytest_watch(say, orders, config):
         relative = getattr(config, "cwd_relative_nodeid", None)
         return relative(nodeid) if relative else nodeid
 
-    def how(report, call):
+    def how(item, report, call):
         if hasattr(report, "wasxfail"):
+            if report.skipped and item.name != name and not _expected(item, call):
+                return "FAILED"
             return "XFAIL" if report.skipped else "XPASS"
         if call.excinfo is None:
             return "FAILED" if report.failed else "PASSED"
@@ -134,7 +138,7 @@ def _pytest_watch(say, orders, config):
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_makereport(self, item, call):
             outcome = yield
-            seen[call.when] = how(outcome.get_result(), call)
+            seen[call.when] = how(item, outcome.get_result(), call)
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_protocol(self, item, nextitem):
@@ -165,10 +169,31 @@ def _pytest_watch(say, orders, config):
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_sessionfinish(self, session, exitstatus):
             yield
-            say("end", int(session.exitstatus), _altered(before))
+            say("end", int(session.exitstatus), _altered(before), _plugins(config))
 
     lost, owed, sessions = [], [0], []
     return Watch()
+
+
+def _expected(item, call):
+    """Whether a failure is known to the test: by a mark, or said in the test's own file."""
+    if call.excinfo is None or item.get_closest_marker("xfail") is not None:
+        return True
+    if call.excinfo.typename != "XFailed":
+        return True
+    files = [str(entry.path) for entry in call.excinfo.traceback]
+    own = [file for file in files if os.sep + "_pytest" + os.sep not in file]
+    return bool(own) and os.path.realpath(own[-1]) == os.path.realpath(str(item.fspath))
+
+
+def _plugins(config):
+    """Return where the plugins come from that are there at the end."""
+    found = set()
+    for plugin in config.pluginmanager.get_plugins():
+        name = type(plugin).__module__ + "." + type(plugin).__name__
+        found.add(str(getattr(plugin, "__file__", None) or name))
+    # This one lies in another folder each time.
+    return sorted(found - {__file__})
 
 
 def _skips():
@@ -244,22 +269,26 @@ def _fingerprint():
             if isinstance(value, type) and value.__module__ == module_name
         ]:
             for attribute, value in list(vars(owner).items()):
-                function = getattr(value, "__func__", value)
-                code = getattr(function, "__code__", None)
-                if code is not None:
-                    codes[module_name, owner_name, attribute] = code
+                if isinstance(value, (classmethod, staticmethod)):
+                    value = value.__func__
+                elif isinstance(value, property):
+                    value = value.fget
+                # Other values may answer to any name, as pytest's marks do.
+                if isinstance(value, types.FunctionType):
+                    codes[module_name, owner_name, attribute] = value.__code__
     return codes
 
 
 def _altered(before):
-    """Return the names of what is not what it was; what was loaded since is not looked at."""
+    """Return the names of what is not what it was, or was added to a class that was there.
+
+    What belongs to modules and classes that were loaded since is not looked at.
+    """
     now = _fingerprint()
-    names = [
-        ".".join(part for part in key if part)
-        for key, code in before.items()
-        if now.get(key) is not code
-    ]
-    return sorted(names)[:50]
+    classes = {key[:2] for key in before if key[1]}
+    names = [key for key, code in before.items() if now.get(key) is not code]
+    names += [key for key in now if key not in before and key[:2] in classes]
+    return sorted(".".join(part for part in key if part) for key in names)[:50]
 
 
 # ---- unittest ----
@@ -317,7 +346,7 @@ def _watch_unittest(say, orders):
             say("canary", "PASSED", _unittest_canary(orders["canary"]))
             result = run(self, test)
             say("canary", "PASSED", _unittest_canary(orders["canary"]))
-            say("end", 0 if result.wasSuccessful() else 1, _altered(after))
+            say("end", 0 if result.wasSuccessful() else 1, _altered(after), [])
             return result
         finally:
             depth[0] -= 1

@@ -21,7 +21,7 @@ GOOD = [
     record(1, "test", "tests/t.py::a", "PASSED"),
     record(2, "canary", "PASSED", "FAILED"),
     record(3, "test", "tests/t.py::b", "FAILED"),
-    record(4, "end", 1, ["_pytest.runner.x"]),
+    record(4, "end", 1, ["_pytest.runner.x"], ["evil.py"]),
 ]
 
 
@@ -31,6 +31,7 @@ def test_signed_records_are_read() -> None:
     assert evidence.canary_failed is True
     assert evidence.exit_status == 1
     assert evidence.altered == {"_pytest.runner.x"}
+    assert evidence.plugins == {"evil.py"}
     assert evidence.any_failed
     assert not evidence.forged
     assert evidence.as_log("parse_log_pytest") == "PASSED tests/t.py::a\nFAILED tests/t.py::b"

@@ -6,7 +6,14 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from eval.protected import runner_settings, steers_runner, tampering
+from eval.protected import (
+    loads_itself,
+    loads_more,
+    runner_settings,
+    stands_before,
+    steers_runner,
+    tampering,
+)
 from sandbox.sandbox import Change
 
 WORKDIR = PurePosixPath("/testbed")
@@ -28,6 +35,8 @@ WORKDIR = PurePosixPath("/testbed")
         ("_pytest/__init__.py", "added"),
         ("unittest/case.py", "added"),
         ("json.py", "added"),
+        ("shlex.cpython-311-x86_64-linux-gnu.so", "added"),
+        ("evil.egg-info", "added"),
     ],
 )
 def test_steers_the_runner(path: str, change: Change) -> None:
@@ -61,7 +70,8 @@ def test_is_the_candidates_own(path: str, change: Change) -> None:
         ("/opt/miniconda3/envs/testbed/bin/python", "modified"),
         ("/home/solver/.local/lib/python3.11/site-packages/usercustomize.py", "added"),
         ("/usr/lib/python3.11/sitecustomize.py", "added"),
-        ("/home/solver/.local/lib/python3.11/site-packages/evil.pth", "added"),
+        ("/home/solver/.local/lib/python3.11/site-packages/attr/__init__.py", "added"),
+        ("/etc/ld.so.preload", "added"),
         ("/opt/miniconda3/lib/python3.9/site-packages/_pytest/runner.py", "modified"),
         ("/usr/lib/python3/dist-packages/pluggy/__init__.py", "modified"),
         ("/usr/lib/python3.11/json/__init__.py", "modified"),
@@ -94,6 +104,37 @@ def test_is_tampering(path: str, change: Change) -> None:
 )
 def test_is_what_builds_and_tests_do(path: str, change: Change) -> None:
     assert tampering({PurePosixPath(path): change}, (), WORKDIR) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "stands"),
+    [
+        ("tests/test_x/__init__.py", True),
+        ("tests/test_x.cpython-311-x86_64-linux-gnu.so", True),
+        ("tests.py", True),
+        ("tests/test_y.py", False),
+        ("tests/deep/test_x.py", False),
+        ("src/tests.py", False),
+    ],
+)
+def test_what_would_be_imported_for_a_test_file_is_known(path: str, stands: bool) -> None:
+    assert stands_before(PurePosixPath(path), [PurePosixPath("tests/test_x.py")]) == stands
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "more"),
+    [
+        ("a/evil.pth", "import evil\n", True),
+        ("a/evil.pth", "/testbed/src\n", False),
+        ("a/x.dist-info/entry_points.txt", "[pytest11]\nx = x\n", True),
+        ("a/x.dist-info/entry_points.txt", "[console_scripts]\nx = x:main\n", False),
+    ],
+)
+def test_what_loads_code_by_itself_is_known_by_what_it_says(
+    path: str, text: str, more: bool
+) -> None:
+    assert loads_itself(PurePosixPath(path))
+    assert loads_more(PurePosixPath(path), text) == more
 
 
 def test_what_changes_without_a_candidate_may_change() -> None:
@@ -129,6 +170,8 @@ def test_settings_beside_those_of_pytest_do_not_matter(name: str, before: str, a
         ("pyproject.toml", "[project]\n", "[broken"),
         ("setup.cfg", "[tool:pytest]\naddopts = -q\n", "[tool:pytest]\naddopts = -p evil\n"),
         ("tox.ini", "[pytest]\n", "[tox]\n"),
+        # What is a header to one reader of such files is none to the other.
+        ("tox.ini", "", "[pytest]#]\naddopts = -p evil\n"),
     ],
 )
 def test_settings_of_pytest_matter(name: str, before: str, after: str) -> None:

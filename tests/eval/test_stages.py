@@ -68,7 +68,7 @@ class TestInAContainer:
 
     async def run(self, sandbox: Sandbox, before: str, tests: str, orders: Orders = NOTHING) -> Ran:
         script = split(oracle(before, START, tests, END))
-        prepared = await prepare(sandbox, "", script, workdir=WORKDIR, timeout=60)
+        prepared = await prepare(sandbox, "", script.before, workdir=WORKDIR, timeout=60)
         assert prepared.shell is not None
         return await run_tests(sandbox, script, prepared.shell, orders, workdir=WORKDIR, timeout=60)
 
@@ -122,5 +122,5 @@ class TestInAContainer:
         self, sandbox: Sandbox
     ) -> None:
         script = split(oracle("exit 0", START, "true", END))
-        prepared = await prepare(sandbox, "", script, workdir=WORKDIR, timeout=60)
+        prepared = await prepare(sandbox, "", script.before, workdir=WORKDIR, timeout=60)
         assert prepared.shell is None
