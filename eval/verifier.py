@@ -162,7 +162,8 @@ class Verifier:
                 if known is None:
                     async with self._turns:
                         known = await _patiently(lambda: learn(task, self._sandboxes, self._limits))
-                    if self._cache is not None:
+                    # What could not be watched this time (it ran late, say) may be the next.
+                    if self._cache is not None and known.witnessed:
                         await asyncio.to_thread(self._cache.add_baseline, key, known)
                 self._baselines[key] = replace(known, hurry=known.hurry and not self._exact)
         return self._baselines[key]

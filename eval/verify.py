@@ -229,6 +229,8 @@ class _Run:
                 note="; ".join(against),
             )
         notes = [] if said.evidence else ["the log shows no test run"]
+        if said.resolved and self._is_watched and not baseline.witnessed:
+            notes.append("judged by its log, since nothing watches this runner")
         rest_is_missing = said.missing_pass_to_pass
         if baseline.hurry and said.missing_fail_to_pass and said.evidence:
             notes.append("PASS_TO_PASS was not run")
