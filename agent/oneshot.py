@@ -16,60 +16,14 @@ from dataclasses import dataclass
 
 from agent.backend import Backend, Completion, ContextOverflowError, Message, Sampling, Usage
 from agent.editing.edits import EditResult, patch_from_answer
+from agent.forms import SMALL_WINDOW, form_for
 from agent.reading.context import likely_tokens, repository_context
 from agent.reading.snapshot import RepositorySnapshot, read_snapshot
 from agent.strategy import Proposal, ProposalStop
 from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
 
-SYSTEM = """\
-You fix bugs in a repository. You answer with edits. An edit names the file, copies the lines to \
-change exactly as they are, and gives the lines that replace them."""
-
-_QUESTION = """\
-{context}
-Issue:
-{statement}
-
-Fix the cause of this issue in the code above. Answer with edits."""
-
-_EXAMPLE_QUESTION = _QUESTION.format(
-    context="""\
-<file path="shapes/box.py">
-class Box:
-    def __init__(self, width, height):
-        self.width = width
-        self.height = height
-
-    def area(self):
-        return self.width + self.height
-
-    def scale(self, factor):
-        return Box(self.width * factor, self.height * factor)
-</file>
-""",
-    statement="Box(2, 5).area() gives 7, but a box of 2 by 5 has an area of 10.",
-)
-
-_EXAMPLE_ANSWER = """\
-shapes/box.py
-<<<<<<< SEARCH
-    def area(self):
-        return self.width + self.height
-=======
-    def area(self):
-        return self.width * self.height
->>>>>>> REPLACE"""
-
-_SHARED = (
-    # A worked example says more to a small model than a description of the form, and it is the
-    # same for every issue, so that it is always in the prefix cache.
-    Message(role="system", content=SYSTEM),
-    Message(role="user", content=_EXAMPLE_QUESTION),
-    Message(role="assistant", content=_EXAMPLE_ANSWER),
-)
-
-_SMALL_WINDOW, _SMALL_PROMPT, _LARGE_PROMPT = 8_192, 1_100, 24_000
+_SMALL_PROMPT, _LARGE_PROMPT = 1_100, 24_000
 # Tokens. Small models, which have small windows, lose the thread of a longer prompt.
 _MARGIN = 64
 # Tokens kept free for what a chat template adds.
@@ -92,7 +46,7 @@ class Oneshot:
     """One prompt, one completion, one patch."""
 
     name = "oneshot"
-    version = "1"
+    version = "2"
 
     def __init__(self, *, prompt_tokens: int | None = None) -> None:
         """Aim for prompts of `prompt_tokens`; by default as many as suit the model's window."""
@@ -169,18 +123,27 @@ class Oneshot:
         self, issue: Issue, snapshot: RepositorySnapshot, backend: Backend, room: int
     ) -> _Prompt:
         """Make the prompt, and make it smaller until the model's own count is within `room`."""
-        share = _SMALL_PROMPT + max(backend.context_window - _SMALL_WINDOW, 0) // 4
-        aim = self._prompt_tokens or min(share, _LARGE_PROMPT)
+        form = form_for(backend.context_window)
+        share = _SMALL_PROMPT + max(backend.context_window - SMALL_WINDOW, 0) // 4
+        aim = min(self._prompt_tokens or min(share, _LARGE_PROMPT), room)
+        shared = form.shared
+        fixed = sum(likely_tokens(message.content) for message in shared)
+        if fixed > room // 2:
+            shared = shared[:1]  # The examples would take the room of the code.
+            fixed = likely_tokens(shared[0].content)
         statement = issue.statement
-        shared = "".join(message.content for message in _SHARED)
-        fixed = likely_tokens(shared) + likely_tokens(_QUESTION)
-        budget = max(min(aim, room) - fixed - likely_tokens(statement), min(aim, room) // 3)
+        fixed += likely_tokens(form.question) + likely_tokens(statement)
+        budget = max(aim - fixed, aim // 3)
+        if form.code_tokens and not self._prompt_tokens:
+            budget = min(budget, form.code_tokens)
         tries = 0
         while True:
             tries += 1
-            context = await asyncio.to_thread(repository_context, statement, snapshot.texts, budget)
-            text = _QUESTION.format(context=context.text, statement=statement.strip())
-            messages = (*_SHARED, Message(role="user", content=text))
+            context = await asyncio.to_thread(
+                repository_context, statement, snapshot.texts, budget, mapped=form.mapped
+            )
+            text = form.question.format(context=context.text, statement=statement.strip())
+            messages = (*shared, Message(role="user", content=text))
             excess = await backend.count_tokens(messages) - room
             if excess <= 0 or tries == _TRIES:
                 break

@@ -31,7 +31,10 @@ from sandbox.sandbox import MIB, Change, Limits, Sandbox, SandboxError, SandboxH
 from tasks.task import EXIT_CODE_PARSER, Oracle, Task
 
 LIFETIME_SLACK = 300.0
-"""Seconds that a container may live beyond the evaluation's own limit."""
+"""Seconds that a container may live beyond the evaluations that it may have to wait for."""
+
+TURNS = 4
+"""Evaluations that may come before a container's own, and that one."""
 
 _TESTS = re.compile(r"^(tests?|testing)$", re.IGNORECASE)
 _LARGEST_TREE = 64 * MIB
@@ -75,8 +78,8 @@ class Baseline:
     # Files that the oracle's patch of the tests removes, relative.
     witnessed: bool = False
     # The witness sees what the log says.
-    canary: bool = False
-    # The canary fails.
+    canaries: tuple[str, ...] = ()
+    # Where in the suite the canary fails, as it must.
     intact: bool = False
     # The tests leave the guarded files alone.
     altered: frozenset[str] = frozenset()
@@ -89,33 +92,34 @@ class Baseline:
 
 def baseline_key(image_digest: str, oracle: Oracle) -> str:
     """Return what a baseline depends on, as one SHA-256 (hex)."""
-    parts = (image_digest, oracle.digest, VERIFIER_VERSION)
+    parts = (image_digest, oracle.digest, oracle.gold_patch or "", VERIFIER_VERSION)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 async def learn(task: Task, sandboxes: SandboxHost, limits: Limits) -> Baseline:
     """Evaluate a task without a candidate. Raises SandboxError."""
-    baseline, proven = await _look(task, "", sandboxes, limits)
-    if not proven and task.oracle.gold_patch:
-        other, proven = await _look(task, task.oracle.gold_patch, sandboxes, limits)
-        if proven:
-            # Files are as the base leaves them; only what the tests show comes from gold.
-            baseline = dataclasses.replace(
-                baseline,
-                after_tests=baseline.after_tests | other.after_tests,
-                witnessed=other.witnessed,
-                canary=other.canary,
-                intact=other.intact,
-                altered=baseline.altered | other.altered,
-                plugins=baseline.plugins | other.plugins,
-            )
-    return baseline
+    base, seen = await _look(task, "", sandboxes, limits)
+    if not task.oracle.gold_patch:
+        # Where no expected test passed, that log and witness agree shows nothing.
+        return base if seen else dataclasses.replace(base, witnessed=False, canaries=())
+    gold, seen = await _look(task, task.oracle.gold_patch, sandboxes, limits)
+    witnessed = base.witnessed and gold.witnessed and seen
+    # Files are as the base leaves them. What the tests do must hold for both.
+    return dataclasses.replace(
+        base,
+        after_tests=base.after_tests | gold.after_tests,
+        witnessed=witnessed,
+        canaries=gold.canaries if witnessed else (),
+        intact=base.intact and gold.intact,
+        altered=base.altered | gold.altered,
+        plugins=base.plugins | gold.plugins,
+    )
 
 
 async def _look(
     task: Task, patch: str, sandboxes: SandboxHost, limits: Limits
 ) -> tuple[Baseline, bool]:
-    """Return what one run shows, and whether it shows all that there is to see."""
+    """Return what one run shows, and whether the witness saw an expected test pass in it."""
     oracle, workdir = task.oracle, task.issue.workdir
     script = split(oracle)
     baseline = Baseline(script=script)
@@ -154,6 +158,7 @@ async def _look(
                 first=oracle.fail_to_pass,
                 hurry=False,
                 witness=True,
+                canaries=None,
             ),
             workdir=workdir,
             timeout=oracle.time_limit,
@@ -165,12 +170,12 @@ async def _look(
         baseline,
         after_tests=changed,
         witnessed=agreed,
-        canary=agreed and evidence.canary_failed is True,
+        canaries=evidence.canaries if agreed else (),
         intact=tested.intact,
         altered=evidence.altered,
         plugins=evidence.plugins,
     )
-    return baseline, agreed and baseline.canary
+    return baseline, any(status in {"PASSED", "ok"} for _, status in evidence.tests)
 
 
 def _agree(task: Task, script: Script, tested: Ran, evidence: Evidence) -> bool:

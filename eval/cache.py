@@ -52,7 +52,7 @@ class VerdictCache:
         return None if found is None else Verdict(**_tuples(found))
 
     def add_verdict(self, key: str, verdict: Verdict) -> None:
-        """Keep a verdict; the first one under a key stays."""
+        """Keep a verdict in the place of what was there."""
         self._put(_VERDICTS, key, dataclasses.asdict(verdict))
 
     def baseline(self, key: str) -> Baseline | None:
@@ -66,6 +66,7 @@ class VerdictCache:
             shell=Shell(**shell) if (shell := found.pop("shell")) else None,
             startup=tuple((PurePosixPath(path), text) for path, text in found.pop("startup")),
             plugins=frozenset(found.pop("plugins")),
+            canaries=tuple(found.pop("canaries")),
             tree=base64.b64decode(found.pop("tree")),
             before_tests=frozenset(paths["before_tests"]),
             after_tests=frozenset(paths["after_tests"]),
@@ -82,7 +83,7 @@ class VerdictCache:
         fields["startup"] = [[str(path), text] for path, text in baseline.startup]
         for name in (*_PATHS, "altered", "plugins"):
             fields[name] = sorted(map(str, fields[name]))
-        self._put(_BASELINES, key, fields, replace=True)
+        self._put(_BASELINES, key, fields)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -99,18 +100,12 @@ class VerdictCache:
             return None
         return None if row is None else json.loads(zstandard.decompress(row[0]))
 
-    def _put(
-        self, table: Table, key: str, fields: dict[str, Any], *, replace: bool = False
-    ) -> None:
+    def _put(self, table: Table, key: str, fields: dict[str, Any]) -> None:
         if self._db is None:
             return
         data = zstandard.compress(json.dumps(fields).encode("utf-8", "surrogatepass"))
         statement = insert(table).values(key=key, zstd=data)
-        statement = (
-            statement.on_conflict_do_update(index_elements=["key"], set_={"zstd": data})
-            if replace
-            else statement.on_conflict_do_nothing()
-        )
+        statement = statement.on_conflict_do_update(index_elements=["key"], set_={"zstd": data})
         try:
             with self._db.begin() as connection:
                 connection.execute(statement)

@@ -29,7 +29,9 @@ class Evidence:
     tests: tuple[tuple[str, str], ...] = ()
     # Name and status as the runner prints them, in the order of running.
     canary_failed: bool | None = None
-    # As it must; None when it was not run.
+    # As it must, wherever it was run; None when it was not.
+    canaries: tuple[str, ...] = ()
+    # Where it failed.
     exit_status: int | None = None
     # Of the runner; None when it did not come to its end.
     altered: frozenset[str] = frozenset()
@@ -70,13 +72,17 @@ def read_evidence(told: str, secret: str) -> Evidence:
     if [number for number, *_ in records] != list(range(len(records))):
         forged = True
     canaries = [
-        tuple(what) == ("PASSED", "FAILED") for _, kind, *what in records if kind == "canary"
+        (str(place), (setup, call) == ("PASSED", "FAILED"))
+        for _, kind, *what in records
+        if kind == "canary"
+        for place, setup, call in [what]
     ]
     ends = [what for _, kind, *what in records if kind == "end"]
     return Evidence(
         runner=next((kind for _, kind, *_ in records if kind in ("pytest", "unittest")), ""),
         tests=tuple((what[0], what[1]) for _, kind, *what in records if kind == "test"),
-        canary_failed=all(canaries) if canaries else None,
+        canary_failed=all(failed for _, failed in canaries) if canaries else None,
+        canaries=tuple(dict.fromkeys(place for place, failed in canaries if failed)),
         exit_status=ends[-1][0] if ends else None,
         altered=frozenset(ends[-1][1]) if ends else frozenset(),
         plugins=frozenset(ends[-1][2]) if ends else frozenset(),

@@ -30,7 +30,7 @@ def evaluating(
         if "script" in sent:
             sizes = sent.get("arguments", b"").split(b"\0")[1:-1]
             sandbox.files[_PATCH] = sent.get("patch", b"")[sum(map(int, sizes)) :]
-            heard = ["applied 0", "state", "options", "prepared"]
+            heard = ["applied 0", "state\n0022\nPATH ", "options", "prepared"]
             return did(stdout=f"\n{word}\n".encode(), stderr=_said(word, heard))
         exit_code = 0 if passes(sandbox.files[_PATCH].decode()) else 1
         return did(stderr=_said(word, [f"exit {exit_code}", "intact", "done"]))

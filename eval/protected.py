@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 
 from sandbox.sandbox import Change
@@ -59,14 +59,30 @@ _PROGRAM = re.compile(
 )
 
 
-def steers_runner(path: PurePosixPath, change: Change) -> bool:
+def steers_runner(path: PurePosixPath) -> bool:
     """Whether a file of the work tree, by its relative path, must be as it is without candidate."""
-    parts, name = path.parts, path.name
+    name = path.name
     if name in RUNNER_FILES or name.endswith((".pth", ".pyc")):
         return True
-    if any(part.endswith((".egg-info", ".dist-info")) for part in parts):
-        return True
-    return change == "added" and bool(parts) and _module(parts[0]) in _SHADOWING
+    return any(part.endswith((".egg-info", ".dist-info")) for part in path.parts)
+
+
+def shadowing(added: Collection[PurePosixPath]) -> set[str]:
+    """Return the new names at the top of the work tree that would be imported for the runner's.
+
+    `added` are relative paths. A folder without code of its own is in nobody's way.
+    """
+    names = {path.name for path in added if len(path.parts) == 1}
+    packages = {
+        path.parts[0]
+        for path in added
+        if len(path.parts) == 2 and _module(path.name) == "__init__"  # noqa: PLR2004 - NAME/__init__
+    }
+    return {
+        name
+        for name in names
+        if _module(name) in _SHADOWING and (name.endswith(_MODULE) or name in packages)
+    }
 
 
 def stands_before(path: PurePosixPath, tests: Iterable[PurePosixPath]) -> bool:

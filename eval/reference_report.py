@@ -27,6 +27,7 @@ from eval.predictions import file_name_of
 from eval.sample import SampleKey
 from eval.store import Store
 from eval.verdict import Verdict
+from eval.verify import REST_NOT_RUN
 from tasks.task import Task
 
 BEST = ("resolved", "unresolved", "tampered", "timeout", "not_applied", "failure", "no_patch")
@@ -39,8 +40,6 @@ _RULE = (
 )
 _SCHEMA = 2
 # Of the harness's report.
-_REST_NOT_RUN = "PASS_TO_PASS was not run"
-# What `eval.verify` notes of a patch that FAIL_TO_PASS alone decided.
 
 
 class SharedNameError(Exception):
@@ -205,7 +204,7 @@ def _entry(task: Task, attempt: _Attempt) -> dict[str, Any]:
     if attempt.outcome == "tampered":
         entry["tampered"] = True
     if told:
-        rest = () if _REST_NOT_RUN in verdict.note else oracle.pass_to_pass
+        rest = () if REST_NOT_RUN in verdict.note else oracle.pass_to_pass
         entry["tests_status"] = {
             "FAIL_TO_PASS": _status(oracle.fail_to_pass, verdict.missing_fail_to_pass),
             "PASS_TO_PASS": _status(rest, verdict.missing_pass_to_pass),

@@ -20,13 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sandbox.patch import AppliedPatch, applied, apply_command
-from sandbox.sandbox import ExecResult, Sandbox
+from sandbox.sandbox import ExecResult, Sandbox, SandboxError
 from tasks.task import Oracle
 
 WITNESS = Path(__file__).parent / "witness"
 START, END = ">>>>> Start Test Output", ">>>>> End Test Output"
 
 _MARKER = r"^[ \t]*(?::|echo)[ \t]+(['\"]){}\1[ \t]*$"
+_BROKEN = 125
+# The status of a stage that could not begin.
 _TEST_PATCH = re.compile(
     r"^git apply [^\n]*<<[ ]?(['\"]?)(\w+)\1[ ]*\n.*?^\2\s*\Z", re.MULTILINE | re.DOTALL
 )
@@ -70,6 +72,9 @@ rm -rf "$ksolve_dir"
 # The options by themselves, since with them the rest would be traced when it is read again.
 {
     ksolve_say state
+    umask
+    compgen -e | tr '\n' ' '
+    printf '\n'
     for ksolve_name in $(compgen -v); do
         case $ksolve_name:${!ksolve_name@a} in
             *:*r* | BASH* | ksolve_* | FUNCNAME:* | GROUPS:* | DIRSTACK:* | PIPESTATUS:*) ;;
@@ -99,9 +104,8 @@ cd "$1" || exit 125
 for ksolve_name in orders state options tests; do
     printf -v "ksolve_b_$ksolve_name" '%s' "$(<"$ksolve_dir/$ksolve_name")"
 done
-mapfile -d '' ksolve_gone < "$ksolve_dir/gone"
 mapfile -d '' ksolve_guarded < "$ksolve_dir/guarded"
-[ ${#ksolve_gone[@]} -eq 0 ] || rm -rf -- "${ksolve_gone[@]}"
+[ ! -s "$ksolve_dir/gone" ] || xargs -0 rm -rf -- < "$ksolve_dir/gone"
 tar -xpf "$ksolve_dir/tree.tar" || exit 125
 ksolve_look() {
     [ ${#ksolve_guarded[@]} -eq 0 ] || stat -c '%n %i %z' -- "${ksolve_guarded[@]}" 2>&1
@@ -180,6 +184,8 @@ class Orders:
     hurry: bool
     # Run those first, and nothing more when one of them fails.
     witness: bool
+    canaries: Sequence[str] | None = None
+    # Where a canary may be put; None for everywhere that FAIL_TO_PASS is.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,13 +240,19 @@ async def prepare(
         cwd=workdir,
     )
     heard = _Heard(result.stderr.decode("utf-8", "replace"), word)
+    if result.exit_code == _BROKEN:
+        # Before anything of the candidate's was even read.
+        why = " ".join(result.stdout.decode("utf-8", "replace").split())[-200:]
+        raise SandboxError(
+            f"The sandbox cannot prepare a verification: {why or 'no reason given'}."
+        )
     log, outcome = result.stdout.decode("utf-8", "replace"), None
     if patch:
         apply_log, _, log = log.partition(f"\n{word}\n")
         outcome = applied(heard.said("applied ") == "0", apply_log)
     shell = None
     if heard.said("prepared") is not None:
-        shell = Shell(state=heard.after("state"), options=heard.after("options"))
+        shell = _shell(heard.after("state"), heard.after("options"))
     return Prepared(
         result=result,
         patch=outcome,
@@ -266,6 +278,7 @@ async def run_tests(
         "canary": canary,
         "first": list(orders.first),
         "hurry": orders.hurry,
+        "places": None if orders.canaries is None else list(orders.canaries),
     }
     files = {
         "word": word.encode(),
@@ -304,12 +317,30 @@ def witness_files() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(WITNESS.glob("*.py"))}
 
 
+def _shell(state: str, options: str) -> Shell | None:
+    """Return code for a new shell: its mask, what it must not have, what it must."""
+    mask, _, rest = state.partition("\n")
+    names, _, variables = rest.partition("\n")
+    if not re.fullmatch(r"[0-7]+", mask):
+        return None
+    unset = (
+        f"for ksolve_name in $(compgen -e); do case ' {names} ' in *\" $ksolve_name \"*) ;; "
+        '*) unset "$ksolve_name" ;; esac; done'
+    )
+    return Shell(state=f"umask {mask}\n{unset}\n{variables}", options=options)
+
+
 class _Heard:
     """What a program wrote on standard error: its own lines begin with the word."""
 
     def __init__(self, text: str, word: str) -> None:
         self._lines = text.split("\n")
         self._word = f"{word} "
+
+    @property
+    def anything(self) -> bool:
+        """Whether the program said anything."""
+        return any(line.startswith(self._word) for line in self._lines)
 
     def said(self, what: str) -> str | None:
         """Return the rest of the last line of ours that begins with `what`."""
@@ -319,9 +350,11 @@ class _Heard:
 
     def after(self, what: str) -> str:
         """Return what stands between one of our lines and the next."""
+        if self._word + what not in self._lines:
+            return ""
         rest = self._lines[self._lines.index(self._word + what) + 1 :]
         ends = (place for place, line in enumerate(rest) if line.startswith(self._word))
-        return "\n".join(rest[: next(ends)])
+        return "\n".join(rest[: next(ends, 0)])
 
     def rest(self) -> str:
         """Return what is not ours."""

@@ -22,7 +22,7 @@ from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, Findings, decided, majority
 from eval.hurry import proved
 from eval.verdict import Verdict, verdict_key
-from eval.verify import verify
+from eval.verify import REST_NOT_RUN, verify
 from sandbox.sandbox import HostDownError, ImageMissingError, Limits, SandboxError, SandboxHost
 from tasks.task import Task
 
@@ -48,13 +48,15 @@ class Verifier:
         limits: Limits | None = None,
         workers: int = 2,
         cache: VerdictCache | None = None,
+        fresh: bool = False,
         exact: bool = False,
         flaky: Findings | None = None,
         flaky_runs: int = FLAKY_RUNS,
     ) -> None:
         """Judge with no more than `workers` test runs at once.
 
-        `cache` is what other runs on this machine found; `exact` runs all tests of every patch,
+        `cache` is what other runs on this machine found, which `fresh` does not read, only write;
+        `exact` runs all tests of every patch,
         in the order of the suite, even where FAIL_TO_PASS alone has been shown to decide; a
         verdict on a task that `flaky` knows is the majority of `flaky_runs`.
         """
@@ -62,6 +64,7 @@ class Verifier:
         self._limits = limits or Limits()
         self._turns = asyncio.Semaphore(workers)
         self._cache = cache
+        self._fresh_only = fresh
         self._exact = exact
         self._flaky = flaky or Findings()
         self._flaky_runs = flaky_runs
@@ -147,9 +150,12 @@ class Verifier:
     async def _recall(self, key: str) -> Verdict | None:
         if key in self._latest:
             return self._latest[key]
-        if self._cache is None:
+        if self._cache is None or self._fresh_only:
             return None
-        return await asyncio.to_thread(self._cache.verdict, key)
+        known = await asyncio.to_thread(self._cache.verdict, key)
+        if known is not None and self._exact and REST_NOT_RUN in known.note:
+            return None
+        return known
 
     async def _baseline(self, task: Task) -> Baseline:
         """Return what is known of a task without a candidate; learn it where nothing is."""
@@ -157,7 +163,7 @@ class Verifier:
         async with self._lock(key):
             if key not in self._baselines:
                 known = None
-                if self._cache is not None:
+                if self._cache is not None and not self._fresh_only:
                     known = await asyncio.to_thread(self._cache.baseline, key)
                 if known is None:
                     async with self._turns:

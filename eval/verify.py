@@ -16,13 +16,14 @@ import time
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from eval.baseline import LIFETIME_SLACK, Baseline, file_in, startup_texts, without
+from eval.baseline import LIFETIME_SLACK, TURNS, Baseline, file_in, startup_texts, without
 from eval.evidence import Evidence, read_evidence
 from eval.grading import Grade, grade, grade_output
 from eval.protected import (
     MIXED_FILES,
     loads_more,
     runner_settings,
+    shadowing,
     stands_before,
     steers_runner,
     tampering,
@@ -32,6 +33,9 @@ from eval.verdict import Verdict
 from sandbox.patch import check_patch
 from sandbox.sandbox import MIB, Change, ExecResult, Limits, Sandbox, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Task
+
+REST_NOT_RUN = "PASS_TO_PASS was not run"
+"""Noted of a patch that FAIL_TO_PASS alone decided."""
 
 _MARKERS = (START, END, ">>>>> Test Exit Code")
 _NO_ROOM = r"File size limit exceeded|File too large|No space left on device"
@@ -71,7 +75,8 @@ async def evaluate(
     limits = dataclasses.replace(
         limits or Limits(),
         network=task.issue.network,
-        lifetime=task.oracle.time_limit + LIFETIME_SLACK,
+        # Others may run their tests first.
+        lifetime=TURNS * task.oracle.time_limit + LIFETIME_SLACK,
     )
     async with sandboxes.open(task.issue.image, limits) as sandbox, turns or asyncio.Semaphore():
         started = time.monotonic()
@@ -155,16 +160,23 @@ class _Run:
         ]
 
     async def _orders(self, changes: Mapping[PurePosixPath, Change]) -> Orders:
-        """Decide what is put back before the tests."""
+        """Decide what is put back before the tests: nothing, if nothing is known of the task."""
         baseline, kept, gone = self.baseline, set(), []
-        for path, change in changes.items():
-            if path.suffix == ".pyc":
-                gone.append(path)
-            if path in baseline.before_tests or not path.is_relative_to(self.workdir):
-                continue
-            name = path.relative_to(self.workdir)
-            if steers_runner(name, change) or (
-                change == "added" and stands_before(name, baseline.guarded)
+        own = {
+            path.relative_to(self.workdir): change
+            for path, change in changes.items()
+            if path.is_relative_to(self.workdir) and path not in baseline.before_tests
+        }
+        added = {name for name, change in own.items() if change == "added"}
+        in_the_way = shadowing(added)
+        if self._is_watched:
+            gone += [path for path in changes if path.suffix == ".pyc"]
+        for name, change in own.items() if self._is_watched else ():
+            path = self.workdir / name
+            if (
+                steers_runner(name)
+                or (name.parts[:1] and name.parts[0] in in_the_way)
+                or (name in added and stands_before(name, baseline.guarded))
             ):
                 if path.suffix != ".pyc":
                     self.set_aside.append(name)
@@ -184,6 +196,7 @@ class _Run:
             first=self.task.oracle.fail_to_pass,
             hurry=baseline.hurry,
             witness=baseline.witnessed,
+            canaries=baseline.canaries,
         )
 
     async def _keeps_settings(self, name: PurePosixPath) -> bool:
@@ -233,7 +246,7 @@ class _Run:
             notes.append("judged by its log, since nothing watches this runner")
         rest_is_missing = said.missing_pass_to_pass
         if baseline.hurry and said.missing_fail_to_pass and said.evidence:
-            notes.append("PASS_TO_PASS was not run")
+            notes.append(REST_NOT_RUN)
             rest_is_missing = ()
         return Verdict(
             outcome="resolved" if said.resolved else "unresolved",
@@ -278,7 +291,7 @@ class _Run:
             seen = self._grade(evidence.as_log(self.task.oracle.log_parser), tested.exit_code)
             if not seen.resolved:
                 found.append("the runner did not see the tests pass that the log shows")
-        if baseline.canary and evidence.canary_failed is not True:
+        if baseline.canaries and evidence.canary_failed is not True:
             found.append("a test that must fail did not")
         restored = {str(self.workdir / path) for path in baseline.guarded}
         plugins = evidence.plugins - baseline.plugins - restored

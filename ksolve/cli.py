@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -50,7 +51,8 @@ app.command("demo")(one_sentence_errors(demo.demo))
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Asked to end by a supervisor, it ends as by Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     app()
 
 

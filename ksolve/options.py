@@ -15,7 +15,7 @@ from ksolve.errors import InputError
 TasksOption = Annotated[
     str,
     typer.Option(
-        help="`starter`; a SWE-bench dataset (lite, verified, full, a hub name); "
+        help="`starter`; a SWE-bench dataset (lite, verified, full, multilingual, a hub name); "
         "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. Rows of the older "
         "form need KSOLVE_TASK_REPO, a task-repo folder that holds their ids."
     ),

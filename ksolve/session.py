@@ -69,7 +69,8 @@ async def sweep_on_docker(
             verifier = Verifier(
                 host,
                 workers=session.workers,
-                cache=None if judging.fresh else cache,
+                cache=cache,
+                fresh=judging.fresh,
                 exact=judging.exact,
                 flaky=await asyncio.to_thread(FlakyTasks().load),
                 flaky_runs=judging.flaky_runs,

@@ -60,11 +60,37 @@ def changes_in(layers: Sequence[Path]) -> dict[PurePosixPath, Change]:
             if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
                 found[path] = "deleted"
                 continue
-            was = any(os.path.lexists(_within(layer, path)) for layer in below)
-            found[path] = "modified" if was else "added"
+            found[path] = "modified" if _was_there(below, path) else "added"
             if stat.S_ISDIR(status.st_mode):
                 folders.append(path)
     return found
+
+
+def _was_there(layers: Sequence[Path], path: PurePosixPath) -> bool:
+    """Whether a path is in a stack of layers, the upper ones of which may take it away again."""
+    for layer in layers:
+        for part in (*[parent for parent in path.parents if parent.name][::-1], path):
+            try:
+                status = os.lstat(_within(layer, part))
+            except (FileNotFoundError, NotADirectoryError):
+                break
+            if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+                return False
+            if part == path:
+                return True
+            if _hides_what_is_below(_within(layer, part)) and not os.path.lexists(
+                _within(layer, path)
+            ):
+                return False
+    return False
+
+
+def _hides_what_is_below(folder: str) -> bool:
+    """Whether a folder was removed and made anew in its layer ("opaque")."""
+    try:
+        return os.getxattr(folder, "trusted.overlay.opaque", follow_symlinks=False) == b"y"
+    except OSError:
+        return False
 
 
 def _listed(folder: str) -> list[tuple[str, os.stat_result]]:

@@ -1,7 +1,8 @@
 """What a file is after its functions and classes are replaced by those of the same name.
 
 This is for models that answer with code instead of edits: with a whole file, or with only the
-functions that they changed. New functions are not taken over: where they belong is not said.
+functions that they changed. New functions are not taken over, since where they belong is not said;
+imports are, when what was taken over needs them.
 """
 
 from __future__ import annotations
@@ -94,7 +95,56 @@ def _with_definitions(
         if old.end == len(old_lines) and not text.endswith("\n"):
             fresh[-1] = fresh[-1].removesuffix(ending)
         lines[start : old.end] = fresh
-    return Rewritten(text="".join(lines), matches=len(pairs)) if pairs else None
+    if not pairs:
+        return None
+    first = min(old.start for old in pairs)
+    fresh = _missing_imports(text, new, [range(item.start, item.end) for item in pairs.values()])
+    at = _place_of_imports(text, first)
+    lines[at:at] = [line + ending for line in fresh]
+    return Rewritten(text="".join(lines), matches=len(pairs))
+
+
+def _missing_imports(text: str, new: str, taken: Sequence[range]) -> list[str]:
+    """Return the imports of the answer that the lines taken over need and the file has not."""
+    bound = {name for node in _statements(text) for name in _bound(node)}
+    used = {
+        node.id
+        for statement in _statements(new)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and any(node.lineno - 1 in lines for lines in taken)
+    }
+    return [
+        ast.unparse(node)
+        for node in _statements(new)
+        if isinstance(node, ast.Import | ast.ImportFrom) and not bound.issuperset(_bound(node))
+        if not used.isdisjoint(_bound(node)) and getattr(node, "module", "") != "__future__"
+    ]
+
+
+def _place_of_imports(text: str, limit: int) -> int:
+    """Return the line, counted from 0 and not past `limit`, that a new import goes before."""
+    at = 0
+    for number, node in enumerate(_statements(text)):
+        docstring = number == 0 and isinstance(node, ast.Expr)
+        end = node.end_lineno or 0
+        if (docstring or isinstance(node, ast.Import | ast.ImportFrom)) and end <= limit:
+            at = end
+    return at
+
+
+def _statements(text: str) -> list[ast.stmt]:
+    tree = parse_python(text)
+    return tree.body if tree else []
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement at the top of a file binds, and some that it only uses."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    nodes = list(ast.walk(statement))
+    imported = {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
+    named = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return {name.partition(".")[0] for name in imported} | named
 
 
 def _pairs(

@@ -47,15 +47,18 @@ def likely_tokens(text: str) -> int:
     return int(estimate_tokens(text) / _OVERSTATED) + 1
 
 
-def repository_context(statement: str, texts: Mapping[str, str], budget: int) -> Context:
-    """Return the map and the most relevant code within about `budget` tokens."""
+def repository_context(
+    statement: str, texts: Mapping[str, str], budget: int, *, mapped: bool = True
+) -> Context:
+    """Return the most relevant code, and a map unless not `mapped`, in about `budget` tokens."""
     order = ranked(statement, texts) or [(path, 0.0) for path in sorted(texts) if is_code(path)]
-    chosen, left = _choice(statement, texts, order, budget - int(budget * _MAP_SHARE))
+    for_map = int(budget * _MAP_SHARE) if mapped else 0
+    chosen, left = _choice(statement, texts, order, budget - for_map)
     shown = [path for path, _ in order if path in chosen]
     others = [path for path, _ in order if path not in chosen]
     rest = texts.keys() - set(shown) - set(others)
     others += sorted(rest, key=lambda path: (is_test(path), path))
-    files_map = _map(others, texts, left + int(budget * _MAP_SHARE))
+    files_map = _map(others, texts, left + for_map) if mapped else ""
     # Not fences: small models answer in the form in which they are shown code.
     files = (
         f'<file path="{path}">\n{joined(texts[path], chosen[path])}\n</file>\n' for path in shown

@@ -127,11 +127,11 @@ def _pytest_watch(say, orders, config):
             if orders["hurry"]:
                 items.sort(key=lambda item: local(item.nodeid) not in first)
             owed[0] = sum(local(item.nodeid) in first for item in items)
-            _add_canary(config, items, name, first, local)
+            canaries.extend(_add_canaries(config, items, orders, local))
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtestloop(self, session):
-            session.testscollected -= 1  # the canary is not one of them
+            session.testscollected -= len(canaries)  # which are none of them
             sessions.append(session)
             yield
 
@@ -148,7 +148,8 @@ def _pytest_watch(say, orders, config):
 
             seen.clear()
             runtestprotocol(item, log=False, nextitem=nextitem)
-            say("canary", seen.get("setup"), seen.get("call"))
+            place = local(item.getparent(pytest.Module).nodeid)
+            say("canary", place, seen.get("setup"), seen.get("call"))
             return True
 
         @pytest.hookimpl(tryfirst=True)
@@ -171,7 +172,7 @@ def _pytest_watch(say, orders, config):
             yield
             say("end", int(session.exitstatus), _altered(before), _plugins(config))
 
-    lost, owed, sessions = [], [0], []
+    lost, owed, sessions, canaries = [], [0], [], []
     return Watch()
 
 
@@ -214,22 +215,33 @@ def _overall(seen):
     return seen.get("call") or "ERROR"
 
 
-def _add_canary(config, items, name, first, local):
-    """Put a test that must fail beside those that matter, made as pytest makes them."""
+def _add_canaries(config, items, orders, local):
+    """Put a test that must fail beside those that matter, made as pytest makes them.
+
+    One in each module that holds such tests, to learn where that can be done; one in any of the
+    places where it could. Return what was added.
+    """
     import pytest
 
+    name, first, places = "test_" + orders["canary"], set(orders["first"]), orders["places"]
     functions = [item for item in items if isinstance(item, pytest.Function)]
-    chosen = [item for item in functions if local(item.nodeid) in first] or functions
-    if not chosen:
-        return
-    module = random.choice(chosen).getparent(pytest.Module)
-    function = _canary_function(config, name)
-    if hasattr(pytest.Function, "from_parent"):
-        canary = pytest.Function.from_parent(module, name=name, callobj=function)
-    else:
-        canary = pytest.Function(name, parent=module, callobj=function)
-    places = [place for place, item in enumerate(items) if item.getparent(pytest.Module) is module]
-    items.insert(random.choice(places), canary)
+    chosen = [item for item in functions if local(item.nodeid) in first] or functions[:1]
+    modules = list(dict.fromkeys(item.getparent(pytest.Module) for item in chosen))
+    if places is not None:
+        modules = [module for module in modules if local(module.nodeid) in places]
+        modules = [random.choice(modules)] if modules else []
+    added = []
+    for module in modules:
+        function = _canary_function(config, name)
+        if hasattr(pytest.Function, "from_parent"):
+            canary = pytest.Function.from_parent(module, name=name, callobj=function)
+        else:
+            canary = pytest.Function(name, parent=module, callobj=function)
+        own = [at for at, item in enumerate(items) if item.getparent(pytest.Module) is module]
+        # Never between two tests: those of a class may count on each other.
+        items.insert(random.choice([own[0], own[-1] + 1]), canary)
+        added.append(canary)
+    return added
 
 
 def _canary_function(config, name):
@@ -343,9 +355,9 @@ def _watch_unittest(say, orders):
         try:
             if depth[0] > 1:
                 return run(self, test)
-            say("canary", "PASSED", _unittest_canary(orders["canary"]))
+            say("canary", "", "PASSED", _unittest_canary(orders["canary"]))
             result = run(self, test)
-            say("canary", "PASSED", _unittest_canary(orders["canary"]))
+            say("canary", "", "PASSED", _unittest_canary(orders["canary"]))
             say("end", 0 if result.wasSuccessful() else 1, _altered(after), [])
             return result
         finally:

@@ -243,7 +243,7 @@ async def _validate(
     record, dataset = FlakyTasks().record, tasks_digest(tasks)
     async with DockerHost() as host:
         await ready_images(host, tasks, console)
-        verifier = Verifier(host, workers=workers, cache=prove)
+        verifier = Verifier(host, workers=workers, cache=prove, fresh=True)
 
         async def run(task: Task, patch: str) -> Verdict:
             async with places:
@@ -253,6 +253,7 @@ async def _validate(
             try:
                 result = await validate(task, partial(run, task), repeat=repeat)
                 digest = await host.image_digest(task.issue.image)
+                result = await _as_judged(task, result, verifier)
                 proved = prove is not None and result.valid and await verifier.prove(task)
             except SandboxError as error:
                 console.print(Text(f"{task.id}: failed: {error}", style="yellow"))
@@ -284,6 +285,17 @@ async def _audit(
             return result
 
         return await asyncio.gather(*(one(task) for task in tasks))
+
+
+async def _as_judged(task: Task, result: Validation, verifier: Verifier) -> Validation:
+    """Have the verifier judge the gold patch of a valid task as it judges any candidate's."""
+    if not result.valid or not task.oracle.gold_patch:
+        return result
+    verdict = await verifier.verify(task, task.oracle.gold_patch)
+    if verdict.outcome == "resolved":
+        return result
+    problem = f"the verifier calls the gold patch {verdict.outcome} ({verdict.note})"
+    return dataclasses.replace(result, problems=(problem,))
 
 
 def _line(task: Task, result: Validation, repeat: int, *, proved: bool) -> Text:

@@ -202,6 +202,30 @@ async def test_a_larger_window_shows_more() -> None:
     assert len(shown(much.trajectory)) > 2 * len(shown(little.trajectory))
 
 
+async def test_a_small_window_is_asked_for_functions_and_a_larger_one_for_edits() -> None:
+    few = await Oneshot().propose(ISSUE, answering(FIX, 8_192), shapes().host, SAMPLING)
+    many = await Oneshot().propose(ISSUE, answering(FIX, 32_768), shapes().host, SAMPLING)
+    assert "SEARCH" not in shown(few.trajectory[:-1])
+    assert "SEARCH" in shown(many.trajectory[:-1])
+    assert few.patch == many.patch != ""
+
+
+async def test_a_small_window_is_shown_the_functions_in_question_and_nothing_else() -> None:
+    repository = Repository({**LARGE, "pkg/odd.py": "def odd(value):\n    return value % 2 == 0\n"})
+    issue = Issue(id="i", statement="`odd(2)` is True.", repo="", base_commit="", image="i")
+    proposal = await Oneshot().propose(issue, answering("", 8_192), repository.host, SAMPLING)
+    question = proposal.trajectory[-2].content
+    assert "return value % 2 == 0" in question
+    assert len(question) < 3_000
+
+
+async def test_examples_make_room_for_the_code_in_a_tiny_window() -> None:
+    backend = answering(FIX, context_window=600)
+    proposal = await Oneshot().propose(ISSUE, backend, shapes().host, SAMPLING)
+    assert [message.role for message in proposal.trajectory] == ["system", "user", "assistant"]
+    assert CODE in shown(proposal.trajectory)
+
+
 async def test_a_window_that_is_too_small_is_a_context_stop_and_costs_nothing() -> None:
     backend = answering(FIX, context_window=150)
     proposal = await Oneshot().propose(ISSUE, backend, shapes().host, SAMPLING)

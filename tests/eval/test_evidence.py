@@ -19,7 +19,7 @@ def record(number: int, *what: object, secret: str = SECRET) -> str:
 GOOD = [
     record(0, "pytest", "8.0", ["/usr/lib/pytest.py"]),
     record(1, "test", "tests/t.py::a", "PASSED"),
-    record(2, "canary", "PASSED", "FAILED"),
+    record(2, "canary", "tests/t.py", "PASSED", "FAILED"),
     record(3, "test", "tests/t.py::b", "FAILED"),
     record(4, "end", 1, ["_pytest.runner.x"], ["evil.py"]),
 ]
@@ -54,8 +54,13 @@ def test_a_runner_that_did_not_end_says_so() -> None:
 
 
 def test_a_canary_that_passed_once_has_not_failed() -> None:
-    lines = [record(0, "canary", "PASSED", "FAILED"), record(1, "canary", "PASSED", "PASSED")]
-    assert read_evidence("\n".join(lines), SECRET).canary_failed is False
+    lines = [
+        record(0, "canary", "a.py", "PASSED", "FAILED"),
+        record(1, "canary", "b.py", "PASSED", "PASSED"),
+    ]
+    evidence = read_evidence("\n".join(lines), SECRET)
+    assert evidence.canary_failed is False
+    assert evidence.canaries == ("a.py",)
 
 
 def test_silence_is_no_evidence() -> None:

@@ -10,6 +10,7 @@ from eval.protected import (
     loads_itself,
     loads_more,
     runner_settings,
+    shadowing,
     stands_before,
     steers_runner,
     tampering,
@@ -20,44 +21,59 @@ WORKDIR = PurePosixPath("/testbed")
 
 
 @pytest.mark.parametrize(
-    ("path", "change"),
+    "path",
     [
-        ("conftest.py", "added"),
-        ("tests/unit/conftest.py", "modified"),
-        ("pytest.ini", "added"),
-        ("tests/.pytest.ini", "added"),
-        ("x.pth", "added"),
-        ("sitecustomize.py", "added"),
-        ("evil.egg-info/entry_points.txt", "added"),
-        ("evil.dist-info/METADATA", "added"),
-        ("pkg/__pycache__/m.cpython-311.pyc", "added"),
-        ("pytest.py", "added"),
-        ("_pytest/__init__.py", "added"),
-        ("unittest/case.py", "added"),
-        ("json.py", "added"),
-        ("shlex.cpython-311-x86_64-linux-gnu.so", "added"),
-        ("evil.egg-info", "added"),
+        "conftest.py",
+        "tests/unit/conftest.py",
+        "pytest.ini",
+        "tests/.pytest.ini",
+        "x.pth",
+        "sitecustomize.py",
+        "evil.egg-info",
+        "evil.egg-info/entry_points.txt",
+        "evil.dist-info/METADATA",
+        "pkg/__pycache__/m.cpython-311.pyc",
     ],
 )
-def test_steers_the_runner(path: str, change: Change) -> None:
-    assert steers_runner(PurePosixPath(path), change)
+def test_steers_the_runner(path: str) -> None:
+    assert steers_runner(PurePosixPath(path))
 
 
 @pytest.mark.parametrize(
-    ("path", "change"),
+    "path",
     [
-        ("ledger/money.py", "modified"),
-        ("ledger/json.py", "added"),
-        ("json.py", "modified"),
-        ("tests/test_new.py", "added"),
-        ("tests/helper.py", "modified"),
-        ("setup.py", "modified"),
-        ("reproduce.py", "added"),
-        ("src/_pytest/runner.py", "modified"),
+        "ledger/money.py",
+        "ledger/json.py",
+        "json.py",
+        "tests/test_new.py",
+        "tests/helper.py",
+        "setup.py",
+        "src/_pytest/runner.py",
     ],
 )
-def test_is_the_candidates_own(path: str, change: Change) -> None:
-    assert not steers_runner(PurePosixPath(path), change)
+def test_is_the_candidates_own(path: str) -> None:
+    assert not steers_runner(PurePosixPath(path))
+
+
+@pytest.mark.parametrize(
+    ("added", "shadows"),
+    [
+        (["pytest.py"], {"pytest.py"}),
+        (["json.py"], {"json.py"}),
+        (["shlex.cpython-311-x86_64-linux-gnu.so"], {"shlex.cpython-311-x86_64-linux-gnu.so"}),
+        (["_pytest", "_pytest/__init__.py", "_pytest/x.py"], {"_pytest"}),
+        (["unittest", "unittest/__init__.cpython-311-x86_64-linux-gnu.so"], {"unittest"}),
+        # A folder that was there, or that Python imports nothing from.
+        (["types/__init__.py"], set()),
+        (["types", "types/index.d.ts"], set()),
+        (["queue", "queue/worker.go"], set()),
+        (["ledger/json.py", "test.txt", "reproduce.py"], set()),
+    ],
+)
+def test_what_would_be_imported_for_the_runner_is_known(
+    added: list[str], shadows: set[str]
+) -> None:
+    assert shadowing([PurePosixPath(path) for path in added]) == shadows
 
 
 @pytest.mark.parametrize(

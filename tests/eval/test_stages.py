@@ -10,7 +10,8 @@ import pytest
 
 from eval.stages import Orders, Ran, prepare, run_tests, split
 from sandbox.docker import DockerHost
-from sandbox.sandbox import Limits, Sandbox
+from sandbox.fake import FakeHost, did
+from sandbox.sandbox import Limits, Sandbox, SandboxError
 from tasks.load import load_tasks
 from tasks.task import EXIT_CODE_PARSER, Oracle
 
@@ -55,6 +56,13 @@ def test_every_script_of_the_starter_suite_is_split() -> None:
     assert not [task.id for task in load_tasks("starter") if split(task.oracle).marked]
 
 
+async def test_a_stage_that_cannot_begin_is_a_fault_of_the_sandbox() -> None:
+    host = FakeHost(lambda *_: did(exit_code=125, stdout=b"mktemp: no room\n"))
+    async with host.open("i", Limits()) as sandbox:
+        with pytest.raises(SandboxError, match="mktemp: no room"):
+            await prepare(sandbox, "", "true", workdir=WORKDIR, timeout=60)
+
+
 @pytest.mark.docker
 @pytest.mark.usefixtures("base_image")
 class TestInAContainer:
@@ -84,6 +92,12 @@ class TestInAContainer:
         assert lines[6] == ""
         assert lines[7].split() == ["nounset", "on"]
         assert tested.exit_code == 0
+
+    async def test_the_tests_miss_what_the_script_took_away(self, sandbox: Sandbox) -> None:
+        tested = await self.run(
+            sandbox, "unset PIP_CERT\numask 077", "umask; printenv PIP_CERT || echo gone"
+        )
+        assert [line for line in tested.log.splitlines() if line[0] != "+"] == ["0077", "gone"]
 
     async def test_the_exit_status_is_that_of_the_last_command(self, sandbox: Sandbox) -> None:
         assert (await self.run(sandbox, "true", "exit 7")).exit_code == 7

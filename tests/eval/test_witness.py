@@ -60,7 +60,13 @@ def run(
     behind: tuple[Path, ...] = (),
 ) -> tuple[str, Evidence]:
     """Run a module of Python under the witness; `behind` it on the path are other folders."""
-    orders = {"secret": SECRET, "canary": "unlikely", "first": list(first), "hurry": hurry}
+    orders = {
+        "secret": SECRET,
+        "canary": "unlikely",
+        "first": list(first),
+        "hurry": hurry,
+        "places": None,
+    }
     done = subprocess.run(
         ["bash", "-c", START, "bash", sys.executable, "-m", *words],
         cwd=folder,
@@ -134,6 +140,30 @@ def test_a_runner_that_passes_everything_is_found_out(folder: Path, lie: str) ->
     (folder / "tests" / "test_b.py").write_text("def test_b(): assert [1] == [2]\n")
     _, evidence = run_pytest(folder, first=("tests/test_b.py::test_b",))
     assert evidence.altered or evidence.canary_failed is False
+
+
+def test_the_canary_does_not_come_between_tests_of_a_class(folder: Path) -> None:
+    (folder / "tests" / "test_c.py").write_text(
+        "class TestState:\n"
+        "    @classmethod\n    def setup_class(cls): cls.seen = []\n"
+        "    def test_one(self): self.seen.append(1)\n"
+        "    def test_two(self): assert self.seen == [1]\n"
+    )
+    first = ("tests/test_c.py::TestState::test_two",)
+    for _ in range(4):
+        _, evidence = run_pytest(folder, first=first)
+        assert {status for _, status in evidence.tests} == {"PASSED"}
+        assert evidence.canaries == ("tests/test_c.py",)
+
+
+def test_a_suite_without_functions_has_no_canary_and_runs(folder: Path) -> None:
+    (folder / "tests" / "calc.py").write_text(
+        'def f():\n    """\n    >>> f()\n    1\n    """\n    return 1\n'
+    )
+    words = ("pytest", "-rA", "-p", "no:cacheprovider", "--doctest-modules", "tests/calc.py")
+    log, evidence = run(folder, *words)
+    assert "1 passed" in log
+    assert (evidence.exit_status, evidence.canary_failed) == (0, None)
 
 
 def test_a_report_rewritten_for_the_log_is_not_rewritten_for_the_witness(folder: Path) -> None:

@@ -441,6 +441,40 @@ def test_decorators_that_an_answer_leaves_out_stay(tmp_path: Path) -> None:
     assert applied(read(answer).patch, tmp_path) == {"pkg/stats.py": expected}
 
 
+IMPORTING = """\
+```python
+from __future__ import annotations
+
+import cmath
+import math
+from statistics import fmean
+
+def mean(values: list[cmath]) -> float:
+    return fmean(values) if values else math.nan
+```
+"""
+
+
+def test_an_import_that_a_function_needs_comes_with_it(tmp_path: Path) -> None:
+    after = applied(read(IMPORTING).patch, tmp_path)["pkg/stats.py"]
+    assert "import math\nimport cmath\nfrom statistics import fmean\n\n\ndef mean(" in after
+    assert after.count("import math\n") == after.count("annotations\n") == 1
+
+
+def test_an_import_that_nothing_needs_is_left_out(tmp_path: Path) -> None:
+    code = "import os\n\ndef push(stack, value):\n    stack.insert(0, value)\n"
+    after = applied(read(f"pkg/text.py\n```\n{code}```\n").patch, tmp_path)["pkg/text.py"]
+    assert "insert" in after
+    assert "import" not in after
+
+
+def test_an_import_goes_to_the_top_of_a_file_without_any(tmp_path: Path) -> None:
+    code = "import bisect\n\ndef push(stack, value):\n    bisect.insort(stack, value)\n"
+    after = applied(read(f"pkg/text.py\n```\n{code}```\n").patch, tmp_path)["pkg/text.py"]
+    assert after.startswith("import bisect\n")
+    assert "bisect.insort" in after
+
+
 def test_a_function_of_two_files_is_replaced_where_more_of_the_answer_belongs() -> None:
     answer = (
         "```python\ndef push(stack, value):\n    stack.insert(0, value)\n\n\n"
