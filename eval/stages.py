@@ -21,10 +21,9 @@ from pathlib import Path, PurePosixPath
 
 from sandbox.patch import AppliedPatch, applied, apply_command
 from sandbox.sandbox import ExecResult, Sandbox, SandboxError
-from tasks.task import Oracle
+from tasks.task import END_MARKER, START_MARKER, Oracle
 
 WITNESS = Path(__file__).parent / "witness"
-START, END = ">>>>> Start Test Output", ">>>>> End Test Output"
 
 _MARKER = r"^[ \t]*(?::|echo)[ \t]+(['\"]){}\1[ \t]*$"
 _BROKEN = 125
@@ -212,8 +211,8 @@ def split(oracle: Oracle) -> Script:
     What follows the tests only tidies up a container that is thrown away, and is left out.
     """
     lines = [line for line in oracle.eval_script.split("\n") if line not in _HEADER]
-    starts = [place for place, line in enumerate(lines) if _is_marker(START, line)]
-    ends = [place for place, line in enumerate(lines) if _is_marker(END, line)]
+    starts = [place for place, line in enumerate(lines) if _is_marker(START_MARKER, line)]
+    ends = [place for place, line in enumerate(lines) if _is_marker(END_MARKER, line)]
     if len(starts) != 1 or len(ends) != 1 or starts[0] > ends[0]:
         return Script(before="", tests="\n".join([_HEADER[1], *lines]), marked=True)
     before = "\n".join([_HEADER[1], *lines[: starts[0]]])

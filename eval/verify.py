@@ -28,16 +28,16 @@ from eval.protected import (
     steers_runner,
     tampering,
 )
-from eval.stages import END, START, Orders, Prepared, Ran, prepare, run_tests, split
+from eval.stages import Orders, Prepared, Ran, prepare, run_tests, split
 from eval.verdict import Verdict
 from sandbox.patch import check_patch
 from sandbox.sandbox import MIB, Change, ExecResult, Limits, Sandbox, SandboxHost
-from tasks.task import EXIT_CODE_PARSER, Task
+from tasks.task import END_MARKER, EXIT_CODE_PARSER, START_MARKER, Task
 
 REST_NOT_RUN = "PASS_TO_PASS was not run"
 """Noted of a patch that FAIL_TO_PASS alone decided."""
 
-_MARKERS = (START, END, ">>>>> Test Exit Code")
+_MARKERS = (START_MARKER, END_MARKER, ">>>>> Test Exit Code")
 _NO_ROOM = r"File size limit exceeded|File too large|No space left on device"
 _SHOWN = 3
 
@@ -126,7 +126,7 @@ class _Run:
             workdir=self.workdir,
             timeout=max(left, 1),
         )
-        log = f"{prepared.log}\n{START}\n{tested.log}\n{END}\n"
+        log = f"{prepared.log}\n{START_MARKER}\n{tested.log}\n{END_MARKER}\n"
         if tested.exit_code is None:
             return self._stopped(tested.result, log, "the tests were ended from inside")
         changes = await self.sandbox.changes() if self._is_watched else {}

@@ -22,7 +22,15 @@ from pathlib import Path
 
 import platformdirs
 
-from tasks.task import EXIT_CODE_PARSER, ImageBuild, Issue, Oracle, Task
+from tasks.task import (
+    END_MARKER,
+    EXIT_CODE_PARSER,
+    START_MARKER,
+    ImageBuild,
+    Issue,
+    Oracle,
+    Task,
+)
 from tasks.worktree import Copy, LocalRepoError, copied
 
 BASE_IMAGE = "ksolve/base:1"
@@ -40,7 +48,6 @@ _TRUST = (
     "/usr/bin/env",
     *(f"{name}={_TRUSTED}" for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")),
 )
-_START, _END = ">>>>> Start Test Output", ">>>>> End Test Output"
 # Understood by Python's re and by grep -E alike.
 _TEST_FILE = (
     r"(^|/)((tests?|__tests__|spec)/|conftest\.py$|test_[^/]*\.py$|[^/]*[._-](test|spec)\.[a-z]+$)"
@@ -128,8 +135,10 @@ def _check(statement: str, test_command: str, base: str, *, include_dirty: bool)
         )
     if not test_command.strip():
         raise LocalRepoError("The test command is empty: give one that fails now, such as pytest.")
-    if _START in test_command or _END in test_command:
-        raise LocalRepoError(f"The test command may hold neither {_START!r} nor {_END!r}.")
+    if START_MARKER in test_command or END_MARKER in test_command:
+        raise LocalRepoError(
+            f"The test command may hold neither {START_MARKER!r} nor {END_MARKER!r}."
+        )
     if "\0" in statement + test_command:
         raise LocalRepoError("The issue text or the test command holds a NUL character.")
     if include_dirty and base != "HEAD":
@@ -247,9 +256,9 @@ def _eval_script(test_command: str, *, has_tests: bool) -> str:
         "set -uxo pipefail",
         "cd /testbed",
         *([restore] if has_tests else []),
-        f": '{_START}'",
+        f": '{START_MARKER}'",
         f"bash -o pipefail -c {shlex.quote(test_command)}",
-        f": '{_END}'",
+        f": '{END_MARKER}'",
     ]
     return "\n".join([*lines, ""])
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from tasks.task import EvalType, Issue, Oracle, Task
+from tasks.task import END_MARKER, START_MARKER, EvalType, Issue, Oracle, Task
 
 SHOWN = 50
 # Problems listed in full by a DatasetError; the rest are counted.
@@ -23,7 +23,7 @@ SHOWN = 50
 TASK_REPO = "KSOLVE_TASK_REPO"
 """Environment variable: the folder of a task repo that completes rows of the older form."""
 
-_MARKERS = (">>>>> Start Test Output", ">>>>> End Test Output")
+_MARKERS = (START_MARKER, END_MARKER)
 _OLD_FORM = "the 5.x form of SWE-bench, but it has neither image nor eval_script"
 
 

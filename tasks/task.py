@@ -20,6 +20,9 @@ TESTBED = PurePosixPath("/testbed")
 
 EvalType = Literal["pass_and_fail", "fail_only"]
 
+START_MARKER, END_MARKER = ">>>>> Start Test Output", ">>>>> End Test Output"
+"""What an evaluation script prints before and after its tests (swebench 5.0.2)."""
+
 EXIT_CODE_PARSER = "exit_code"
 """`Oracle.log_parser` of a task whose only evidence is the exit status of one test command."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -14,8 +15,8 @@ from eval.flaky import FlakyTasks, Observed
 from eval.stages import Script, split
 from eval.verdict import Verdict
 from eval.verifier import Verifier
-from sandbox.fake import FakeHost, did
-from sandbox.sandbox import SandboxError
+from sandbox.fake import FakeHost, FakeSandbox, did
+from sandbox.sandbox import ExecResult, SandboxError
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
 
 RIGHT = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
@@ -74,18 +75,18 @@ async def test_a_fault_that_passes_is_tried_again_and_one_that_stays_is_raised()
     faults = iter([SandboxError("once"), SandboxError("twice")])
     judge = evaluating(lambda patch: patch == RIGHT)
 
-    def shaky(argv: object, stdin: bytes, sandbox: object) -> object:
+    def shaky(argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
         for fault in faults:
             raise fault
-        return judge(argv, stdin, sandbox)  # type: ignore[arg-type]
+        return judge(argv, stdin, sandbox)
 
-    assert (await Verifier(FakeHost(shaky)).verify(TASK, RIGHT)).outcome == "resolved"  # type: ignore[arg-type]
+    assert (await Verifier(FakeHost(shaky)).verify(TASK, RIGHT)).outcome == "resolved"
 
-    def broken(*_: object) -> object:
+    def broken(*_: object) -> ExecResult:
         raise SandboxError("gone")
 
     with pytest.raises(SandboxError, match="gone"):
-        await Verifier(FakeHost(broken)).verify(TASK, RIGHT)  # type: ignore[arg-type]
+        await Verifier(FakeHost(broken)).verify(TASK, RIGHT)
 
 
 async def test_a_flaky_task_is_judged_by_most_of_several_runs(tmp_path: Path) -> None:
