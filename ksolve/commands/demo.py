@@ -30,13 +30,13 @@ TASKS = (
     "ksolve__calendry-1",
     "ksolve__calendry-3",
     "ksolve__ledger-2",
-    "ksolve__lrustore-1",
     "ksolve__numkit-1",
     "ksolve__numkit-2",
     "ksolve__numkit-3",
-    "ksolve__pathrouter-1",
+    "ksolve__planekit-1",
+    "ksolve__planekit-5",
     "ksolve__seqtools-1",
-    "ksolve__seqtools-3",
+    "ksolve__wordkit-1",
 )
 """Issues of the starter suite, easy and middling, that two cores get through in minutes."""
 
