@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json as jsonlib
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -197,6 +198,15 @@ async def _refuse_passing_base(task: Task, console: Console) -> None:
             "needs."
         )
     console.print(Text(f"Without a patch, the test command ends with: {said}"))
+    lacking = re.search(r"ModuleNotFoundError: [^\n]*", base.log)
+    if lacking:
+        console.print(
+            Text(
+                f"Something is not installed there ({lacking[0]}): unless that is the issue, stop "
+                "here and install it with --setup.",
+                style="yellow",
+            )
+        )
 
 
 def _last_words(log: str) -> str:
