@@ -26,6 +26,9 @@ from tasks.task import END_MARKER, START_MARKER, Oracle
 WITNESS = Path(__file__).parent / "witness"
 
 _MARKER = r"^[ \t]*(?::|echo)[ \t]+(['\"]){}\1[ \t]*$"
+TOO_LARGE = re.compile("File size limit exceeded|File too large")
+"""What programs say that write more than a sandbox may hold."""
+
 _BROKEN = 125
 # The status of a stage that could not begin.
 _TEST_PATCH = re.compile(
@@ -239,13 +242,13 @@ async def prepare(
         cwd=workdir,
     )
     heard = _Heard(result.stderr.decode("utf-8", "replace"), word)
-    if result.exit_code == _BROKEN:
-        # Before anything of the candidate's was even read.
-        why = " ".join(result.stdout.decode("utf-8", "replace").split())[-200:]
-        raise SandboxError(
-            f"The sandbox cannot prepare a verification: {why or 'no reason given'}."
-        )
     log, outcome = result.stdout.decode("utf-8", "replace"), None
+    if result.exit_code == _BROKEN and not heard.anything:
+        # Before anything of the candidate's was even read.
+        if patch and TOO_LARGE.search(log):
+            return Prepared(result=result, patch=applied(ok=False, log=log), log="", shell=None)
+        why = " ".join(log.split())[-200:]
+        raise SandboxError(f"The sandbox cannot prepare a verification: {why or 'no reason'}.")
     if patch:
         apply_log, _, log = log.partition(f"\n{word}\n")
         outcome = applied(heard.said("applied ") == "0", apply_log)

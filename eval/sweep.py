@@ -110,25 +110,26 @@ class Sweep:
         try:
             async with asyncio.TaskGroup() as group:
                 self.solved |= await asyncio.to_thread(self._store.solved)
+                owed = [await self._owed(solver) for solver in self.plan.solvers]
+                # Asked after what is drawn: a sample that comes in between is judged all the same.
                 for key in await asyncio.to_thread(self._store.unverified):
                     if key.task_id in self._tasks:
                         self._unverified.put_nowait(key)
                 for _ in range(self._verifying):
                     group.create_task(self._verify_samples())
-                self._samplers = group.create_task(self._sample_all())
+                self._samplers = group.create_task(self._sample_all(owed))
                 await asyncio.wait([self._samplers])
                 for _ in range(self._verifying):
                     self._unverified.put_nowait(None)
         except BaseExceptionGroup as group_error:
             raise first_error(group_error) from None
 
-    async def _sample_all(self) -> None:
+    async def _sample_all(self, owed: Sequence[Mapping[str, Sequence[int]]]) -> None:
         async with asyncio.TaskGroup() as group:
-            for solver in self.plan.solvers:
-                owed = await self._owed(solver)
+            for solver, indices in zip(self.plan.solvers, owed, strict=True):
                 # Started in their order, so that models which take turns take them in it.
-                if any(owed.values()):
-                    group.create_task(self._sample(solver, owed))
+                if any(indices.values()):
+                    group.create_task(self._sample(solver, indices))
 
     async def _owed(self, solver: Solver) -> dict[str, list[int]]:
         drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.strategy.name)

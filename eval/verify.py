@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 import time
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -28,7 +27,7 @@ from eval.protected import (
     steers_runner,
     tampering,
 )
-from eval.stages import Orders, Prepared, Ran, prepare, run_tests, split
+from eval.stages import TOO_LARGE, Orders, Prepared, Ran, prepare, run_tests, split
 from eval.verdict import Verdict
 from sandbox.patch import check_patch
 from sandbox.sandbox import MIB, Change, ExecResult, Limits, Sandbox, SandboxHost
@@ -38,7 +37,6 @@ REST_NOT_RUN = "PASS_TO_PASS was not run"
 """Noted of a patch that FAIL_TO_PASS alone decided."""
 
 _MARKERS = (START_MARKER, END_MARKER, ">>>>> Test Exit Code")
-_NO_ROOM = r"File size limit exceeded|File too large|No space left on device"
 _SHOWN = 3
 
 
@@ -306,7 +304,7 @@ class _Run:
 def _why_not_applied(patch: str, prepared: Prepared) -> str:
     if prepared.result.killed_for:
         return f"applying it was ended by its {prepared.result.killed_for} limit"
-    if prepared.patch is not None and re.search(_NO_ROOM, prepared.patch.log):
+    if prepared.patch is not None and TOO_LARGE.search(prepared.patch.log):
         return "applying it was ended by its disk limit"
     return check_patch(patch) or "The patch does not fit the files."
 

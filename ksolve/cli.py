@@ -52,8 +52,15 @@ app.command("demo")(one_sentence_errors(demo.demo))
 
 def main() -> None:
     """Run the command line. Asked to end by a supervisor, it ends as by Ctrl-C."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     app()
+
+
+def _interrupt(*_: object) -> None:
+    # A shell lets what it runs in the background ignore Ctrl-C, which this is not.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.raise_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":

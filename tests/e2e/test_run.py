@@ -96,6 +96,8 @@ def test_a_run_solves_what_its_samples_solve(whole_run: dict[str, Any]) -> None:
 
 def interrupted(answers: Path, out: Path, number: int) -> int:
     """Start a run, send it a signal once it has some verdicts, and return its exit code."""
+    # Tests that were started in the background may have been told to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command(answers, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -119,11 +121,12 @@ def test_a_killed_run_continues_to_the_same_counts_and_leaves_no_container(
     assert containers(out) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_so_cleans_up_and_continues(
-    answers: Path, whole_run: dict[str, Any], tmp_path: Path
+    answers: Path, whole_run: dict[str, Any], tmp_path: Path, number: int
 ) -> None:
     out = tmp_path / "run"
-    assert interrupted(answers, out, signal.SIGINT) == 130
+    assert interrupted(answers, out, number) == 130
     assert containers(out) == []
     done = subprocess.run(command(answers, out), capture_output=True, text=True, check=False)
     assert counts(done.stdout) == whole_run

@@ -259,7 +259,8 @@ async def test_until_solved_draws_no_more_of_a_solved_task(tmp_path: Path) -> No
 
 async def test_cancelling_leaves_no_sandbox_open_and_a_run_that_continues(tmp_path: Path) -> None:
     host, seen = FakeHost(passing_for_right), Seen()
-    slow = ScriptedBackend(second_is_right, name="m", in_flight=2, delay=0.02)
+    # The first verdict waits for swebench to be imported, which takes seconds.
+    slow = ScriptedBackend(second_is_right, name="m", in_flight=2, delay=1.0)
     model = Model(name="m", backend=slow, price=PRICE)
     wanted = plan(Solver(model=model, strategy=Verbatim(), sampling=Sampling(seed=100)), samples=9)
     with Store(tmp_path) as store:
@@ -270,6 +271,8 @@ async def test_cancelling_leaves_no_sandbox_open_and_a_run_that_continues(tmp_pa
             await running
         assert host.opened == host.closed
         assert len(list(store.rows())) < 18
-        await Sweep(wanted, store, host).run()
+        fast = Model(name="m", backend=ScriptedBackend(second_is_right, name="m"), price=PRICE)
+        rest = Solver(model=fast, strategy=Verbatim(), sampling=Sampling(seed=100))
+        await Sweep(plan(rest, samples=9), store, host).run()
         assert len(list(store.rows())) == 18
         assert store.unverified() == []
