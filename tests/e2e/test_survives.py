@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import subprocess
 import time
@@ -140,6 +141,8 @@ async def host(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setenv("DOCKER_HOST", engine.address)
     async with DockerHost(run_id="survives") as host:
         yield host
+    # Now, and not in the middle of a test that does not expect it.
+    gc.collect()
 
 
 class Counting(Observer):
