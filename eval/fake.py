@@ -33,7 +33,7 @@ def evaluating(
             heard = ["applied 0", "state\n0022\nPATH ", "options", "prepared"]
             return did(stdout=f"\n{word}\n".encode(), stderr=_said(word, heard))
         exit_code = 0 if passes(sandbox.files[_PATCH].decode()) else 1
-        return did(stderr=_said(word, [f"exit {exit_code}", "intact", "done"]))
+        return did(stderr=_said(word, [f"exit {exit_code}", "intact"]))
 
     return answer
 

@@ -128,7 +128,6 @@ kill -9 -1 2> /dev/null
 ksolve_say_memory
 ksolve_say "exit $ksolve_status"
 [ "$ksolve_before" = "$(ksolve_look)" ] && ksolve_say intact
-ksolve_say done
 """
 )
 
