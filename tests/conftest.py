@@ -6,11 +6,16 @@ import asyncio
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from sandbox.bootstrap import ensure_base_image
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Behaviour is asserted, never times: a busy machine is no defect.
+hypothesis.settings.register_profile("ksolve", deadline=None)
+hypothesis.settings.load_profile("ksolve")
 
 
 @pytest.fixture(scope="session")
