@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 StopReason = Literal["stop", "length", "content_filter", "other"]
 
 
@@ -33,12 +33,44 @@ class ContextOverflowError(BackendError):
     """The prompt does not fit into the model's context window."""
 
 
+class LimitReachedError(BackendError):
+    """The next request might pass what one sample may cost, so it was not sent."""
+
+
+class ToolsRefusedError(BackendError):
+    """The endpoint takes no tools with a request."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tool:
+    """Something that a model may ask to be done."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    # JSON Schema of its arguments.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """What a model asks to be done."""
+
+    id: str
+    name: str
+    arguments: str
+    # JSON as the model wrote it, which may be none.
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One turn of a conversation."""
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    # Of the assistant.
+    tool_call_id: str = ""
+    # Of a tool: the call that this answers.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +124,7 @@ class Completion:
     text: str
     stop: StopReason
     usage: Usage
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class Backend(Protocol):
@@ -125,10 +158,15 @@ class Backend(Protocol):
         """Release what was started."""
         ...
 
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
+    async def count_tokens(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
         """Tokens of a prompt by the model's own tokenizer, or a safe (high) estimate."""
         ...
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
-        """Draw one completion. Raises BackendError (or a subclass) after retries."""
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+    ) -> Completion:
+        """Draw one completion, which may call `tools`. Raises BackendError after retries.
+
+        ToolsRefusedError, a kind of it, where the endpoint takes none.
+        """
         ...

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
@@ -23,11 +24,24 @@ from agent.backend import (
     Message,
     Sampling,
     StopReason,
+    Tool,
+    ToolCall,
+    ToolsRefusedError,
     Usage,
 )
 from agent.endpoint.meter import BusyMeter
 
-Script = Callable[[Sequence[Message], Sampling], str | BackendError]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """An answer that calls tools."""
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+Script = Callable[[Sequence[Message], Sampling], str | Said | BackendError]
 """Gives the answer to a prompt, or the error that the endpoint ends in."""
 
 
@@ -42,8 +56,10 @@ class ScriptedBackend:
         in_flight: int = 8,
         context_window: int = 32_768,
         delay: float = 0.0,
+        takes_tools: bool = False,
     ) -> None:
         """`delay`: seconds that each answer takes."""
+        self._takes_tools = takes_tools
         self._script = script
         self._name = name
         self._in_flight = in_flight
@@ -83,22 +99,31 @@ class ScriptedBackend:
     ) -> None:
         """Do nothing."""
 
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
+    async def count_tokens(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
         """Count the words."""
-        return sum(len(message.content.split()) for message in messages)
+        texts = [message.content for message in messages]
+        texts += [call.arguments for message in messages for call in message.tool_calls]
+        texts += [tool.description for tool in tools]
+        return sum(len(text.split()) for text in texts)
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+    ) -> Completion:
         """Give the scripted answer, cut off at `max_tokens` words."""
+        if tools and not self._takes_tools:
+            raise ToolsRefusedError(f"{self._name} takes no tools.")
         async with self._slots:
             self.calls += 1
             self._now_in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self._now_in_flight)
             try:
-                return await self._answer(messages, sampling)
+                return await self._answer(messages, sampling, tools)
             finally:
                 self._now_in_flight -= 1
 
-    async def _answer(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def _answer(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
+    ) -> Completion:
         started = time.monotonic()
         with self._meter.request() as share:
             await asyncio.sleep(self._delay)
@@ -109,16 +134,19 @@ class ScriptedBackend:
         if isinstance(answer, BackendError):
             answer.usage = spent
             raise answer
-        text, stop = _cut(answer, sampling.max_tokens)
+        said = answer if isinstance(answer, Said) else Said(text=answer)
+        text, stop = _cut(said.text, sampling.max_tokens)
         prompt = "\0".join(message.content for message in messages)
-        input_tokens = await self.count_tokens(messages)
+        input_tokens = await self.count_tokens(messages, tools)
         usage = Usage(
             input_tokens=input_tokens,
             cached_tokens=input_tokens if prompt in self._answered else 0,
             output_tokens=len(text.split()),
         )
         self._answered.add(prompt)
-        return Completion(text=text, stop=stop, usage=spent + usage)
+        return Completion(
+            text=text, stop=stop, usage=spent + usage, tool_calls=said.tool_calls
+        )
 
 
 def _cut(text: str, words: int) -> tuple[str, StopReason]:
@@ -135,7 +163,10 @@ class _Row(BaseModel):
 
     match: str = ""
     # A part of the prompt; "" matches every prompt.
-    answers: Annotated[list[str], Field(min_length=1)]
+    answers: Annotated[
+        list[str | Annotated[list[str], Field(min_length=1)]], Field(min_length=1)
+    ]
+    # One that is a list answers a conversation turn by turn, the last one for ever.
     failures: int = Field(default=0, ge=0)
     # Requests that fail before the first is answered.
 
@@ -166,7 +197,11 @@ def script_from_file(path: Path) -> Script:
                 if turn < row.failures:
                     return BackendError(f"{path}: failure {turn + 1} of {row.failures}.")
                 draw = turn - row.failures if sampling.seed is None else sampling.seed
-                return row.answers[draw % len(row.answers)]
+                answer = row.answers[draw % len(row.answers)]
+                if isinstance(answer, str):
+                    return answer
+                said = sum(message.role == "assistant" for message in messages)
+                return answer[min(said, len(answer) - 1)]
         return BackendUnusableError(f"{path} has no row for this prompt.", bad_input=True)
 
     return script

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from agent.backend import Backend, Message, Sampling, Usage
+from agent.backend import Backend, Sampling, Usage
+from agent.trajectory import Turn
 from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
 
-ProposalStop = Literal["patch", "empty", "unusable", "length", "content_filter", "context"]
+ProposalStop = Literal[
+    "patch", "empty", "unusable", "length", "content_filter", "context", "steps", "money", "seconds"
+]
 """Why a proposal ended: with a patch; with nothing; with text that holds no usable edit;
-cut off at the token limit; withheld by the provider; or because the prompt cannot fit."""
+cut off at the token limit; withheld by the provider; because the prompt cannot fit; or at the
+limit of steps, money or seconds (what was changed by then is the patch)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +31,10 @@ class Proposal:
     seconds: float
     prompt_digest: str
     # SHA-256 (hex) of the first prompt.
-    trajectory: tuple[Message, ...]
-    # The whole conversation, the model's raw text last.
+    trajectory: tuple[Turn, ...]
+    # All that was said and done, in its order.
+    variant: str = ""
+    # Which of several prompts was drawn, "" when there is but one.
 
 
 class Strategy(Protocol):

@@ -1,16 +1,19 @@
-"""Money that a sweep may spend: reserved before a request is sent, settled when it is known.
+"""Money that may be spent: reserved before a request is sent, settled when it is known.
 
 What is reserved is an upper bound of what the request can cost, so what was spent never passes the
-limit. Without a limit nothing waits.
+limit. Without a limit nothing waits. A run, each of its issues and each of its samples can have a
+limit of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 
 
 class Budget:
-    """A limit in US dollars over everything that one run spends, earlier sessions included."""
+    """A limit in US dollars; what earlier sessions spent counts, too."""
 
     def __init__(self, limit: float | None, *, spent: float = 0.0) -> None:
         self.limit = limit
@@ -44,3 +47,33 @@ class Budget:
             if self._reserved < 1e-12:  # noqa: PLR2004 - the residue of rounding, in dollars
                 self._reserved = 0.0
             self._settled.notify_all()
+
+
+class Budgets:
+    """The limits of a run: over all, over each issue, and over each sample."""
+
+    def __init__(
+        self,
+        run: Budget | None = None,
+        *,
+        per_issue: float | None = None,
+        per_sample: float | None = None,
+        spent_by_issue: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        """Limits in US dollars, None for none; the same for every issue and sample."""
+        self.run = run or Budget(None)
+        self._per_issue = per_issue
+        self._per_sample = per_sample
+        self._spent_by_issue = spent_by_issue
+        self._issues: dict[str, Budget] = {}
+
+    def issue(self, task_id: str) -> Budget:
+        """Return what may be spent on an issue, by all who sample it."""
+        if task_id not in self._issues:
+            spent = self._spent_by_issue.get(task_id, 0.0)
+            self._issues[task_id] = Budget(self._per_issue, spent=spent)
+        return self._issues[task_id]
+
+    def sample(self) -> Budget:
+        """Return what one more sample may spend."""
+        return Budget(self._per_sample)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from agent.backend import Usage
 
-SCHEMA = 1
+SCHEMA = 2
 """Of both files; a run folder of another number is refused rather than misread."""
 
 USAGE = tuple(field.name for field in dataclasses.fields(Usage))
@@ -47,6 +47,8 @@ SAMPLES = Table(
     Column("seed", Integer),
     Column("temperature", Float),
     Column("strategy_version", String, nullable=False),
+    Column("variant", String, nullable=False),
+    # Which of its prompts; "" where there is but one.
     Column("prompt_digest", String, nullable=False),
     Column("trajectory", String, nullable=False),
     *(

@@ -21,7 +21,8 @@ from sqlalchemy import Column, Engine, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
-from agent.backend import Message, Usage
+from agent.backend import Usage
+from agent.trajectory import Turn, from_json, to_json
 from eval.sample import Failure, Sample, SampleKey
 from eval.schema import (
     FAILURES,
@@ -92,17 +93,13 @@ class Store:
             ) from None
         before = self.config()
         if before is not None:
-            changed = [
-                f"{name} was {before.get(name)!r} and is now {config.get(name)!r}"
-                for name in sorted({*before, *config} - set(free))
-                if before.get(name) != config.get(name)
-            ]
+            changed = list(_differences(_without(before, free), _without(config, free)))
             if changed:
                 raise ConfigChangedError(
                     f"{self.folder} holds a run of another configuration "
                     f"({'; '.join(changed)}): give the same options, or another --out."
                 )
-        frozen = {name: value for name, value in config.items() if name not in free}
+        frozen = _without(config, free)
         digest = hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
         row = {"digest": digest, "config": json.dumps(config, sort_keys=True)}
         statement = insert(RUNS).values(row)
@@ -121,8 +118,7 @@ class Store:
     def add_sample(self, sample: Sample) -> None:
         """Keep a sample; its verdict is owed from now on. The first one under a key stays."""
         proposal, key = sample.proposal, sample.key
-        trajectory = json.dumps([dataclasses.asdict(message) for message in proposal.trajectory])
-        patch_text, trajectory_text = self._keep(proposal.patch, trajectory)
+        patch_text, trajectory_text = self._keep(proposal.patch, to_json(proposal.trajectory))
         self._write(
             self._db,
             insert(SAMPLES)
@@ -138,6 +134,7 @@ class Store:
                 seed=sample.seed,
                 temperature=sample.temperature,
                 strategy_version=sample.strategy_version,
+                variant=proposal.variant,
                 prompt_digest=proposal.prompt_digest,
                 trajectory=trajectory_text,
                 **{
@@ -239,10 +236,9 @@ class Store:
         """Return the patch of a sample, as the strategy gave it."""
         return self._text(self._field(key, SAMPLES.c.patch))
 
-    def trajectory(self, key: SampleKey) -> tuple[Message, ...]:
-        """Return the whole conversation behind a sample."""
-        turns = json.loads(self._text(self._field(key, SAMPLES.c.trajectory)))
-        return tuple(Message(**turn) for turn in turns)
+    def trajectory(self, key: SampleKey) -> tuple[Turn, ...]:
+        """Return all that happened in a sample."""
+        return from_json(self._text(self._field(key, SAMPLES.c.trajectory)))
 
     def log(self, verdict_key: str) -> str:
         """Return the evaluation log behind a verdict."""
@@ -255,6 +251,15 @@ class Store:
         """Return what samples and failures cost, in US dollars; unknown prices count nothing."""
         sums = (self._read(select(func.sum(table.c.cost)))[0][0] for table in (SAMPLES, FAILURES))
         return sum(float(amount or 0.0) for amount in sums)
+
+    def spent_by_issue(self) -> dict[str, float]:
+        """Return the same by task id."""
+        spent: dict[str, float] = {}
+        for table in (SAMPLES, FAILURES):
+            query = select(table.c.task_id, func.sum(table.c.cost)).group_by(table.c.task_id)
+            for task_id, amount in self._read(query):
+                spent[task_id] = spent.get(task_id, 0.0) + float(amount or 0.0)
+        return spent
 
     def failed_costs(self) -> dict[tuple[str, str], float | None]:
         """Return what failed draws were billed, by model and strategy; None where unknown."""
@@ -359,6 +364,22 @@ def open_run(folder: Path) -> Store:
     if not (folder / "run.db").is_file():
         raise NoRunError(f"{folder} holds no run: give the folder that `ksolve run --out` wrote.")
     return Store(folder)
+
+
+def _without(config: Mapping[str, Any], free: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in free}
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], above: str = ""
+) -> Iterator[str]:
+    """Say what differs, in tables field by field."""
+    for name in sorted({*before, *now}):
+        was, is_now = before.get(name), now.get(name)
+        if isinstance(was, dict) and isinstance(is_now, dict):
+            yield from _differences(was, is_now, f"{above}{name}: ")
+        elif was != is_now:
+            yield f"{above}{name} was {was!r} and is now {is_now!r}"
 
 
 def _same_sample() -> Any:

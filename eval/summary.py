@@ -125,19 +125,21 @@ def summarise(
     samples: int,
     price_notes: Mapping[str, str],
     failures: Mapping[str, int],
-    strategies: Sequence[str] = (),
+    wanted: Mapping[tuple[str, str], int] = MappingProxyType({}),
     failed_costs: Mapping[tuple[str, str], float | None] = MappingProxyType({}),
     flaky: Collection[str] = (),
 ) -> Summary:
     """Sum up a run of `samples` for every task, model and strategy.
 
     The order of `models` is kept. `price_notes` and `failures` are by model, `failed_costs` (what
-    failed attempts were billed) by model and strategy. Strategies that are not given are those of
-    the rows; give them where one may have no row yet. What was solved is told once more without
-    the issues that `flaky` names, where the run has any. Raises ValueError for a row of another
-    task or model, or of an outcome that is not one of `OUTCOMES`.
+    failed attempts were billed) by model and strategy, and so is `wanted`: the samples asked for
+    of each issue. Without it every strategy that has rows counts for every model. What was solved
+    is told once more without the issues that `flaky` names, where the run has any. Raises
+    ValueError for a row of another task or model, or of an outcome that is not one of `OUTCOMES`.
     """
-    tallies = _tally(rows, task_ids, models, strategies)
+    tallies = _tally(rows, task_ids, models, wanted)
+    depths = sorted({wanted.get(arm, samples) for arm in tallies})
+    ks = sorted({k for depth in depths for k in ladder(depth)})
     flaky = frozenset(flaky)
     steady = np.array([task_id not in flaky for task_id in task_ids], dtype=np.bool_)
     labels = _labels(list(tallies))
@@ -145,7 +147,8 @@ def summarise(
         _arm(
             arm,
             tally,
-            samples=samples,
+            samples=wanted.get(arm, samples),
+            ks=ks,
             label=labels[arm],
             failures=failures.get(arm[0], 0),
             failed_cost=failed_costs.get(arm, 0.0),
@@ -157,7 +160,7 @@ def summarise(
     pairs = itertools.combinations(zip(arms, tallies.values(), strict=True), 2)
     return Summary(
         issues=len(task_ids),
-        samples_per_issue=samples,
+        samples_per_issue=max(depths, default=samples),
         arms=arms,
         failures=dict(failures),
         comparisons=tuple(_compare(a, of_a, b, of_b) for (a, of_a), (b, of_b) in pairs),
@@ -207,9 +210,9 @@ def _tally(
     rows: Iterable[SampleRow],
     task_ids: Sequence[str],
     models: Sequence[str],
-    strategies: Sequence[str],
+    wanted: Iterable[tuple[str, str]],
 ) -> dict[tuple[str, str], _Tally]:
-    """Count the rows by arm; every model has an arm under every strategy, drawn from or not."""
+    """Count the rows by arm, those that are wanted and have none included."""
     position = {task_id: i for i, task_id in enumerate(task_ids)}
     tallies: dict[tuple[str, str], _Tally] = {}
     for row in rows:
@@ -223,10 +226,11 @@ def _tally(
         if tally is None:
             tally = tallies[arm] = _Tally(len(task_ids))
         tally.add(row, issue)
-    seen = dict.fromkeys([*strategies, *(strategy for _, strategy in tallies)]) or {"": None}
-    return {
-        arm: tallies.get(arm) or _Tally(len(task_ids)) for arm in itertools.product(models, seen)
-    }
+    arms = list(wanted)
+    if not arms:
+        seen = dict.fromkeys(strategy for _, strategy in tallies) or {"": None}
+        arms = list(itertools.product(models, seen))
+    return {arm: tallies.get(arm) or _Tally(len(task_ids)) for arm in [*arms, *tallies]}
 
 
 def _arm(
@@ -234,6 +238,7 @@ def _arm(
     tally: _Tally,
     *,
     samples: int,
+    ks: Sequence[int],
     label: str,
     failures: int,
     failed_cost: float | None,
@@ -256,7 +261,7 @@ def _arm(
         owed_samples=int(np.maximum(samples - tally.drawn, 0).sum()),
         owed_verdicts=drawn - int(tally.judged.sum()),
         failures=failures,
-        pass_at_k=tuple(coverage(tally.judged, tally.resolved, k) for k in ladder(samples)),
+        pass_at_k=tuple(coverage(tally.judged, tally.resolved, k) for k in ks if k <= samples),
         outcomes={outcome: tally.outcomes[outcome] for outcome in OUTCOMES},
         distinct_patches=patches.size,
         usage=tally.usage,
@@ -266,16 +271,18 @@ def _arm(
         cost_per_attempt=cost.cost_per_attempt(total, drawn),
         cost_per_solve=cost.cost_per_solve(total, solved),
         price_note=price_note,
-        without_flaky=None if steady.all() else _without_flaky(tally, samples, steady),
+        without_flaky=None if steady.all() else _without_flaky(tally, ks, samples, steady),
     )
 
 
-def _without_flaky(tally: _Tally, samples: int, steady: NDArray[np.bool_]) -> Steady:
+def _without_flaky(
+    tally: _Tally, ks: Sequence[int], samples: int, steady: NDArray[np.bool_]
+) -> Steady:
     judged, resolved = tally.judged[steady], tally.resolved[steady]
     return Steady(
         issues=judged.size,
         solved=int(np.count_nonzero(resolved)),
-        pass_at_k=tuple(coverage(judged, resolved, k) for k in ladder(samples)),
+        pass_at_k=tuple(coverage(judged, resolved, k) for k in ks if k <= samples),
     )
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from agent.backend import BackendError, BackendUnusableError, Sampling
 from agent.models import Model
 from agent.strategy import Strategy
-from eval.budget import Budget
+from eval.budget import Budgets
 from eval.metered import BudgetSpentError, MeteredBackend
 from eval.sample import Failure, Sample, SampleKey
 from eval.schedule import Schedule
@@ -38,6 +38,17 @@ class Solver:
     strategy: Strategy
     sampling: Sampling
     # Sample i is drawn with `sampling.seed + i`.
+    label: str = ""
+    # The strategy's part of the samples' names, where its own name would not tell two apart.
+    samples: int | None = None
+    # For each task; None for the plan's.
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    # The strategy's own, as JSON-able values: they are part of what a run is.
+
+    @property
+    def name(self) -> str:
+        """What its samples are kept under, beside the model."""
+        return self.label or self.strategy.name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,9 +58,13 @@ class Plan:
     tasks: Sequence[Task]
     solvers: Sequence[Solver] = ()
     samples: int = 0
-    # For each task and solver.
+    # For each task, by each solver that names no number of its own.
     until_solved: bool = False
     # Draw no more for a task that is solved.
+
+    def samples_of(self, solver: Solver) -> int:
+        """Return how many samples a solver is to draw for each task."""
+        return self.samples if solver.samples is None else solver.samples
 
 
 class Observer:
@@ -82,18 +97,20 @@ class Sweep:
         sandboxes: SandboxHost,
         *,
         verifier: Verifier | None = None,
-        budget: Budget | None = None,
+        budgets: Budgets | None = None,
         workers: int = 2,
         observer: Observer | None = None,
     ) -> None:
         self.plan = plan
         self.unusable: dict[str, BackendUnusableError] = {}
         self.budget_spent = False
+        self.issues_spent: set[str] = set()
+        # Those whose own budget is spent.
         self.solved: set[str] = set()
         self._store = store
         self._sandboxes = sandboxes
         self._verifier = verifier or Verifier(sandboxes, workers=workers)
-        self._budget = budget or Budget(None)
+        self._budgets = budgets or Budgets()
         self._verifying = AHEAD * workers
         self._observer = observer or Observer()
         self._tasks = {task.id: task for task in plan.tasks}
@@ -132,9 +149,10 @@ class Sweep:
                     group.create_task(self._sample(solver, indices))
 
     async def _owed(self, solver: Solver) -> dict[str, list[int]]:
-        drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.strategy.name)
+        drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.name)
+        wanted = range(self.plan.samples_of(solver))
         return {
-            task.id: [i for i in range(self.plan.samples) if i not in drawn.get(task.id, ())]
+            task.id: [i for i in wanted if i not in drawn.get(task.id, ())]
             for task in self.plan.tasks
             if not (self.plan.until_solved and task.id in self.solved)
         }
@@ -154,15 +172,18 @@ class Sweep:
         model = solver.model
         while (owed := await schedule.next()) is not None:
             task_id, index = owed
-            key = SampleKey(
-                task_id=task_id, model=model.name, strategy=solver.strategy.name, index=index
-            )
-            backend = MeteredBackend(model.backend, model.price, self._budget)
+            key = SampleKey(task_id=task_id, model=model.name, strategy=solver.name, index=index)
+            backend = MeteredBackend(model.backend, model.price, self._budgets, task_id)
             try:
                 await self._draw(solver, backend, key)
-            except BudgetSpentError:
-                self.budget_spent = True
-                await schedule.close()
+            except BudgetSpentError as error:
+                await self._break_off(key, model.price.cost(backend.usage))
+                if error.issue_only:
+                    self.issues_spent.add(task_id)
+                    await self._drop(task_id)
+                else:
+                    self.budget_spent = True
+                    await schedule.close()
             except BackendUnusableError as error:
                 self._give_up(model, error)
                 await schedule.close()
@@ -218,10 +239,19 @@ class Sweep:
         self.solved.add(task_id)
         if not self.plan.until_solved:
             return
-        for schedule in self._schedules:
-            await schedule.drop(task_id)
+        await self._drop(task_id)
         if self.solved >= self._tasks.keys() and self._samplers is not None:
             self._samplers.cancel()
+
+    async def _drop(self, task_id: str) -> None:
+        for schedule in self._schedules:
+            await schedule.drop(task_id)
+
+    async def _break_off(self, key: SampleKey, cost: float | None) -> None:
+        """Book what a sample cost that was begun and cannot be paid to its end."""
+        if cost:
+            message = "the budget was spent before its end"
+            await self._fail(key, "sample", BackendError(message), cost=cost)
 
     async def _fail(
         self,

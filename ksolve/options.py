@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,22 +12,17 @@ from agent.models import Model, resolve
 from agent.price import Price, parse_price
 from ksolve.errors import InputError
 
-TasksOption = Annotated[
-    str,
-    typer.Option(
-        help="`starter`; a SWE-bench dataset (lite, verified, full, multilingual, a hub name); "
-        "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. Rows of the older "
-        "form need KSOLVE_TASK_REPO, a task-repo folder that holds their ids."
-    ),
-]
-ModelOption = Annotated[
-    list[str],
-    typer.Option(
-        help="openai:NAME, deepseek:NAME, vllm:PATH-OR-NAME, http://HOST:PORT/v1#NAME, ... "
-        "(see `ksolve models`); repeat it to compare."
-    ),
-]
-SamplesOption = Annotated[int, typer.Option(min=1, help="Samples per task and model.")]
+TASKS_OPTION: Any = typer.Option(
+    help="`starter`; a SWE-bench dataset (lite, verified, full, multilingual, a hub name); "
+    "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. Rows of the older "
+    "form need KSOLVE_TASK_REPO, a task-repo folder that holds their ids."
+)
+TasksOption = Annotated[str, TASKS_OPTION]
+MODEL_OPTION: Any = typer.Option(
+    help="openai:NAME, deepseek:NAME, vllm:PATH-OR-NAME, http://HOST:PORT/v1#NAME, ... "
+    "(see `ksolve models`); repeat it to compare."
+)
+ModelOption = Annotated[list[str], MODEL_OPTION]
 TemperatureOption = Annotated[float, typer.Option(min=0.0, max=2.0)]
 TopPOption = Annotated[float, typer.Option(min=0.0, max=1.0)]
 MaxTokensOption = Annotated[int, typer.Option(min=1, help="Output tokens of one answer, at most.")]

@@ -104,7 +104,7 @@ def _results(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cells, li
     return headers, [
         [
             arm.label,
-            *(_coverage(point, join) for point in arm.pass_at_k if point.k in ks),
+            *_coverages(arm.pass_at_k, ks, join),
             f"{arm.solved}/{arm.issues}",
             str(arm.owed_samples + arm.owed_verdicts),
             money(arm.cost) if arm.samples else "-",
@@ -128,7 +128,7 @@ def _without_flaky(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cel
     return ["model", *(f"pass\n@{k}" for k in ks), "solved"], [
         [
             arm.label,
-            *(_coverage(point, join) for point in steady.pass_at_k if point.k in ks),
+            *_coverages(steady.pass_at_k, ks, join),
             f"{steady.solved}/{steady.issues}",
         ]
         for arm in summary.arms
@@ -204,7 +204,13 @@ def _number(count: int, noun: str) -> str:
 
 
 def _ladder(summary: Summary) -> list[int]:
-    return [point.k for point in summary.arms[0].pass_at_k] if summary.arms else []
+    return sorted({point.k for arm in summary.arms for point in arm.pass_at_k})
+
+
+def _coverages(points: Sequence[Coverage], ks: Sequence[int], join: Join) -> list[str]:
+    """Return a cell for each k; empty where an arm was not to go so deep."""
+    by_k = {point.k: _coverage(point, join) for point in points}
+    return [by_k.get(k, "") for k in ks]
 
 
 def _spread(ks: Sequence[int], columns: int) -> list[int]:

@@ -26,11 +26,14 @@ def summary_of(store: Store, flaky_tasks: FlakyTasks | None = None) -> Summary:
     return summarise(
         store.rows(),
         task_ids=config["task_ids"],
-        models=config["models"],
-        samples=config["samples"],
+        models=list(dict.fromkeys(model for model, _ in config["arms"])),
+        samples=max(config["samples"]),
         price_notes=config["prices"],
         failures=Counter(failure.key.model for failure in store.failures()),
-        strategies=[config["strategy"]],
+        wanted={
+            (model, name): samples
+            for (model, name), samples in zip(config["arms"], config["samples"], strict=True)
+        },
         failed_costs=store.failed_costs(),
         flaky={*found, *config.get("flaky", ())},
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from eval.budget import Budget
+from eval.budget import Budget, Budgets
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
@@ -44,6 +44,8 @@ class Session:
     console: Console
     workers: int
     budget: float | None = None
+    budget_per_issue: float | None = None
+    budget_per_sample: float | None = None
     stages: Stages = field(default_factory=Stages)
     judging: Judging = field(default_factory=Judging)
 
@@ -80,7 +82,12 @@ async def sweep_on_docker(
                 store,
                 host,
                 verifier=verifier,
-                budget=Budget(session.budget, spent=store.spent()),
+                budgets=Budgets(
+                    Budget(session.budget, spent=store.spent()),
+                    per_issue=session.budget_per_issue,
+                    per_sample=session.budget_per_sample,
+                    spent_by_issue=store.spent_by_issue(),
+                ),
                 workers=session.workers,
                 observer=progress,
             )

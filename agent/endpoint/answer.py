@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+import json
+from typing import Any, cast
 
 from pydantic import (
     BaseModel,
@@ -12,7 +13,7 @@ from pydantic import (
     field_validator,
 )
 
-from agent.backend import StopReason
+from agent.backend import StopReason, ToolCall
 
 
 class _InputDetails(BaseModel):
@@ -53,9 +54,21 @@ class Tokens(BaseModel):
         return min(details.reasoning_tokens or 0, self.completion_tokens)
 
 
+class _Function(BaseModel):
+    name: str = ""
+    arguments: str | dict[str, Any] | None = None
+    # Text of JSON; some endpoints send what it says.
+
+
+class _Call(BaseModel):
+    id: str | None = None
+    function: _Function
+
+
 class _Message(BaseModel):
     content: str | None = None
     refusal: str | None = None
+    tool_calls: list[_Call] | None = None
 
 
 class _Choice(BaseModel):
@@ -91,6 +104,18 @@ class Answer(BaseModel):
         return message.content or message.refusal or ""
 
     @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What the model asks to be done."""
+        return tuple(
+            ToolCall(
+                id=call.id or f"call_{number}",
+                name=call.function.name,
+                arguments=_text(call.function.arguments),
+            )
+            for number, call in enumerate(self.choices[0].message.tool_calls or ())
+        )
+
+    @property
     def stop(self) -> StopReason:
         """Why the model stopped."""
         choice = self.choices[0]
@@ -99,9 +124,14 @@ class Answer(BaseModel):
         return _STOPS.get(choice.finish_reason or "", "other")
 
 
+def _text(arguments: str | dict[str, Any] | None) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+
+
 _STOPS: dict[str, StopReason] = {
     "stop": "stop",
     "eos": "stop",
+    "tool_calls": "stop",
     "length": "length",
     "content_filter": "content_filter",
 }

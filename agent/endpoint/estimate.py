@@ -11,10 +11,11 @@ text made up to be hard to tokenize.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
-from agent.backend import Message
+from agent.backend import Message, Tool
 
 LETTERS_PER_TOKEN = 3
 TOKENS_PER_MESSAGE = 8
@@ -41,7 +42,14 @@ def estimate_tokens(text: str) -> int:
     return tokens
 
 
-def estimate_prompt(messages: Sequence[Message]) -> int:
+def estimate_prompt(messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
     """Tokens of a whole prompt with its chat template, estimated high."""
-    per_message = (estimate_tokens(message.content) + TOKENS_PER_MESSAGE for message in messages)
-    return TOKENS_PER_PROMPT + sum(per_message)
+    tokens = TOKENS_PER_PROMPT
+    for message in messages:
+        tokens += estimate_tokens(message.content) + TOKENS_PER_MESSAGE
+        for call in message.tool_calls:
+            tokens += estimate_tokens(call.name + call.arguments) + TOKENS_PER_MESSAGE
+    for tool in tools:
+        described = f"{tool.name} {tool.description} {json.dumps(dict(tool.parameters))}"
+        tokens += estimate_tokens(described) + TOKENS_PER_MESSAGE
+    return tokens

@@ -12,7 +12,12 @@ from http import HTTPStatus
 
 import openai
 
-from agent.backend import BackendError, BackendUnusableError, ContextOverflowError
+from agent.backend import (
+    BackendError,
+    BackendUnusableError,
+    ContextOverflowError,
+    ToolsRefusedError,
+)
 from agent.endpoint.retry import TransientError, retry_after
 
 _OVERFLOW_STATUSES = {400, 413, 422}
@@ -30,6 +35,8 @@ _NO_CREDIT_CODES = {"insufficient_quota", "insufficient_balance", "billing_hard_
 _NO_MODEL_CODES = {"model_not_found"}
 _NO_MODEL_WORDS = ("model not exist", "model does not exist", "not a valid model")
 _UNSUPPORTED_CODES = {"unsupported_parameter", "unsupported_value"}
+_TOOLS_STATUSES = {400, 404, 422, 501}
+_TOOLS_WORDS = ("tool", "function call", "functions")
 _HEALING_STATUSES = {408, 409, 425, 429}
 
 
@@ -49,10 +56,18 @@ class Endpoint:
     key_variable: str
     secret: str = field(repr=False)
 
-    def fault(self, error: openai.APIError) -> BackendError:
-        """Tell what an error of the SDK means."""
+    def fault(self, error: openai.APIError, *, tools: bool = False) -> BackendError:
+        """Tell what an error of the SDK means; `tools`: the request came with some."""
         if isinstance(error, openai.APIStatusError):
             message, code = _said(error.body)
+            if (
+                tools
+                and error.status_code in _TOOLS_STATUSES
+                and any(words in message.lower() for words in _TOOLS_WORDS)
+            ):
+                return ToolsRefusedError(
+                    f"{self.name}: {self.base_url} takes no tools ({self._clean(message)})."
+                )
             return self.refusal(
                 error.status_code, message, code, wait=retry_after(error.response.headers)
             )

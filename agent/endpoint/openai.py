@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import openai
 import tenacity
-from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 from pydantic import ValidationError
 
 from agent.backend import (
@@ -27,6 +27,7 @@ from agent.backend import (
     Completion,
     Message,
     Sampling,
+    Tool,
     Usage,
 )
 from agent.endpoint.answer import Answer, ServedModels, TokenCount
@@ -139,7 +140,7 @@ class OpenAIBackend:
         """Close the connections."""
         await self._client.close()
 
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
+    async def count_tokens(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
         """Count by the server's own tokenizer (vLLM), else estimate high. Raises BackendError.
 
         A tokenizer that is out of reach for a while is a failure, and no reason to estimate: the
@@ -147,16 +148,18 @@ class OpenAIBackend:
         """
         if self._tokenizer:
             try:
-                return cast("int", await self._retrying()(self._count, messages))
+                return cast("int", await self._retrying()(self._count, messages, tools))
             except (UnknownModelError, ValueError):
                 self._tokenizer = False  # It looked like vLLM, but it is not.
             except (TransientError, BackendUnusableError) as error:
                 raise await self._explained(error) from None
             except BackendError:
                 pass  # It does not take this prompt.
-        return estimate_prompt(messages)
+        return estimate_prompt(messages, tools)
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+    ) -> Completion:
         """Draw one completion. What failed attempts used is in its usage, or in the error's."""
         if sampling.temperature > self._dialect.highest_temperature:
             # Sent all the same, it would silently be lowered, and the record would be wrong.
@@ -168,15 +171,26 @@ class OpenAIBackend:
         spent: list[Usage] = []
         async with self._slots:
             try:
-                answer: Answer = await self._retrying()(self._attempt, messages, sampling, spent)
+                answer: Answer = await self._retrying()(
+                    self._attempt, messages, sampling, tools, spent
+                )
             except BackendError as error:
                 final = await self._explained(error, len(spent))
                 final.usage = sum(spent, Usage())
                 raise final from None
-        return Completion(text=answer.text, stop=answer.stop, usage=sum(spent, Usage()))
+        return Completion(
+            text=answer.text,
+            stop=answer.stop,
+            usage=sum(spent, Usage()),
+            tool_calls=answer.tool_calls,
+        )
 
     async def _attempt(
-        self, messages: Sequence[Message], sampling: Sampling, spent: list[Usage]
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool],
+        spent: list[Usage],
     ) -> Answer:
         """Send once, and book the time it took and the tokens that it was or may be billed."""
         tokens = Usage()
@@ -184,11 +198,11 @@ class OpenAIBackend:
         started = time.monotonic()
         try:
             with self._meter.request() as share:
-                answer = await self._ask(messages, sampling)
-            tokens = _tokens(answer, messages, sampling)
+                answer = await self._ask(messages, sampling, tools)
+            tokens = _tokens(answer, messages, sampling, tools)
         except TransientError as error:
             if error.lost:
-                tokens = _estimated(messages, sampling.max_tokens)
+                tokens = _estimated(messages, tools, sampling.max_tokens)
             raise
         finally:
             spent.append(
@@ -201,7 +215,9 @@ class OpenAIBackend:
             )
         return answer
 
-    async def _ask(self, messages: Sequence[Message], sampling: Sampling) -> Answer:
+    async def _ask(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
+    ) -> Answer:
         limit = {self._dialect.limit_field: sampling.max_tokens}
         with_seed = self._dialect.seed and sampling.seed is not None
         try:
@@ -215,13 +231,14 @@ class OpenAIBackend:
                     seed=sampling.seed if with_seed else openai.omit,
                     max_tokens=limit.get("max_tokens", openai.omit),
                     max_completion_tokens=limit.get("max_completion_tokens", openai.omit),
+                    tools=_wire_tools(tools) if tools else openai.omit,
                 )
         except TimeoutError:
             raise TransientError(
                 f"{self._name}: no answer within {self._request_timeout:g} s", lost=True
             ) from None
         except openai.APIError as error:
-            raise self._fault(error) from None
+            raise self._fault(error, tools=bool(tools)) from None
         self._answered = True
         try:
             answer = Answer.model_validate_json(response.content)
@@ -235,10 +252,12 @@ class OpenAIBackend:
             raise TransientError(f"{self._name}: the answer holds no choice", lost=True)
         return answer
 
-    async def _count(self, messages: Sequence[Message]) -> int:
+    async def _count(self, messages: Sequence[Message], tools: Sequence[Tool]) -> int:
         # The tokenizer lives beside the versioned API, not in it.
         url = self._endpoint.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
-        body = {"model": self._model, "messages": _wire(messages)}
+        body: dict[str, object] = {"model": self._model, "messages": _wire(messages)}
+        if tools:
+            body["tools"] = _wire_tools(tools)
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT):
                 counted = await self._client.post(url, body=body, cast_to=object)
@@ -299,8 +318,8 @@ class OpenAIBackend:
                     return UnknownModelError(f"{str(error)[:-1]}: it offers {_offered(served)}.")
         return error
 
-    def _fault(self, error: openai.APIError) -> BackendError:
-        fault = self._endpoint.fault(error)
+    def _fault(self, error: openai.APIError, *, tools: bool = False) -> BackendError:
+        fault = self._endpoint.fault(error, tools=tools)
         self._answered |= not (isinstance(fault, TransientError) and fault.unreached)
         return fault
 
@@ -330,13 +349,45 @@ def _client(base_url: str, api_key: str | None) -> openai.AsyncOpenAI:
 
 
 def _wire(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
-    wire = [{"role": message.role, "content": message.content} for message in messages]
-    return cast("list[ChatCompletionMessageParam]", wire)
+    return cast("list[ChatCompletionMessageParam]", [_wire_message(one) for one in messages])
 
 
-def _tokens(answer: Answer, messages: Sequence[Message], sampling: Sampling) -> Usage:
+def _wire_message(message: Message) -> dict[str, object]:
+    wire: dict[str, object] = {"role": message.role, "content": message.content}
+    if message.tool_call_id:
+        wire["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        wire["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.tool_calls
+        ]
+    return wire
+
+
+def _wire_tools(tools: Sequence[Tool]) -> list[ChatCompletionToolParam]:
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": dict(tool.parameters),
+            },
+        }
+        for tool in tools
+    ]
+
+
+def _tokens(
+    answer: Answer, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
+) -> Usage:
     if answer.usage is None:
-        return _estimated(messages, min(estimate_tokens(answer.text), sampling.max_tokens))
+        said = "".join([answer.text, *(call.arguments for call in answer.tool_calls)])
+        return _estimated(messages, tools, min(estimate_tokens(said), sampling.max_tokens))
     return Usage(
         input_tokens=answer.usage.prompt_tokens,
         cached_tokens=answer.usage.cached,
@@ -346,10 +397,12 @@ def _tokens(answer: Answer, messages: Sequence[Message], sampling: Sampling) -> 
     )
 
 
-def _estimated(messages: Sequence[Message], output_tokens: int) -> Usage:
+def _estimated(messages: Sequence[Message], tools: Sequence[Tool], output_tokens: int) -> Usage:
     """Unknown is never zero: what the provider does not tell is estimated high, and marked."""
     return Usage(
-        input_tokens=estimate_prompt(messages), output_tokens=output_tokens, estimated_calls=1
+        input_tokens=estimate_prompt(messages, tools),
+        output_tokens=output_tokens,
+        estimated_calls=1,
     )
 
 

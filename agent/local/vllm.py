@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 
 import psutil
 
-from agent.backend import BackendUnusableError, Completion, Message, Sampling
+from agent.backend import BackendUnusableError, Completion, Message, Sampling, Tool
 from agent.endpoint.openai import OpenAIBackend
 from agent.local.cache import Progress, cache_root
 from agent.local.server_env import ServerProgram, ensure_server_program
@@ -118,13 +118,15 @@ class ManagedVllm:
         """Stop the server; none of its processes is left."""
         await self._stack.aclose()
 
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
+    async def count_tokens(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
         """Count by the model's own tokenizer and chat template."""
-        return await self._unless_gone(self._entered().count_tokens(messages))
+        return await self._unless_gone(self._entered().count_tokens(messages, tools))
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+    ) -> Completion:
         """Draw one completion. Raises BackendUnusableError once the server has died twice."""
-        return await self._unless_gone(self._entered().complete(messages, sampling))
+        return await self._unless_gone(self._entered().complete(messages, sampling, tools))
 
     def _entered(self) -> OpenAIBackend:
         assert self._client is not None, "the backend is used outside of `async with`"
@@ -196,6 +198,8 @@ class ManagedVllm:
         command = [*program.argv, str(folder or self._model), "--served-model-name", self._model]
         # What was sampled has to follow from our settings, not from a file of the model.
         command += ["--generation-config", "vllm", "--enable-prompt-tokens-details"]
+        if parser := tool_parser(self._model):
+            command += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
         environment = {"VLLM_NO_USAGE_STATS": "1", "PYTHONDONTWRITEBYTECODE": ""}
         if folder:
             environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -241,6 +245,27 @@ class ManagedVllm:
                 "or choose a smaller model."
             )
         return max(_KV_LEAST, min(_KV_MOST, free // 2 // _GIB))
+
+
+_TOOL_PARSERS = {
+    "qwen3-coder": "qwen3_coder",
+    "qwen": "hermes",
+    "hermes": "hermes",
+    "llama-3": "llama3_json",
+    "llama-4": "llama4_pythonic",
+    "mistral": "mistral",
+    "devstral": "mistral",
+    "deepseek-v3": "deepseek_v3",
+    "glm-4": "glm45",
+    "gpt-oss": "openai",
+}
+# By a part of a model's name, the first that fits: how the server reads its calls of tools.
+# Source: vLLM's documentation, "Tool Calling".
+
+
+def tool_parser(model: str) -> str | None:
+    """Return vLLM's parser for the tool calls of a model, None when none is known."""
+    return next((parser for part, parser in _TOOL_PARSERS.items() if part in model.lower()), None)
 
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")

@@ -1,15 +1,16 @@
 """What a model is shown of a repository: a map of it, and the code that an issue is about.
 
 Code is chosen piece by piece, by how relevant its file and the piece itself are, so that a small
-prompt holds the functions in question and a large one whole files. The text is cut to a number of
-tokens, counted by a quick estimate; whoever sends it has it counted by the model's tokenizer. What
-is left out is said where it is left out.
+prompt holds the functions in question and a large one whole files; or, when asked so, file by
+file. The text is cut to a number of tokens, counted by a quick estimate; whoever sends it has it
+counted by the model's tokenizer. What is left out is said where it is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from agent.endpoint.estimate import estimate_tokens
 from agent.reading.pieces import Piece, cut, headings, joined
@@ -40,6 +41,8 @@ class Context:
     text: str
     shown: tuple[str, ...]
     # Paths of the files of which at least a part is shown, the most relevant first.
+    spans: Mapping[str, tuple[tuple[int, int], ...]]
+    # Path -> the lines of it that are shown: the first and one past the last, counted from 0.
 
 
 def likely_tokens(text: str) -> int:
@@ -47,38 +50,106 @@ def likely_tokens(text: str) -> int:
     return int(estimate_tokens(text) / _OVERSTATED) + 1
 
 
+def shortened(text: str, budget: int) -> str:
+    """Cut the middle out of a text that is longer than about `budget` tokens."""
+    kept = max(len(text) * max(budget, 0) // likely_tokens(text), 400)
+    if kept >= len(text):
+        return text
+    return f"{text[: kept * 2 // 3]}\n... (cut) ...\n{text[-kept // 3 :]}"
+
+
 def repository_context(
-    statement: str, texts: Mapping[str, str], budget: int, *, mapped: bool = True
+    statement: str,
+    texts: Mapping[str, str],
+    budget: int,
+    *,
+    order: Sequence[tuple[str, float]] = (),
+    whole: bool = False,
+    mapped: bool = True,
 ) -> Context:
-    """Return the most relevant code, and a map unless not `mapped`, in about `budget` tokens."""
-    order = ranked(statement, texts) or [(path, 0.0) for path in sorted(texts) if is_code(path)]
+    """Return the most relevant code, and a map unless not `mapped`, in about `budget` tokens.
+
+    `order` has (path, score) of files, best first; by default as `ranked` has them. With `whole`,
+    the best files are shown whole, up to the first that does not fit; of the others there are
+    pieces.
+    """
+    order = order or ranked(statement, texts)
+    order = order or [(path, 0.0) for path in sorted(texts) if is_code(path)]
     for_map = int(budget * _MAP_SHARE) if mapped else 0
-    chosen, left = _choice(statement, texts, order, budget - for_map)
+    left = budget - for_map
+    first = _whole(texts, order, left) if whole else []
+    left -= sum(_whole_cost(texts[path]) for path in first)
+    chosen, left = _choice(statement, texts, order, left, first)
     shown = [path for path, _ in order if path in chosen]
-    others = [path for path, _ in order if path not in chosen]
-    rest = texts.keys() - set(shown) - set(others)
-    others += sorted(rest, key=lambda path: (is_test(path), path))
-    files_map = _map(others, texts, left + for_map) if mapped else ""
+    others = [path for path in all_paths(order, texts) if path not in chosen]
+    other_files = files_map("Other files:", others, texts, left + for_map) if mapped else ""
     # Not fences: small models answer in the form in which they are shown code.
     files = (
         f'<file path="{path}">\n{joined(texts[path], chosen[path])}\n</file>\n' for path in shown
     )
-    return Context(text="\n".join([files_map, *files]).lstrip("\n"), shown=tuple(shown))
+    spans = {
+        path: tuple(sorted((piece.start, piece.end) for piece in pieces))
+        for path, pieces in chosen.items()
+    }
+    text = "\n".join([other_files, *files]).lstrip("\n")
+    return Context(text=text, shown=tuple(shown), spans=spans)
+
+
+def all_paths(order: Sequence[tuple[str, float]], texts: Mapping[str, str]) -> list[str]:
+    """Return every path: those of `order` as they stand there, then the others, tests last."""
+    first = [path for path, _ in order]
+    rest = texts.keys() - set(first)
+    return first + sorted(rest, key=lambda path: (is_test(path), path))
+
+
+def files_map(title: str, paths: Sequence[str], texts: Mapping[str, str], budget: int) -> str:
+    """Return a line a file with what it defines, in the order of `paths`, cut to the budget."""
+    if not paths:
+        return ""
+    out = [title]
+    for number, path in enumerate(paths):
+        names = definitions(texts[path]) if number < _MAPPED and path.endswith(".py") else None
+        top = [item.name for item in names or [] if "." not in item.name and not is_test(path)]
+        line = f"{path}: {', '.join(top)}" if top else path
+        cost = likely_tokens(line) + 1
+        if cost > budget - _FILE_TOKENS:
+            out.append(f"... and {len(paths) - number} more files")
+            break
+        out.append(line)
+        budget -= cost
+    return "\n".join(out) + "\n"
+
+
+def _whole(texts: Mapping[str, str], order: Sequence[tuple[str, float]], budget: int) -> list[str]:
+    """Return the best files, up to the first that does not fit."""
+    costs = accumulate(_whole_cost(texts[path]) for path in _worth_showing(order))
+    return _worth_showing(order)[: sum(cost <= budget for cost in costs)]
+
+
+def _whole_cost(text: str) -> int:
+    return likely_tokens(text) + _FILE_TOKENS
+
+
+def _worth_showing(order: Sequence[tuple[str, float]]) -> list[str]:
+    best = max((score for _, score in order), default=0.0)
+    return [path for path, score in order[:_MOST_FILES] if score >= _WORTH * best]
 
 
 def _choice(
-    statement: str, texts: Mapping[str, str], order: Sequence[tuple[str, float]], budget: int
+    statement: str,
+    texts: Mapping[str, str],
+    order: Sequence[tuple[str, float]],
+    budget: int,
+    whole: Sequence[str],
 ) -> tuple[dict[str, set[Piece]], int]:
-    """Return the pieces to show of each file, and the tokens left over."""
+    """Return the pieces to show of each file, all of `whole`, and the tokens left over."""
     best = max((score for _, score in order), default=0.0)
-    files = {
-        path: cut(texts[path]) for path, score in order[:_MOST_FILES] if score >= _WORTH * best
-    }
+    files = {path: cut(texts[path]) for path in _worth_showing(order)}
     pieces = [(path, piece) for path, cut_file in files.items() for piece in cut_file]
     values = _values(
         statement, texts, {path: score / (best or 1.0) for path, score in order}, pieces
     )
-    chosen: dict[str, set[Piece]] = {}
+    chosen = {path: set(files[path]) for path in whole}
     for number in sorted(range(len(pieces)), key=lambda number: (-values[number], number)):
         path, piece = pieces[number]
         there = chosen.get(path, set())
@@ -114,21 +185,3 @@ def _values(
         + _TRACED * any(piece.start < line <= piece.end for line in named.frames.get(path, ()))
         for (path, piece), score in zip(pieces, scores, strict=True)
     ]
-
-
-def _map(paths: Sequence[str], texts: Mapping[str, str], budget: int) -> str:
-    """Return a line a file, with what it defines: the most relevant first, cut to the budget."""
-    if not paths:
-        return ""
-    out = ["Other files:"]
-    for number, path in enumerate(paths):
-        names = definitions(texts[path]) if number < _MAPPED and path.endswith(".py") else None
-        top = [item.name for item in names or [] if "." not in item.name and not is_test(path)]
-        line = f"{path}: {', '.join(top)}" if top else path
-        cost = likely_tokens(line) + 1
-        if cost > budget - _FILE_TOKENS:
-            out.append(f"... and {len(paths) - number} more files")
-            break
-        out.append(line)
-        budget -= cost
-    return "\n".join(out) + "\n"

@@ -92,6 +92,11 @@ def ranked(statement: str, texts: Mapping[str, str]) -> list[tuple[str, float]]:
     return sorted(found, key=lambda item: (-item[1], item[0]))
 
 
+def meant_by(name: str, texts: Mapping[str, str]) -> list[str]:
+    """Return the files that a path can mean, in part or with folders of elsewhere, or a module."""
+    return _ending_in(name, texts) or _of_module(name, texts)
+
+
 def identifiers(text: str) -> list[str]:
     """Return what may be names in a text, in its order, words of prose among them."""
     found: list[str] = _IDENTIFIER.findall(text)

@@ -136,7 +136,7 @@ def fix(
         samples=samples,
         until_solved=True,
     )
-    config = configuration(plan, str(repo), budget)
+    config = configuration(plan, str(repo), [budget])
     folder = out or _own_folder(config)
     with Store(folder) as store:
         store.begin(config, free=FREE)

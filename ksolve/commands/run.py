@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from agent.backend import Sampling
 from agent.models import Model
-from agent.oneshot import Oneshot
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
 from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
 from ksolve.options import (
+    MODEL_OPTION,
+    TASKS_OPTION,
     WORKERS,
     BudgetOption,
     ExactOption,
@@ -26,14 +28,7 @@ from ksolve.options import (
     InFlightOption,
     JsonOption,
     LimitOption,
-    MaxTokensOption,
-    ModelOption,
     PriceOption,
-    SamplesOption,
-    SeedOption,
-    TasksOption,
-    TemperatureOption,
-    TopPOption,
     WorkersOption,
     models_of,
 )
@@ -41,23 +36,82 @@ from ksolve.progress import Stages
 from ksolve.results import show, summary_of
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
+from ksolve.sweep_config import (
+    ContextName,
+    Strategies,
+    StrategyName,
+    SweepConfig,
+    as_toml,
+    resolve_config,
+)
 from tasks.load import load_tasks, tasks_digest
+from tasks.task import Task
 
-FREE = ("samples", "tasks", "budget", "prices", "flaky")
+FREE = ("samples", "tasks", "budgets", "prices", "flaky")
 """Fields of the configuration that may change between two sessions of one run."""
 
 
 def run(
     *,
-    tasks: TasksOption,
-    model: ModelOption,
+    tasks: Annotated[str | None, TASKS_OPTION] = None,
+    model: Annotated[list[str] | None, MODEL_OPTION] = None,
     out: Annotated[Path, typer.Option(help="The run folder; made, or continued.")],
-    samples: SamplesOption = 8,
-    temperature: TemperatureOption = 0.8,
-    top_p: TopPOption = 0.95,
-    max_tokens: MaxTokensOption = 1024,
-    seed: SeedOption = 0,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A TOML file that holds these options by their names, and [[solvers]] for "
+            "mixtures; an option given besides wins."
+        ),
+    ] = None,
+    strategy: Annotated[
+        list[StrategyName] | None,
+        typer.Option(
+            help="How a sample is drawn: oneshot (default), loop or monkeys; repeat it to compare."
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Samples per task, model and strategy: 8.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, max=2.0, help="0.8.")] = None,
+    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0.95.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Output tokens of one answer, at most: 1024.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Sample i is drawn with this seed + i: 0.")
+    ] = None,
+    context: Annotated[
+        ContextName | None,
+        typer.Option(
+            help="How files are chosen for a prompt: bm25 (default), rank (the model is asked "
+            "once an issue) or files (whole files)."
+        ),
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="The prompt of `loop`: plain or reproduce-first.")
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Edits in a row, of `monkeys`: 4.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Requests of one sample, of an agent: 30.")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of one sample, of an agent: 400000.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1.0, help="Seconds of one sample, of an agent: 1800.")
+    ] = None,
+    command_seconds: Annotated[
+        float | None, typer.Option(min=1.0, help="Seconds of one command of an agent: 60.")
+    ] = None,
     budget: BudgetOption = None,
+    budget_per_issue: Annotated[
+        float | None, typer.Option(min=0.0, help="US dollars that one issue may cost.")
+    ] = None,
+    budget_per_sample: Annotated[
+        float | None, typer.Option(min=0.0, help="US dollars that one sample may cost.")
+    ] = None,
     price: PriceOption = None,
     in_flight: InFlightOption = None,
     workers: WorkersOption = WORKERS,
@@ -70,30 +124,77 @@ def run(
 ) -> None:
     """Sample patches for every task with every model, verify them, and report.
 
-    The same command again continues a run that was stopped, and pays for nothing twice.
+    The same command again continues a run that was stopped, and pays for nothing twice. The run
+    folder keeps what was asked for as sweep.toml.
 
     [bold]Example[/bold]
 
         ksolve run --tasks starter --model deepseek:deepseek-chat --samples 8 --out runs/a
     """
-    selected = load_tasks(tasks, ids=ids or (), limit=limit)
-    stages = Stages()
-    models = models_of(model, price or (), in_flight=in_flight, progress=stages)
-    strategy = Oneshot()
-    sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)
-    plan = Plan(
-        tasks=selected,
-        solvers=[Solver(model=one, strategy=strategy, sampling=sampling) for one in models],
-        samples=samples,
+    asked = resolve_config(
+        config,
+        {
+            "tasks": tasks,
+            "model": model,
+            "strategy": strategy,
+            "samples": samples,
+            "temperature": temperature,
+            "top_p": top_p,
+            "max_tokens": max_tokens,
+            "seed": seed,
+            "context": context,
+            "variant": variant,
+            "depth": depth,
+            "steps": steps,
+            "tokens": tokens,
+            "seconds": seconds,
+            "command_seconds": command_seconds,
+            "budget": budget,
+            "budget_per_issue": budget_per_issue,
+            "budget_per_sample": budget_per_sample,
+            "price": price,
+            "in_flight": in_flight,
+            "id": ids,
+            "limit": limit,
+        },
     )
+    selected = load_tasks(asked.tasks, ids=asked.id, limit=asked.limit)
+    stages = Stages()
+    plan = plan_of(asked, selected, stages)
     session = Session(
         console=screen(stderr=json),
         workers=workers,
-        budget=budget,
+        budget=asked.budget,
+        budget_per_issue=asked.budget_per_issue,
+        budget_per_sample=asked.budget_per_sample,
         stages=stages,
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
-    raise typer.Exit(sweep_and_report(plan, out, session, source=tasks, json=json))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "sweep.toml").write_text(as_toml(asked), encoding="utf-8")
+    raise typer.Exit(sweep_and_report(plan, out, session, source=asked.tasks, json=json))
+
+
+def plan_of(asked: SweepConfig, tasks: Sequence[Task], stages: Stages) -> Plan:
+    """Return what is to be drawn; raises InputError and what models raise."""
+    models = models_of(asked.models, asked.price, in_flight=asked.in_flight, progress=stages)
+    by_name = {model.name: model for model in models}
+    strategies = Strategies()
+    return Plan(
+        tasks=tasks,
+        solvers=[
+            Solver(
+                model=by_name[solver.model],
+                strategy=strategies.of(solver),
+                sampling=solver.sampling,
+                label=solver.label,
+                samples=solver.samples,
+                settings=solver.used,
+            )
+            for solver in asked.solvers
+        ],
+        samples=asked.samples,
+    )
 
 
 def sweep_and_report(
@@ -101,15 +202,23 @@ def sweep_and_report(
 ) -> int:
     """Draw what is owed, print the report, and return the exit code."""
     models = [solver.model for solver in plan.solvers]
-    refuse_unknown_prices(models, session.budget)
-    wanted = {model.name: len(plan.tasks) * plan.samples for model in models}
+    limits = (session.budget, session.budget_per_issue, session.budget_per_sample)
+    refuse_unknown_prices(models, next((one for one in limits if one is not None), None))
+    wanted: Counter[str] = Counter()
+    for solver in plan.solvers:
+        wanted[solver.model.name] += len(plan.tasks) * plan.samples_of(solver)
     with Store(out) as store:
-        store.begin(configuration(plan, source, session.budget), free=FREE)
+        store.begin(configuration(plan, source, limits), free=FREE)
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         show(summary_of(store), json=json)
         failures = store.failures()
     if sweep.budget_spent:
         session.console.print("The budget is spent; a larger --budget goes on from here.")
+    if sweep.issues_spent:
+        session.console.print(
+            f"The budget of {len(sweep.issues_spent)} of {len(plan.tasks)} issues is spent; a "
+            "larger --budget-per-issue goes on from here."
+        )
     return complain_of(sweep) or (INFRASTRUCTURE if failures else 0)
 
 
@@ -130,24 +239,24 @@ def refuse_unknown_prices(models: Sequence[Model], budget: float | None) -> None
             )
 
 
-def configuration(plan: Plan, source: str, budget: float | None) -> dict[str, Any]:
-    """Return what makes a run this run, as JSON-able values."""
-    solver = plan.solvers[0]
-    # One strategy and one sampling serve every model of a run.
-    models = [solver.model for solver in plan.solvers]
+def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) -> dict[str, Any]:
+    """Return what makes a run this run, as JSON-able values; `limits` of money."""
     return {
         "tasks": source,
         "tasks_digest": tasks_digest(plan.tasks),
         "task_ids": [task.id for task in plan.tasks],
-        "models": [model.name for model in models],
-        "prices": {model.name: str(model.price) for model in models},
-        "strategy": solver.strategy.name,
-        "strategy_version": solver.strategy.version,
-        "samples": plan.samples,
-        "temperature": solver.sampling.temperature,
-        "top_p": solver.sampling.top_p,
-        "max_tokens": solver.sampling.max_tokens,
-        "seed": solver.sampling.seed,
-        "budget": budget,
+        "arms": [[solver.model.name, solver.name] for solver in plan.solvers],
+        "prices": {solver.model.name: str(solver.model.price) for solver in plan.solvers},
+        "settings": {
+            f"{solver.name} by {solver.model.name}": {
+                "strategy": solver.strategy.name,
+                "version": solver.strategy.version,
+                **dataclasses.asdict(solver.sampling),
+                **solver.settings,
+            }
+            for solver in plan.solvers
+        },
+        "samples": [plan.samples_of(solver) for solver in plan.solvers],
+        "budgets": list(limits),
         "flaky": sorted(FlakyTasks().load().flaky(plan.tasks)),
     }

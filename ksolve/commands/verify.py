@@ -115,11 +115,13 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
             "tasks": asked.source,
             "tasks_digest": tasks_digest(tasks),
             "task_ids": [task.id for task in tasks],
-            "models": list(wanted),
+            "arms": [[model, STRATEGY] for model in wanted],
             "prices": {},
-            "strategy": STRATEGY,
             "predictions_digest": _digest(samples),
-            "samples": max(sample.key.index for sample in samples) + 1,
+            "samples": [
+                max(sample.key.index for sample in samples if sample.key.model == model) + 1
+                for model in wanted
+            ],
             "flaky": sorted(FlakyTasks().load().flaky(tasks)),
         }
         store.begin(config, free=("tasks", "flaky"))

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.backend import Message, Usage
+from agent.backend import Message, ToolCall, Usage
 from agent.strategy import Proposal
+from agent.trajectory import Turn
 from eval.sample import Failure, Sample, SampleKey
 from eval.store import ConfigChangedError, Store, StoreError, open_run
 from eval.verdict import Verdict
@@ -37,7 +38,24 @@ def sample(which: SampleKey, *, patch: str = PATCH, cost: float | None = 0.5) ->
             usage=Usage(input_tokens=10, cached_tokens=4, output_tokens=3, calls=1, seconds=0.5),
             seconds=0.6,
             prompt_digest="p",
-            trajectory=(Message(role="user", content="mend \udcff it"),),
+            trajectory=(
+                Turn(message=Message(role="user", content="mend \udcff it")),
+                Turn(
+                    message=Message(
+                        role="assistant",
+                        content="",
+                        tool_calls=(ToolCall(id="a", name="bash", arguments="{}"),),
+                    ),
+                    usage=Usage(input_tokens=3, seconds=0.5),
+                    seconds=0.5,
+                ),
+                Turn(
+                    message=Message(role="tool", content="x ... y", tool_call_id="a"),
+                    exit_code=0,
+                    whole="x and much more y",
+                    source="bash",
+                ),
+            ),
         ),
         strategy_version="1",
         seed=7,
@@ -51,7 +69,7 @@ def test_a_sample_comes_back_as_it_was_given(tmp_path: Path) -> None:
         store.add_sample(sample(key()))
     with Store(tmp_path) as store:
         assert store.patch(key()) == PATCH
-        assert store.trajectory(key()) == (Message(role="user", content="mend \udcff it"),)
+        assert store.trajectory(key()) == sample(key()).proposal.trajectory
         (row,) = store.rows()
         assert row.usage == sample(key()).proposal.usage
         assert (row.outcome, row.cost) == (None, 0.5)

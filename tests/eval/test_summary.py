@@ -67,7 +67,7 @@ def summary_of(
         samples=SAMPLES,
         price_notes={MODELS[0]: "$0.1 an accelerator hour"},
         failures=failures or {},
-        strategies=strategies,
+        wanted={(model, name): SAMPLES for model in models for name in strategies},
         failed_costs=failed_costs or {},
         flaky=flaky,
     )
@@ -140,7 +140,7 @@ def test_without_flaky_issues_the_figures_are_those_of_a_run_that_never_had_them
         samples=SAMPLES,
         price_notes={},
         failures={},
-        strategies=["oneshot"],
+        wanted={(model, "oneshot"): SAMPLES for model in MODELS},
     )
     whole_run = summary_of(rows, strategies=["oneshot"], flaky=flaky)
     assert whole_run.flaky == tuple(task for task in TASKS if task in flaky)
@@ -206,7 +206,7 @@ def test_a_run_of_no_issue_is_summed_up_too() -> None:
 
 
 def test_models_keep_their_order_and_each_has_an_arm_under_each_strategy() -> None:
-    summary = summary_of([row(model=MODELS[1], strategy="loop")], strategies=["oneshot"])
+    summary = summary_of([row(model=MODELS[1], strategy="loop")], strategies=["oneshot", "loop"])
     assert [(arm.model, arm.strategy) for arm in summary.arms] == [
         (MODELS[0], "oneshot"),
         (MODELS[0], "loop"),
@@ -219,6 +219,22 @@ def test_models_keep_their_order_and_each_has_an_arm_under_each_strategy() -> No
         "large (oneshot)",
         "large (loop)",
     ]
+
+
+def test_arms_may_go_to_different_depths() -> None:
+    wanted = {(MODELS[0], "wide"): 4, (MODELS[0], "deep"): 1}
+    summary = summarise(
+        [row(strategy="deep")],
+        task_ids=TASKS,
+        models=MODELS[:1],
+        samples=8,
+        price_notes={},
+        failures={},
+        wanted=wanted,
+    )
+    assert summary.samples_per_issue == 4
+    assert [[point.k for point in arm.pass_at_k] for arm in summary.arms] == [[1, 2, 4], [1]]
+    assert [arm.owed_samples for arm in summary.arms] == [4 * len(TASKS), len(TASKS) - 1]
 
 
 @pytest.mark.parametrize(

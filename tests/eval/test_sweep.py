@@ -20,7 +20,8 @@ from agent.models import Model
 from agent.price import UNKNOWN, Price
 from agent.scripted import ScriptedBackend
 from agent.strategy import Proposal
-from eval.budget import Budget
+from agent.trajectory import turns_of
+from eval.budget import Budget, Budgets
 from eval.fake import evaluating
 from eval.sample import SampleKey
 from eval.store import Store
@@ -69,7 +70,7 @@ class Verbatim:
             usage=completion.usage,
             seconds=0.0,
             prompt_digest=issue.id,
-            trajectory=prompt,
+            trajectory=turns_of(prompt),
         )
 
 
@@ -221,14 +222,14 @@ async def test_a_budget_is_not_exceeded_and_a_larger_one_goes_on(tmp_path: Path)
         bound = PRICE.bound(1, Sampling().max_tokens)
         assert bound is not None
         budget = Budget(bound + 5 * words)
-        sweep = Sweep(limited, store, host, budget=budget)
+        sweep = Sweep(limited, store, host, budgets=Budgets(budget))
         await sweep.run()
         assert sweep.budget_spent
         drawn = len(list(store.rows()))
         assert 0 < drawn < 40
         assert store.spent() <= bound + 5 * words
         wider = Budget(2 * bound, spent=store.spent())
-        await Sweep(limited, store, host, budget=wider).run()
+        await Sweep(limited, store, host, budgets=Budgets(wider)).run()
         assert len(list(store.rows())) > drawn
 
 
@@ -238,7 +239,7 @@ async def test_a_budget_needs_a_price(tmp_path: Path) -> None:
             plan(solver(second_is_right, price=UNKNOWN)),
             store,
             FakeHost(passing_for_right),
-            budget=Budget(1.0),
+            budgets=Budgets(Budget(1.0)),
         )
         await sweep.run()
         assert "price" in str(sweep.unusable["m"])

@@ -28,10 +28,9 @@ def config(**more: object) -> dict[str, object]:
     return {
         "tasks_digest": tasks_digest(TASKS),
         "task_ids": [one.id for one in TASKS],
-        "models": ["m"],
+        "arms": [["m", "s"]],
         "prices": {},
-        "strategy": "s",
-        "samples": 1,
+        "samples": [1],
         **more,
     }
 

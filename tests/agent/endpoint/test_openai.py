@@ -129,7 +129,7 @@ async def test_cached_tokens_as_deepseek_counts_them() -> None:
         (completion("", finish="content_filter"), "", "content_filter"),
         (completion(None, finish="stop", refusal="I will not."), "I will not.", "content_filter"),
         (completion(None, finish="length", reasoning_content="hm"), "", "length"),
-        (completion("x", finish="tool_calls"), "x", "other"),
+        (completion("x", finish="tool_calls"), "x", "stop"),
         (completion("x", finish=None), "x", "other"),
     ],
 )

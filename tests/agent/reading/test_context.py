@@ -162,3 +162,49 @@ def test_what_a_named_function_calls_comes_before_its_neighbours() -> None:
     shown = repository_context("whole() is off", {"parts.py": "\n\n".join(functions)}, 120).text
     assert "def whole(value):" in shown
     assert "def part_41(value):" in shown
+
+
+MODULES = {f"pkg/mod_{n}.py": LONG.replace("step", f"step_{n}") for n in range(4)}
+
+
+def test_files_are_shown_in_the_order_that_is_given() -> None:
+    order = [("shop/mailer.py", 2.0), ("shop/prices.py", 1.0)]
+    context = repository_context("The total of a cart is wrong", FILES, 300, order=order)
+    assert context.shown == ("shop/mailer.py", "shop/prices.py")
+    assert "shop/cart.py: Cart" in context.text.partition("<file")[0]
+
+
+def test_the_best_files_are_shown_whole_up_to_one_that_does_not_fit() -> None:
+    texts = {"a.py": LONG, "b.py": LONG.replace("step", "jump"), "c.py": "x = 1\n"}
+    order = [("a.py", 3.0), ("b.py", 2.0), ("c.py", 1.0)]
+    budget = likely_tokens(LONG) * 3 // 2
+    context = repository_context("step_7 and jump_7", texts, budget, order=order, whole=True)
+    assert LONG.strip("\n") in context.text
+    assert "def jump_7(value):" in context.text
+    assert texts["b.py"].strip("\n") not in context.text
+    assert likely_tokens(context.text) <= budget
+
+
+def test_of_a_best_file_that_is_too_long_there_are_pieces() -> None:
+    asked = ("step_2_123() is wrong", MODULES, 500)
+    assert repository_context(*asked, whole=True) == repository_context(*asked)
+
+
+@pytest.mark.parametrize("budget", [100, 2_000, 20_000, 60_000])
+def test_whole_files_stay_within_the_budget(budget: int) -> None:
+    context = repository_context("step_3_7 is wrong", MODULES, budget, whole=True)
+    assert likely_tokens(context.text) <= budget * 1.05 + 20
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("budget", [300, 20_000])
+def test_the_spans_are_the_lines_that_are_shown(budget: int, *, whole: bool) -> None:
+    context = repository_context("step_3_7 is wrong", MODULES, budget, whole=whole)
+    assert tuple(sorted(context.spans)) == tuple(sorted(context.shown))
+    for path, spans in context.spans.items():
+        lines = MODULES[path].split("\n")
+        body = context.text.partition(f'<file path="{path}">')[2].partition("</file>")[0]
+        shown = {line for start, end in spans for line in lines[start:end] if line.strip()}
+        assert shown <= set(body.split("\n"))
+        hidden = [line for line in body.split("\n") if "def step_" in line and line not in shown]
+        assert not hidden

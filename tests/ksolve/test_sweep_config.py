@@ -1,0 +1,115 @@
+"""The command line of `ksolve run` and its TOML file mean the same thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ksolve.errors import InputError
+from ksolve.sweep_config import Strategies, SweepConfig, as_toml, resolve_config
+
+OPTIONS: dict[str, Any] = {
+    "tasks": "starter",
+    "model": ["scripted:a", "scripted:b"],
+    "strategy": ["oneshot", "monkeys"],
+    "samples": 3,
+    "temperature": 0.5,
+    "depth": 2,
+    "budget": 1.5,
+}
+MIXTURE = """
+tasks = "starter"
+samples = 16
+temperature = 0.4
+
+[[solvers]]
+model = "scripted:a"
+context = "files"
+
+[[solvers]]
+model = "scripted:a"
+strategy = "monkeys"
+name = "deep"
+depth = 6
+samples = 4
+temperature = 1.0
+"""
+
+
+def read(text: str, folder: Path, **options: Any) -> SweepConfig:
+    file = folder / "sweep.toml"
+    file.write_text(text)
+    return resolve_config(file, options)
+
+
+def test_models_and_strategies_are_sampled_each_with_each() -> None:
+    config = resolve_config(None, OPTIONS)
+    assert [(one.label, one.model) for one in config.solvers] == [
+        ("oneshot", "scripted:a"),
+        ("oneshot", "scripted:b"),
+        ("monkeys", "scripted:a"),
+        ("monkeys", "scripted:b"),
+    ]
+    assert {(one.samples, one.sampling.temperature) for one in config.solvers} == {(3, 0.5)}
+
+
+def test_a_file_of_the_same_options_asks_for_the_same(tmp_path: Path) -> None:
+    text = "\n".join(f"{name} = {value!r}" for name, value in OPTIONS.items())
+    assert read(text, tmp_path) == resolve_config(None, OPTIONS)
+
+
+@pytest.mark.parametrize("text", [MIXTURE, 'tasks = "t"\nmodel = ["scripted:a"]\nid = ["x"]\n'])
+def test_what_the_run_folder_keeps_asks_for_the_same(tmp_path: Path, text: str) -> None:
+    config = read(text, tmp_path)
+    assert read(as_toml(config), tmp_path) == config
+
+
+def test_a_solver_departs_from_what_stands_above_it(tmp_path: Path) -> None:
+    wide, deep = read(MIXTURE, tmp_path).solvers
+    assert (wide.label, wide.samples, wide.temperature, wide.context) == (
+        "oneshot",
+        16,
+        0.4,
+        "files",
+    )
+    assert (deep.label, deep.samples, deep.temperature, deep.depth) == ("deep", 4, 1.0, 6)
+
+
+def test_an_option_given_besides_a_file_wins(tmp_path: Path) -> None:
+    config = read(MIXTURE, tmp_path, samples=2, model=["scripted:c"])
+    assert [(one.model, one.samples) for one in config.solvers] == [("scripted:c", 2)]
+
+
+def test_settings_that_a_strategy_does_not_use_are_no_part_of_its_samples() -> None:
+    one, *_ = resolve_config(None, {**OPTIONS, "strategy": ["oneshot"], "depth": 2}).solvers
+    other, *_ = resolve_config(None, {**OPTIONS, "strategy": ["oneshot"], "depth": 9}).solvers
+    assert one.used == other.used
+
+
+def test_solvers_of_one_strategy_and_its_settings_share_it() -> None:
+    made = Strategies()
+    first, second, *_ = resolve_config(None, OPTIONS).solvers
+    assert made.of(first) is made.of(second)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tasks = [", "is not TOML"),
+        ('tasks = "t"\nmodel = ["m"]\ncolour = 1', "colour"),
+        ('tasks = "t"\nmodel = ["m"]\nsamples = 0', "samples"),
+        ('tasks = "t"\nsolvers = 3', "solvers"),
+        ('tasks = "t"\n[[solvers]]\nmodel = "m"\nstrategy = "guess"', "strategy"),
+        ('tasks = "t"', "--model"),
+        ('model = ["m"]', "tasks"),
+        ('tasks = "t"\nmodel = ["m"]\n[[solvers]]\nmodel = "m"', "not in both"),
+        ('tasks = "t"\n[[solvers]]\nmodel = "m"\n[[solvers]]\nmodel = "m"', "another name"),
+    ],
+)
+def test_a_file_that_means_nothing_is_refused_in_one_sentence(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        read(text, tmp_path)
