@@ -253,7 +253,7 @@ async def _collect(
 
 def archived(tree: bytes) -> tuple[PurePosixPath, ...]:
     """Return the names of the files in an archive, relative."""
-    with tarfile.open(fileobj=io.BytesIO(tree)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(tree), mode="r:") as archive:
         return tuple(dict.fromkeys(PurePosixPath(name) for name in archive.getnames()))
 
 
@@ -261,7 +261,7 @@ def without(tree: bytes, left_out: Container[PurePosixPath]) -> bytes:
     """Return an archive without some of its files."""
     buffer = io.BytesIO()
     with (
-        tarfile.open(fileobj=io.BytesIO(tree)) as archive,
+        tarfile.open(fileobj=io.BytesIO(tree), mode="r:") as archive,
         tarfile.open(fileobj=buffer, mode="w") as kept,
     ):
         for entry in archive:
@@ -272,7 +272,7 @@ def without(tree: bytes, left_out: Container[PurePosixPath]) -> bytes:
 
 def file_in(tree: bytes, name: PurePosixPath) -> str | None:
     """Return the text of a file in an archive, None when it holds no such file."""
-    with tarfile.open(fileobj=io.BytesIO(tree)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(tree), mode="r:") as archive:
         for entry in archive:
             if PurePosixPath(entry.name) == name and entry.isreg():
                 content = archive.extractfile(entry)

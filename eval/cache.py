@@ -32,6 +32,8 @@ _VERDICTS = Table(
 _BASELINES = Table(
     "baselines", _TABLES, Column("key", String, primary_key=True), Column("zstd", LargeBinary)
 )
+_FORM = 1
+# Of the file; what is in it is kept under VERIFIER_VERSION besides.
 
 
 class VerdictCache:
@@ -42,7 +44,7 @@ class VerdictCache:
         self._db: Engine | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = open_database(self.path, _TABLES)
+            self._db = open_database(self.path, _TABLES, form=_FORM)
         except (OSError, DatabaseError, SchemaError):
             return
 

@@ -43,7 +43,7 @@ def _said(word: str, lines: Sequence[str]) -> bytes:
 
 
 def _unpacked(data: bytes) -> dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
         found = {entry.name: archive.extractfile(entry) for entry in archive}
         return {name: content.read() for name, content in found.items() if content is not None}
 

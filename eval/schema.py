@@ -98,8 +98,8 @@ class SchemaError(Exception):
     """A file was written by another version of ksolve."""
 
 
-def open_database(path: Path, schema: MetaData) -> Engine:
-    """Open or make one file. Raises SchemaError, and DatabaseError of SQLAlchemy."""
+def open_database(path: Path, schema: MetaData, *, form: int = SCHEMA) -> Engine:
+    """Open or make one file of that form. Raises SchemaError, and DatabaseError of SQLAlchemy."""
     engine = create_engine(f"sqlite:///{path}")
 
     @event.listens_for(engine, "connect")
@@ -113,13 +113,13 @@ def open_database(path: Path, schema: MetaData) -> Engine:
 
     with engine.connect() as connection:
         (version,) = connection.exec_driver_sql("PRAGMA user_version").one()
-        if version not in (0, SCHEMA):
+        if version not in (0, form):
             raise SchemaError(
                 f"{path} was written by another version of ksolve (form {version}, this one "
-                f"reads {SCHEMA}): use that version, or another --out."
+                f"reads {form}): use that version, or another --out."
             )
         if not version:
-            connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA}")
+            connection.exec_driver_sql(f"PRAGMA user_version={form}")
             connection.commit()
     schema.create_all(engine)
     return engine

@@ -10,7 +10,6 @@ What is heard is only read here, not judged.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import secrets
@@ -372,10 +371,9 @@ def _nul_separated(words: Iterable[str]) -> bytes:
 
 def _tar(files: Mapping[str, bytes]) -> bytes:
     """Return an archive for `tar -x`; small, and made anew for each verification."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
+    blocks = []
+    for name, data in files.items():
+        entry = tarfile.TarInfo(name)
+        entry.size = len(data)
+        blocks += [entry.tobuf(tarfile.USTAR_FORMAT), data, bytes(-len(data) % tarfile.BLOCKSIZE)]
+    return b"".join([*blocks, bytes(2 * tarfile.BLOCKSIZE)])

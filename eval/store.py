@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, Self, TextIO
 
 import zstandard
-from sqlalchemy import Column, Engine, func, select
+from sqlalchemy import Column, Engine, and_, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
 from agent.backend import Usage
+from agent.strategy import Proposal
 from agent.trajectory import Turn, from_json, to_json
 from eval.sample import Failure, Sample, SampleKey
 from eval.schema import (
@@ -123,10 +124,7 @@ class Store:
             self._db,
             insert(SAMPLES)
             .values(
-                task_id=key.task_id,
-                model=key.model,
-                strategy=key.strategy,
-                index=key.index,
+                **dataclasses.asdict(key),
                 patch=patch_text,
                 patch_digest=patch_digest(proposal.patch),
                 stop=proposal.stop,
@@ -164,14 +162,7 @@ class Store:
                 seconds=verdict.seconds,
             )
             .on_conflict_do_nothing(),
-            SAMPLES.update()
-            .where(
-                SAMPLES.c.model == key.model,
-                SAMPLES.c.strategy == key.strategy,
-                SAMPLES.c.task_id == key.task_id,
-                SAMPLES.c.index == key.index,
-            )
-            .values(verdict_key=verdict_key),
+            SAMPLES.update().where(_is(key)).values(verdict_key=verdict_key),
         )
 
     def add_failure(self, failure: Failure) -> None:
@@ -232,6 +223,21 @@ class Store:
             for task, model, strategy, index in rows
         )
 
+    def sample(self, key: SampleKey) -> Sample:
+        """Return a sample as it was given; raises KeyError."""
+        rows = self._read(select(SAMPLES).where(_is(key)))
+        if not rows:
+            raise KeyError(key)
+        row = rows[0]._mapping  # noqa: SLF001 - as above
+        proposal = Proposal(
+            patch=self._text(row["patch"]),
+            trajectory=from_json(self._text(row["trajectory"])),
+            usage=Usage(**{name: row[f"usage_{name}"] for name in USAGE}),
+            **{name: row[name] for name in ("stop", "note", "seconds", "prompt_digest", "variant")},
+        )
+        drawn = ("strategy_version", "seed", "temperature", "cost")
+        return Sample(key=key, proposal=proposal, **{name: row[name] for name in drawn})
+
     def patch(self, key: SampleKey) -> str:
         """Return the patch of a sample, as the strategy gave it."""
         return self._text(self._field(key, SAMPLES.c.patch))
@@ -291,14 +297,16 @@ class Store:
             for row in self._read(query)
         ]
 
-    def rows(self) -> Iterator[SampleRow]:
-        """Stream every sample with its outcome, in the order of model, strategy, task, index."""
+    def rows(self, task_id: str | None = None) -> Iterator[SampleRow]:
+        """Stream samples (of one task) and outcomes, ordered by model, strategy, task, index."""
         columns = SAMPLES.c
         query = (
             select(SAMPLES, VERDICTS.c.outcome, VERDICTS.c.seconds.label("verify_seconds"))
             .outerjoin(VERDICTS, columns.verdict_key == VERDICTS.c.key)
             .order_by(columns.model, columns.strategy, columns.task_id, columns.index)
         )
+        if task_id is not None:
+            query = query.where(columns.task_id == task_id)
         with self._db.connect() as connection:
             for row in connection.execution_options(yield_per=10_000).execute(query).mappings():
                 usage = Usage(**{name: row[f"usage_{name}"] for name in USAGE})
@@ -315,14 +323,7 @@ class Store:
                 )
 
     def _field(self, key: SampleKey, column: Column[Any]) -> str:
-        rows = self._read(
-            select(column).where(
-                SAMPLES.c.model == key.model,
-                SAMPLES.c.strategy == key.strategy,
-                SAMPLES.c.task_id == key.task_id,
-                SAMPLES.c.index == key.index,
-            )
-        )
+        rows = self._read(select(column).where(_is(key)))
         if not rows:
             raise KeyError(key)
         return str(rows[0][0] or "")
@@ -382,12 +383,14 @@ def _differences(
             yield f"{above}{name} was {was!r} and is now {is_now!r}"
 
 
+def _is(key: SampleKey) -> Any:
+    values = dataclasses.asdict(key).items()
+    return and_(*(SAMPLES.c[name] == value for name, value in values))
+
+
 def _same_sample() -> Any:
-    names = ("task_id", "model", "strategy", "index")
-    first, *rest = [FAILURES.c[name] == SAMPLES.c[name] for name in names]
-    for condition in rest:
-        first = first & condition
-    return first
+    names = (field.name for field in dataclasses.fields(SampleKey))
+    return and_(*(FAILURES.c[name] == SAMPLES.c[name] for name in names))
 
 
 def _sentence(folder: Path, error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ksolve import __version__
-from ksolve.commands import demo, doctor, export, fix, models, report, run, tasks, verify
+from ksolve.commands import demo, doctor, export, fix, models, report, run, show, tasks, verify
 from ksolve.errors import one_sentence_errors
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("run")(one_sentence_errors(run.run))
 app.command("fix")(one_sentence_errors(fix.fix))
 app.command("verify")(one_sentence_errors(verify.verify_predictions))
 app.command("report")(one_sentence_errors(report.report))
+app.command("show")(one_sentence_errors(show.show))
 app.add_typer(tasks.app, name="tasks")
 app.command("models")(one_sentence_errors(models.models))
 app.command("export")(one_sentence_errors(export.export))

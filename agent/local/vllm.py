@@ -88,6 +88,12 @@ class ManagedVllm:
         return self._entered().context_window
 
     @property
+    def address(self) -> tuple[str, str]:
+        """Where the server answers in OpenAI's way, and its key. Known once entered."""
+        assert self._server is not None, "the backend is used outside of `async with`"
+        return self._server.base_url, self._server.key
+
+    @property
     def server_pid(self) -> int | None:
         """The leader of the server's process group, None where no server was started."""
         return self._server.pid if self._server else None

@@ -39,7 +39,6 @@ from ksolve.session import Judging, Session, sweep_on_docker
 from ksolve.sweep_config import (
     ContextName,
     Strategies,
-    StrategyName,
     SweepConfig,
     as_toml,
     resolve_config,
@@ -64,7 +63,7 @@ def run(
         ),
     ] = None,
     strategy: Annotated[
-        list[StrategyName] | None,
+        list[str] | None,
         typer.Option(
             help="How a sample is drawn: oneshot (default), loop or monkeys; repeat it to compare."
         ),

@@ -139,8 +139,9 @@ async def test_a_window_without_room_for_a_map_is_not_asked() -> None:
 
 
 async def test_one_file_needs_no_ranking() -> None:
-    backend = answering("a.py")
-    assert (await by_model("a", {"a.py": "a = 1"}, backend, 100)).order[0][0] == "a.py"
+    backend = answering("cart.py")
+    ranking = await by_model(STATEMENT, {"cart.py": FILES["shop/cart.py"]}, backend, 100)
+    assert [path for path, _ in ranking.order] == ["cart.py"]
     assert backend.calls == 0
 
 
