@@ -26,8 +26,7 @@ from agent.backend import (
 from agent.editing.edits import EditResult, patch_from_answer
 from agent.forms import form_for
 from agent.limits import AgentLimits
-from agent.oneshot import ContextKind
-from agent.prompts import MARGIN, Prompt, SharedPrompts
+from agent.prompts import MARGIN, ContextKind, Prompt, SharedPrompts
 from agent.reading.snapshot import RepositorySnapshot
 from agent.reproduction import (
     NOT_FIXED,

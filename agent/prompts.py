@@ -12,15 +12,19 @@ import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.backend import Backend, Message
 from agent.forms import SMALL_WINDOW, Form
-from agent.oneshot import ContextKind
 from agent.reading.context import likely_tokens, repository_context, shortened
 from agent.reading.ranking import Ranker, Ranking, by_model, by_words
 from agent.reading.snapshot import RepositorySnapshot, read_snapshot
 from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
+
+ContextKind = Literal["bm25", "rank", "files"]
+"""What is shown: the pieces of code that the words of the issue point to; those in the files that
+the model itself names first; or the files that the words point to, as many whole as fit."""
 
 MARGIN = 64
 """Tokens kept free for what a chat template adds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.backend import Message, Role, ToolCall, Usage
@@ -19,7 +19,7 @@ class Turn:
     """One message, and what it took to come by it."""
 
     message: Message
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     # Of the request that an assistant's message answers.
     seconds: float = 0.0
     # That the request took, or the command whose output this is.

@@ -1,4 +1,4 @@
-"""What ksolve itself costs: samples per second and memory with a model and a sandbox that do nothing.
+"""What ksolve itself costs: samples per second and memory, where model and sandbox do nothing.
 
 The scripted backend answers at once with a different edit for each sample, and the sandbox is the
 shipped fake, so what is left is ksolve: prompts, reading answers, diffs, schedule, budget, verdict
@@ -48,9 +48,11 @@ def main() -> None:
     if arguments.one:
         _one(arguments.one)
         return
-    print(f"{'samples':>9} {'seconds':>8} {'a second':>9} {'ms each':>8} {'peak MiB':>9} {'disk MiB':>9}")
+    print("  samples  seconds  a second  ms each  peak MiB  disk MiB")
     for size in arguments.sizes:
-        subprocess.run([sys.executable, "-m", "benchmarks.orchestration", "--one", str(size)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.orchestration", "--one", str(size)], check=True
+        )
 
 
 def _one(size: int) -> None:
@@ -71,7 +73,7 @@ def _one(size: int) -> None:
 
 
 async def _sweep(size: int, store: Store) -> None:
-    def script(messages: Sequence[Message], sampling: Sampling) -> str:
+    def script(_: Sequence[Message], sampling: Sampling) -> str:
         # No two alike, so that none is judged by another's verdict.
         return (
             f"shapes/part_7.py\n<<<<<<< SEARCH\n{LINE}=======\n"

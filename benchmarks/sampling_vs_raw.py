@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2 as httpx
 
@@ -66,28 +66,34 @@ class Recorder:
 
     @property
     def name(self) -> str:
+        """The name of the model behind."""
         return self._behind.name
 
     @property
     def in_flight(self) -> int:
+        """The limit of the model behind."""
         return self._behind.in_flight
 
     @property
     def context_window(self) -> int:
+        """The window of the model behind, in tokens."""
         return self._behind.context_window
 
-    async def __aenter__(self) -> Recorder:
+    async def __aenter__(self) -> Self:
+        """Do nothing: the server is the benchmark's, not the sweep's."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """The server is the benchmark's, not the sweep's."""
+        """Do nothing either."""
 
     async def count_tokens(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
+        """Ask the server."""
         return await self._behind.count_tokens(messages, tools)
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
     ) -> Completion:
+        """Ask the server, and write down what was asked and what came of it."""
         self.first = self.first or time.monotonic()
         self.requests.append((messages, sampling))
         completion = await self._behind.complete(messages, sampling, tools)

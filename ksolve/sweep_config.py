@@ -33,11 +33,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.backend import Sampling
 from agent.limits import AgentLimits
+from agent.prompts import ContextKind
 from agent.strategy import Strategy
 from ksolve.errors import InputError
 
 StrategyName = Literal["oneshot", "loop", "monkeys"]
-ContextName = Literal["bm25", "rank", "files"]
 
 _Positive = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0.0)]
@@ -55,7 +55,7 @@ class _Settings(BaseModel):
     top_p: Annotated[float, Field(ge=0.0, le=1.0)] = 0.95
     max_tokens: _Positive = 1024
     seed: int = 0
-    context: ContextName = "bm25"
+    context: ContextKind = "bm25"
     variant: str = ""
     depth: _Positive = 4
     steps: _Positive = _LIMITS.steps

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.models import Model
+from agent.prompts import ContextKind
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
@@ -37,7 +38,6 @@ from ksolve.results import show, summary_of
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
 from ksolve.sweep_config import (
-    ContextName,
     Strategies,
     SweepConfig,
     as_toml,
@@ -80,7 +80,7 @@ def run(
         int | None, typer.Option(help="Sample i is drawn with this seed + i: 0.")
     ] = None,
     context: Annotated[
-        ContextName | None,
+        ContextKind | None,
         typer.Option(
             help="How files are chosen for a prompt: bm25 (default), rank (the model is asked "
             "once an issue) or files (whole files)."

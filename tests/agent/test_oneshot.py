@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 from agent.backend import BackendError, ContextOverflowError, Message, Sampling
-from agent.oneshot import ContextKind, Oneshot
+from agent.oneshot import Oneshot
+from agent.prompts import ContextKind
 from agent.scripted import ScriptedBackend
 from agent.strategy import Proposal
 from sandbox.fake import FakeHost, FakeSandbox
