@@ -177,7 +177,9 @@ class Sweep:
             try:
                 await self._draw(solver, backend, key)
             except BudgetSpentError as error:
-                await self._break_off(key, model.price.cost(backend.usage))
+                await self._break_off(
+                    key, "the budget was spent before its end", model.price.cost(backend.usage)
+                )
                 if error.issue_only:
                     self.issues_spent.add(task_id)
                     await self._drop(task_id)
@@ -185,6 +187,7 @@ class Sweep:
                     self.budget_spent = True
                     await schedule.close()
             except BackendUnusableError as error:
+                await self._break_off(key, str(error), model.price.cost(backend.usage))
                 self._give_up(model, error)
                 await schedule.close()
             except (BackendError, SandboxError) as error:
@@ -247,10 +250,9 @@ class Sweep:
         for schedule in self._schedules:
             await schedule.drop(task_id)
 
-    async def _break_off(self, key: SampleKey, cost: float | None) -> None:
-        """Book what a sample cost that was begun and cannot be paid to its end."""
+    async def _break_off(self, key: SampleKey, message: str, cost: float | None) -> None:
+        """Book what a sample cost that was begun and cannot be brought to its end."""
         if cost:
-            message = "the budget was spent before its end"
             await self._fail(key, "sample", BackendError(message), cost=cost)
 
     async def _fail(

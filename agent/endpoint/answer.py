@@ -6,6 +6,7 @@ import json
 from typing import Any, cast
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     Field,
     ValidationError,
@@ -28,7 +29,8 @@ class _OutputDetails(BaseModel):
 class Tokens(BaseModel):
     """The `usage` of an answer."""
 
-    prompt_tokens: int = Field(ge=0)
+    prompt_tokens: int = Field(gt=0)
+    # No prompt is empty: where a proxy says 0, it does not know.
     completion_tokens: int = Field(ge=0)
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
@@ -39,19 +41,20 @@ class Tokens(BaseModel):
     def cached(self) -> int:
         """Input tokens read from the cache; never more than there are."""
         details = self.prompt_tokens_details or _InputDetails()
-        return min(details.cached_tokens or self.prompt_cache_hit_tokens or 0, self.prompt_tokens)
+        cached = details.cached_tokens or self.prompt_cache_hit_tokens or 0
+        return min(max(cached, 0), self.prompt_tokens)
 
     @property
     def cache_written(self) -> int:
         """Input tokens written to the cache; never those that were read from it."""
         details = self.prompt_tokens_details or _InputDetails()
-        return min(details.cache_write_tokens or 0, self.prompt_tokens - self.cached)
+        return min(max(details.cache_write_tokens or 0, 0), self.prompt_tokens - self.cached)
 
     @property
     def reasoning(self) -> int:
         """Output tokens that were thought and not said."""
         details = self.completion_tokens_details or _OutputDetails()
-        return min(details.reasoning_tokens or 0, self.completion_tokens)
+        return min(max(details.reasoning_tokens or 0, 0), self.completion_tokens)
 
 
 class _Function(BaseModel):
@@ -68,7 +71,24 @@ class _Call(BaseModel):
 class _Message(BaseModel):
     content: str | None = None
     refusal: str | None = None
+    reasoning: str | None = Field(
+        default=None, validation_alias=AliasChoices("reasoning_content", "reasoning")
+    )
     tool_calls: list[_Call] | None = None
+
+    @field_validator("reasoning", mode="before")
+    @classmethod
+    def _told(cls, value: object) -> str | None:
+        return value if isinstance(value, str) else None
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _joined(cls, value: object) -> object:
+        # Mistral's models that think send parts, of which the thoughts are no text.
+        if not isinstance(value, list):
+            return value
+        parts = [part for part in value if isinstance(part, dict)]
+        return "".join(str(part.get("text") or "") for part in parts)
 
 
 class _Choice(BaseModel):
@@ -77,7 +97,7 @@ class _Choice(BaseModel):
 
 
 class _Error(BaseModel):
-    message: str = ""
+    message: str | None = None
     code: int | str | None = None
 
 
@@ -87,6 +107,16 @@ class Answer(BaseModel):
     choices: list[_Choice] = []
     usage: Tokens | None = None
     error: _Error | None = None
+
+    @field_validator("choices", mode="before")
+    @classmethod
+    def _some(cls, value: object) -> object:
+        return [] if value is None else value
+
+    @field_validator("error", mode="before")
+    @classmethod
+    def _worded(cls, value: object) -> object:
+        return {"message": value} if isinstance(value, str) else value
 
     @field_validator("usage", mode="wrap")
     @classmethod
@@ -102,6 +132,19 @@ class Answer(BaseModel):
         """What the model said; a refusal is what it said too."""
         message = self.choices[0].message
         return message.content or message.refusal or ""
+
+    @property
+    def thoughts(self) -> str:
+        """What the model thought before it spoke, where the endpoint tells."""
+        return self.choices[0].message.reasoning or ""
+
+    @property
+    def fault(self) -> str:
+        """What makes this no answer of the model's, "" when it is one."""
+        if not self.choices:
+            return "the answer holds no choice"
+        reason = self.choices[0].finish_reason
+        return f"the server broke the answer off ({reason})" if reason in _FAULTS else ""
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -135,6 +178,8 @@ _STOPS: dict[str, StopReason] = {
     "length": "length",
     "content_filter": "content_filter",
 }
+_FAULTS = {"error", "abort", "insufficient_system_resource"}
+# Of OpenRouter, of vLLM and SGLang, of DeepSeek.
 
 
 class ServedModel(BaseModel):

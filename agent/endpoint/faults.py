@@ -7,8 +7,10 @@ the provider's own message repeats a part of it.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import urljoin, urlsplit
 
 import openai
 
@@ -20,24 +22,44 @@ from agent.backend import (
 )
 from agent.endpoint.retry import TransientError, retry_after
 
+_MASKED = re.compile(r"(?<!\S)\S*\*{3,}\S*")
+# A key as providers show it, with its ends left readable.
 _OVERFLOW_STATUSES = {400, 413, 422}
 _OVERFLOW_CODES = {"context_length_exceeded"}
 _OVERFLOW_WORDS = (
     "context length",
     "context window",
     "context size",
+    "context limit",
     "maximum context",
+    "maximum model length",
+    "maximum prompt length",
+    "input token count",
     "prompt is too long",
     "input is too long",
     "max_new_tokens",
 )
-_NO_CREDIT_CODES = {"insufficient_quota", "insufficient_balance", "billing_hard_limit_reached"}
-_NO_MODEL_CODES = {"model_not_found"}
+_NO_CREDIT_CODES = {
+    "insufficient_quota",
+    "insufficient_balance",
+    "billing_hard_limit_reached",
+    "exceeded_current_quota_error",
+}
+_NO_CREDIT_WORDS = ("credit balance is too low", "insufficient balance", "insufficient credit")
+_KEY_STATUSES = {400, 403}
+_KEY_WORDS = ("api key not valid", "api key expired", "incorrect api key", "invalid api key")
+# Some do not answer 401.
+_NO_MODEL_CODES = {"model_not_found", "invalid_model"}
 _NO_MODEL_WORDS = ("model not exist", "model does not exist", "not a valid model")
 _UNSUPPORTED_CODES = {"unsupported_parameter", "unsupported_value"}
 _TOOLS_STATUSES = {400, 404, 422, 501}
 _TOOLS_WORDS = ("tool", "function call", "functions")
+_WITHHELD_STATUSES = {400, 403}
+_WITHHELD_CODES = {"content_filter", "content_policy_violation", "data_inspection_failed"}
+_WITHHELD_WORDS = ("prompt was flagged", "input was flagged", "content exists risk")
 _HEALING_STATUSES = {408, 409, 425, 429}
+_NEVER_WORDS = ("request too large",)
+# Under 429: more than the account may send in a minute, so that no wait will do.
 
 
 class UnknownModelError(BackendUnusableError):
@@ -45,6 +67,10 @@ class UnknownModelError(BackendUnusableError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, bad_input=True)
+
+
+class WithheldError(BackendError):
+    """The provider's filter lets the prompt not come before the model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,17 +86,21 @@ class Endpoint:
         """Tell what an error of the SDK means; `tools`: the request came with some."""
         if isinstance(error, openai.APIStatusError):
             message, code = _said(error.body)
+            headers = error.response.headers
+            if error.response.is_redirect:
+                return self._moved(headers.get("location", ""))
+            refusal = self.refusal(error.status_code, message, code, wait=retry_after(headers))
             if (
                 tools
                 and error.status_code in _TOOLS_STATUSES
                 and any(words in message.lower() for words in _TOOLS_WORDS)
+                # Which says how much of the prompt the tools are.
+                and not isinstance(refusal, ContextOverflowError)
             ):
                 return ToolsRefusedError(
                     f"{self.name}: {self.base_url} takes no tools ({self._clean(message)})."
                 )
-            return self.refusal(
-                error.status_code, message, code, wait=retry_after(error.response.headers)
-            )
+            return refusal
         cause = error.__cause__
         detail = self._clean(str(cause) or type(cause).__name__)
         # Names, not types: they belong to the HTTP library that the SDK happens to use.
@@ -88,33 +118,58 @@ class Endpoint:
         """Tell what an HTTP status and the error in its body mean."""
         said = f"{status}: {self._clean(message)}" if message else str(status)
         lower = message.lower()
+        if code in _WITHHELD_CODES or (
+            status in _WITHHELD_STATUSES and any(words in lower for words in _WITHHELD_WORDS)
+        ):
+            return WithheldError(f"{self.name}: {self.base_url} filtered the prompt ({said}).")
         if final := self._unusable(status, lower, code, said):
             return final
         if code in _OVERFLOW_CODES or (
             status in _OVERFLOW_STATUSES and any(words in lower for words in _OVERFLOW_WORDS)
         ):
             return ContextOverflowError(f"{self.name}: the prompt is too long ({said}).")
-        if status in _HEALING_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        never = status == HTTPStatus.TOO_MANY_REQUESTS and any(w in lower for w in _NEVER_WORDS)
+        if not never and (
+            status in _HEALING_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        ):
             return TransientError(f"{self.name}: {self.base_url} answered {said}", retry_after=wait)
         return BackendError(f"{self.name}: {self.base_url} refused the request ({said}).")
 
     def hidden_refusal(self, code: int | str | None, message: str) -> BackendError:
         """Tell what an error means that came under status 200, as OpenRouter sends them."""
-        status = code if isinstance(code, int) else HTTPStatus.BAD_GATEWAY
-        return self.refusal(status, message, str(code or ""))
+        told = str(code or "")
+        status = int(told) if re.fullmatch("[45][0-9][0-9]", told) else HTTPStatus.BAD_GATEWAY
+        return self.refusal(status, message, told)
+
+    def _moved(self, to: str) -> BackendUnusableError:
+        try:
+            # Without its query, which may hold anything.
+            place = urljoin(self.base_url, urlsplit(to)._replace(query="", fragment="").geturl())
+        except ValueError:
+            place = to
+        place = self._clean(place.removesuffix("/chat/completions"))
+        return UnknownModelError(
+            f"{self.name}: {self.base_url} redirects to {place}: give that address instead."
+        )
 
     def _unusable(
         self, status: int, lower: str, code: str, said: str
     ) -> BackendUnusableError | None:
         """Return what keeps every request from succeeding, None when this is not such a fault."""
-        if status == HTTPStatus.UNAUTHORIZED:
+        if status == HTTPStatus.UNAUTHORIZED or (
+            status in _KEY_STATUSES and any(words in lower for words in _KEY_WORDS)
+        ):
             # The provider's own words are left out: some repeat the key.
             return BackendUnusableError(
                 f"{self.name}: {self.base_url} refused the API key: "
                 f"set {self.key_variable} to a valid one.",
                 bad_input=True,
             )
-        if status == HTTPStatus.PAYMENT_REQUIRED or code in _NO_CREDIT_CODES:
+        if (
+            status == HTTPStatus.PAYMENT_REQUIRED
+            or code in _NO_CREDIT_CODES
+            or any(words in lower for words in _NO_CREDIT_WORDS)
+        ):
             return BackendUnusableError(
                 f"{self.name}: the account behind {self.key_variable} has no credit left ({said})."
             )
@@ -143,13 +198,18 @@ class Endpoint:
     def _clean(self, text: str) -> str:
         if self.secret:
             text = text.replace(self.secret, "***")
+        text = _MASKED.sub("***", text)
         return " ".join(text.split())[:300].rstrip(".")
 
 
 def _said(body: object) -> tuple[str, str]:
     """Return the message and the code that an error body carries, in any of the usual shapes."""
+    if isinstance(body, list) and body and isinstance(body[0], dict):
+        body = body[0].get("error", body[0])  # Gemini's way.
     if isinstance(body, dict):
         message = body.get("message") or body.get("detail") or body.get("error") or body
         text = message if isinstance(message, str) else json.dumps(message, default=str)
-        return text, str(body.get("code") or body.get("type") or "")
+        codes = [str(body.get("code") or ""), str(body.get("type") or "")]
+        # A number is the status once more, or the provider's own.
+        return text, next((code for code in codes if code and not code.isdigit()), "")
     return (body if isinstance(body, str) else ""), ""

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import openai
 import tenacity
-from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 from pydantic import ValidationError
 
 from agent.backend import (
@@ -30,10 +29,11 @@ from agent.backend import (
     Tool,
     Usage,
 )
-from agent.endpoint.answer import Answer, ServedModels, TokenCount
+from agent.endpoint.answer import Answer, ServedModels, TokenCount, Tokens
 from agent.endpoint.estimate import estimate_prompt, estimate_tokens
-from agent.endpoint.faults import Endpoint, UnknownModelError
+from agent.endpoint.faults import Endpoint, UnknownModelError, WithheldError
 from agent.endpoint.meter import BusyMeter, Share
+from agent.endpoint.request import wire_messages, wire_tools
 from agent.endpoint.retry import TransientError, retrying
 
 DEFAULT_CONTEXT_WINDOW = 32_768
@@ -174,6 +174,8 @@ class OpenAIBackend:
                 answer: Answer = await self._retrying()(
                     self._attempt, messages, sampling, tools, spent
                 )
+            except WithheldError:
+                return Completion(text="", stop="content_filter", usage=sum(spent, Usage()))
             except BackendError as error:
                 final = await self._explained(error, len(spent))
                 final.usage = sum(spent, Usage())
@@ -202,7 +204,10 @@ class OpenAIBackend:
             tokens = _tokens(answer, messages, sampling, tools)
         except TransientError as error:
             if error.lost:
-                tokens = _estimated(messages, tools, sampling.max_tokens)
+                tokens = error.usage or _estimated(messages, tools, sampling.max_tokens)
+            raise
+        except WithheldError:
+            tokens = _estimated(messages, tools, 0)
             raise
         finally:
             spent.append(
@@ -224,14 +229,14 @@ class OpenAIBackend:
             async with asyncio.timeout(self._request_timeout):
                 response = await self._client.chat.completions.with_raw_response.create(
                     model=self._model,
-                    messages=_wire(messages),
+                    messages=wire_messages(messages),
                     temperature=sampling.temperature,
                     # Left out when it changes nothing: some endpoints refuse it.
                     top_p=openai.omit if sampling.top_p == 1.0 else sampling.top_p,
                     seed=sampling.seed if with_seed else openai.omit,
                     max_tokens=limit.get("max_tokens", openai.omit),
                     max_completion_tokens=limit.get("max_completion_tokens", openai.omit),
-                    tools=_wire_tools(tools) if tools else openai.omit,
+                    tools=wire_tools(tools) if tools else openai.omit,
                 )
         except TimeoutError:
             raise TransientError(
@@ -247,17 +252,19 @@ class OpenAIBackend:
                 f"{self._name}: the answer is not a chat completion", lost=True
             ) from None
         if answer.error is not None:
-            raise self._endpoint.hidden_refusal(answer.error.code, answer.error.message)
-        if not answer.choices:
-            raise TransientError(f"{self._name}: the answer holds no choice", lost=True)
+            raise self._endpoint.hidden_refusal(answer.error.code, answer.error.message or "")
+        if answer.fault:
+            lost = TransientError(f"{self._name}: {answer.fault}", lost=True)
+            lost.usage = _metered(answer.usage) if answer.usage else None
+            raise lost
         return answer
 
     async def _count(self, messages: Sequence[Message], tools: Sequence[Tool]) -> int:
         # The tokenizer lives beside the versioned API, not in it.
         url = self._endpoint.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
-        body: dict[str, object] = {"model": self._model, "messages": _wire(messages)}
+        body: dict[str, object] = {"model": self._model, "messages": wire_messages(messages)}
         if tools:
-            body["tools"] = _wire_tools(tools)
+            body["tools"] = wire_tools(tools)
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT):
                 counted = await self._client.post(url, body=body, cast_to=object)
@@ -339,8 +346,11 @@ def _client(base_url: str, api_key: str | None) -> openai.AsyncOpenAI:
         # Only connecting is timed here; `asyncio.timeout` bounds the whole of an attempt, also
         # where the endpoint keeps the connection alive with blanks.
         timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT),
-        # A proxy of the environment must not stand between us and our own machine.
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if host in LOOPBACK else None,
+        # A proxy of the environment must not stand between us and our own machine, and nobody
+        # is sent the prompt but whom the user named.
+        http_client=openai.DefaultAsyncHttpxClient(
+            trust_env=host not in LOOPBACK, follow_redirects=False
+        ),
     )
     if host != "api.openai.com":
         # The SDK reads them from the environment and would tell them to every other provider.
@@ -348,52 +358,24 @@ def _client(base_url: str, api_key: str | None) -> openai.AsyncOpenAI:
     return client
 
 
-def _wire(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
-    return cast("list[ChatCompletionMessageParam]", [_wire_message(one) for one in messages])
-
-
-def _wire_message(message: Message) -> dict[str, object]:
-    wire: dict[str, object] = {"role": message.role, "content": message.content}
-    if message.tool_call_id:
-        wire["tool_call_id"] = message.tool_call_id
-    if message.tool_calls:
-        wire["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
-    return wire
-
-
-def _wire_tools(tools: Sequence[Tool]) -> list[ChatCompletionToolParam]:
-    return [
-        {
-            "type": "function",
-            "function": {
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": dict(tool.parameters),
-            },
-        }
-        for tool in tools
-    ]
-
-
 def _tokens(
     answer: Answer, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
 ) -> Usage:
     if answer.usage is None:
-        said = "".join([answer.text, *(call.arguments for call in answer.tool_calls)])
-        return _estimated(messages, tools, min(estimate_tokens(said), sampling.max_tokens))
+        calls = (call.arguments for call in answer.tool_calls)
+        said = sum(map(estimate_tokens, [answer.thoughts, answer.text, *calls]))
+        output = sampling.max_tokens if answer.stop == "length" else said
+        return _estimated(messages, tools, min(output, sampling.max_tokens))
+    return _metered(answer.usage)
+
+
+def _metered(usage: Tokens) -> Usage:
     return Usage(
-        input_tokens=answer.usage.prompt_tokens,
-        cached_tokens=answer.usage.cached,
-        cache_write_tokens=answer.usage.cache_written,
-        output_tokens=answer.usage.completion_tokens,
-        reasoning_tokens=answer.usage.reasoning,
+        input_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached,
+        cache_write_tokens=usage.cache_written,
+        output_tokens=usage.completion_tokens,
+        reasoning_tokens=usage.reasoning,
     )
 
 

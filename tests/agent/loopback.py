@@ -52,6 +52,10 @@ class Reply:
     delay: float = 0.0
     reset: bool = False
     # The connection is torn down instead of answered.
+    cut: bool = False
+    # The connection ends in the middle of the body.
+    endless: bytes | None = None
+    # Sent for ever in place of the body, a chunk at a time; b"" for headers and then silence.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,8 +182,7 @@ class Endpoint:
             return self.tokenize(asked.body)
         return Reply(status=404, body=error("no such page"))
 
-    @staticmethod
-    def _send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+    def _send(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         if reply.reset:
             # With a linger of zero, closing sends a reset and no orderly end.
             linger = struct.pack("ii", 1, 0)
@@ -192,6 +195,18 @@ class Endpoint:
         headers = {"Content-Type": "application/json", **reply.headers}
         for key, value in headers.items():
             handler.send_header(key, value)
+        if reply.endless is not None:
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            self._send_for_ever(handler, reply.endless)
+            return
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(body)
+        handler.wfile.write(body[: len(body) // 2] if reply.cut else body)
+        handler.close_connection = handler.close_connection or reply.cut
+
+    def _send_for_ever(self, handler: BaseHTTPRequestHandler, chunk: bytes) -> None:
+        handler.close_connection = True
+        while not self._closing.wait(0.01):
+            if chunk:
+                handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
