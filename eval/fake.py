@@ -43,9 +43,14 @@ def _said(word: str, lines: Sequence[str]) -> bytes:
 
 
 def _unpacked(data: bytes) -> dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-        found = {entry.name: archive.extractfile(entry) for entry in archive}
-        return {name: content.read() for name, content in found.items() if content is not None}
+    """Read an archive of `eval.stages`, whose names are short, faster than tarfile does."""
+    found, at = {}, 0
+    while data[at]:
+        name = data[at : at + 100].rstrip(b"\0").decode()
+        size, start = int(data[at + 124 : at + 135], 8), at + tarfile.BLOCKSIZE
+        found[name] = data[start : start + size]
+        at = start - (-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    return found
 
 
 def _archive() -> bytes:

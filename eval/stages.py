@@ -10,6 +10,7 @@ What is heard is only read here, not judged.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import secrets
@@ -312,7 +313,8 @@ async def run_tests(
     )
 
 
-def witness_files() -> dict[str, bytes]:
+@functools.cache
+def witness_files() -> Mapping[str, bytes]:
     """Return the programs of the witness by name."""
     return {path.name: path.read_bytes() for path in sorted(WITNESS.glob("*.py"))}
 
@@ -371,9 +373,20 @@ def _nul_separated(words: Iterable[str]) -> bytes:
 
 def _tar(files: Mapping[str, bytes]) -> bytes:
     """Return an archive for `tar -x`; small, and made anew for each verification."""
-    blocks = []
-    for name, data in files.items():
-        entry = tarfile.TarInfo(name)
-        entry.size = len(data)
-        blocks += [entry.tobuf(tarfile.USTAR_FORMAT), data, bytes(-len(data) % tarfile.BLOCKSIZE)]
-    return b"".join([*blocks, bytes(2 * tarfile.BLOCKSIZE)])
+    entries = [
+        _kept_entry(name, data) if len(data) <= _KEPT_BYTES else _entry(name, data)
+        for name, data in files.items()
+    ]
+    return b"".join([*entries, bytes(2 * tarfile.BLOCKSIZE)])
+
+
+def _entry(name: str, data: bytes) -> bytes:
+    """Return a file in an archive."""
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    return entry.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+
+
+_KEPT_BYTES = 64 * 1024
+_kept_entry = functools.lru_cache(maxsize=512)(_entry)
+# Most files are the same for every candidate of a task.
