@@ -32,7 +32,6 @@ from agent.backend import (
 from agent.endpoint.meter import BusyMeter
 
 
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
     """An answer that calls tools."""
@@ -144,9 +143,7 @@ class ScriptedBackend:
             output_tokens=len(text.split()),
         )
         self._answered.add(prompt)
-        return Completion(
-            text=text, stop=stop, usage=spent + usage, tool_calls=said.tool_calls
-        )
+        return Completion(text=text, stop=stop, usage=spent + usage, tool_calls=said.tool_calls)
 
 
 def _cut(text: str, words: int) -> tuple[str, StopReason]:
@@ -163,9 +160,7 @@ class _Row(BaseModel):
 
     match: str = ""
     # A part of the prompt; "" matches every prompt.
-    answers: Annotated[
-        list[str | Annotated[list[str], Field(min_length=1)]], Field(min_length=1)
-    ]
+    answers: Annotated[list[str | Annotated[list[str], Field(min_length=1)]], Field(min_length=1)]
     # One that is a list answers a conversation turn by turn, the last one for ever.
     failures: int = Field(default=0, ge=0)
     # Requests that fail before the first is answered.
