@@ -66,8 +66,8 @@ async def test_another_run_does_not_take_a_deadline_of_a_busy_machine_for_the_pa
 ) -> None:
     def never_ends(argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
         result = host().answer(argv, stdin, sandbox)
-        is_stage = argv[0] == "/bin/bash"
-        return replace(result, seconds=1e6, stderr=b"") if is_stage else result
+        is_tests = b" exit " in result.stderr
+        return replace(result, seconds=1e6, stderr=b"") if is_tests else result
 
     cache = VerdictCache(tmp_path / "v.db")
     verifier = Verifier(FakeHost(never_ends), cache=cache)
