@@ -113,12 +113,12 @@ def _arguments() -> argparse.Namespace:
 
 
 def _candidates(runs: Sequence[Path], every_task: Sequence[Task]) -> list[Candidate]:
-    """Return the samples that hold a patch, run by run, index by index over models and tasks."""
+    """Return the samples that hold a patch, index by index over runs, models and tasks."""
     tasks = {task.id: task for task in every_task}
     found = []
-    for run in runs:
+    for number, run in enumerate(runs):
         with open_run(run) as store:
-            for row in sorted(store.rows(), key=lambda row: (row.index, row.model, row.task_id)):
+            for row in store.rows():
                 key = SampleKey(
                     task_id=row.task_id, model=row.model, strategy=row.strategy, index=row.index
                 )
@@ -126,8 +126,9 @@ def _candidates(runs: Sequence[Path], every_task: Sequence[Task]) -> list[Candid
                 if patch.strip():
                     short = row.model.rpartition(":")[2]
                     name = f"{run.name} {row.task_id} {short} {row.index}"
-                    found.append(Candidate(name=name, task=tasks[row.task_id], patch=patch))
-    return found
+                    candidate = Candidate(name=name, task=tasks[row.task_id], patch=patch)
+                    found.append(((row.index, number, row.model, row.task_id), candidate))
+    return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
 
 
 async def _build(tasks: Sequence[Task]) -> None:

@@ -96,7 +96,8 @@ class Verifier:
             if known is not None:
                 return known, True
             verdict = await self._fresh(task, patch)
-            if self._cache is not None:
+            # A deadline may say more of a busy machine than of the patch: it is for this run only.
+            if self._cache is not None and verdict.outcome != "timeout":
                 await asyncio.to_thread(self._cache.add_verdict, key, verdict)
             self._latest[key] = verdict
             while len(self._latest) > _LATEST:
