@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.strategy import Proposal
+from eval.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -28,6 +29,17 @@ class Sample:
     temperature: float
     cost: float | None
     # US dollars, None when the price is unknown.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """A sample and the verdict on it."""
+
+    key: SampleKey
+    verdict_key: str
+    verdict: Verdict
+    is_kept: bool = False
+    # The run's store has this verdict already, under its key.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,8 +23,9 @@ from sqlalchemy.exc import DatabaseError
 
 from agent.backend import Usage
 from agent.strategy import Proposal
-from agent.trajectory import Turn, from_json, to_json
-from eval.sample import Failure, Sample, SampleKey
+from agent.trajectory import Turn, from_json
+from eval.rows import SETTLE, sample_row, verdict_row
+from eval.sample import Failure, Judged, Sample, SampleKey
 from eval.schema import (
     FAILURES,
     RECORDS,
@@ -39,7 +40,6 @@ from eval.schema import (
 )
 from eval.summary import SampleRow
 from eval.verdict import Verdict
-from sandbox.patch import patch_digest
 
 
 class StoreError(Exception):
@@ -103,13 +103,10 @@ class Store:
         frozen = _without(config, free)
         digest = hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
         row = {"digest": digest, "config": json.dumps(config, sort_keys=True)}
-        statement = insert(RUNS).values(row)
-        self._write(
-            self._db,
-            statement.on_conflict_do_update(
-                index_elements=["digest"], set_={"config": row["config"]}
-            ),
+        statement = insert(RUNS).on_conflict_do_update(
+            index_elements=["digest"], set_={"config": row["config"]}
         )
+        self._write(self._db, (statement, [row]))
 
     def config(self) -> dict[str, Any] | None:
         """Return the configuration of the run, None in a new folder."""
@@ -118,64 +115,49 @@ class Store:
 
     def add_sample(self, sample: Sample) -> None:
         """Keep a sample; its verdict is owed from now on. The first one under a key stays."""
-        proposal, key = sample.proposal, sample.key
-        patch_text, trajectory_text = self._keep(proposal.patch, to_json(proposal.trajectory))
-        self._write(
-            self._db,
-            insert(SAMPLES)
-            .values(
-                **dataclasses.asdict(key),
-                patch=patch_text,
-                patch_digest=patch_digest(proposal.patch),
-                stop=proposal.stop,
-                note=proposal.note,
-                seed=sample.seed,
-                temperature=sample.temperature,
-                strategy_version=sample.strategy_version,
-                variant=proposal.variant,
-                prompt_digest=proposal.prompt_digest,
-                trajectory=trajectory_text,
-                **{
-                    f"usage_{name}": value
-                    for name, value in dataclasses.asdict(proposal.usage).items()
-                },
-                seconds=proposal.seconds,
-                cost=sample.cost,
-            )
-            .on_conflict_do_nothing(),
-        )
+        self.add_samples([sample])
+
+    def add_samples(self, samples: Sequence[Sample]) -> None:
+        """Keep several at once."""
+        if not samples:
+            return
+        texts: dict[str, bytes] = {}
+        rows = [sample_row(sample, texts) for sample in samples]
+        self._keep(texts)
+        self._write(self._db, (insert(SAMPLES).on_conflict_do_nothing(), rows))
 
     def add_verdict(self, key: SampleKey, verdict_key: str, verdict: Verdict) -> None:
         """Keep a verdict under its key and settle the sample with it."""
-        (log,) = self._keep(verdict.log)
-        missing = [list(verdict.missing_fail_to_pass), list(verdict.missing_pass_to_pass)]
+        self.add_verdicts([Judged(key=key, verdict_key=verdict_key, verdict=verdict)])
+
+    def add_verdicts(self, judged: Sequence[Judged]) -> None:
+        """Keep several at once."""
+        if not judged:
+            return
+        texts: dict[str, bytes] = {}
+        new = {one.verdict_key: one for one in judged if not one.is_kept}
+        rows = [verdict_row(one, texts) for one in new.values()]
+        self._keep(texts)
+        settled = [
+            {f"of_{name}": value for name, value in dataclasses.asdict(one.key).items()}
+            | {"by": one.verdict_key}
+            for one in judged
+        ]
         self._write(
             self._db,
-            insert(VERDICTS)
-            .values(
-                key=verdict_key,
-                outcome=verdict.outcome,
-                missing=json.dumps(missing),
-                exit_code=verdict.exit_code,
-                note=verdict.note,
-                log=log,
-                seconds=verdict.seconds,
-            )
-            .on_conflict_do_nothing(),
-            SAMPLES.update().where(_is(key)).values(verdict_key=verdict_key),
+            (insert(VERDICTS).on_conflict_do_nothing(), rows),
+            (SETTLE, settled),
         )
 
     def add_failure(self, failure: Failure) -> None:
         """Keep a failure, to be shown."""
-        self._write(
-            self._db,
-            FAILURES.insert().values(
-                **dataclasses.asdict(failure.key),
-                stage=failure.stage,
-                message=failure.message,
-                cost=failure.cost,
-            ),
-        )
+        row = {
+            **dataclasses.asdict(failure.key),
+            "stage": failure.stage,
+            "message": failure.message,
+            "cost": failure.cost,
+        }
+        self._write(self._db, (FAILURES.insert(), [row]))
 
     def verdict(self, verdict_key: str) -> Verdict | None:
         """Return the verdict kept under a key, without its log."""
@@ -328,16 +310,11 @@ class Store:
             raise KeyError(key)
         return str(rows[0][0] or "")
 
-    def _keep(self, *texts: str) -> tuple[str, ...]:
-        # "surrogatepass": a model may answer with text that is not valid Unicode.
-        data = [text.encode("utf-8", "surrogatepass") for text in texts]
-        digests = tuple(hashlib.sha256(item).hexdigest() for item in data)
+    def _keep(self, texts: Mapping[str, bytes]) -> None:
         rows = [
-            {"digest": digest, "zstd": zstandard.compress(item)}
-            for digest, item in zip(digests, data, strict=True)
+            {"digest": digest, "zstd": zstandard.compress(data)} for digest, data in texts.items()
         ]
-        self._write(self._text_db, insert(TEXTS).values(rows).on_conflict_do_nothing())
-        return digests
+        self._write(self._text_db, (insert(TEXTS).on_conflict_do_nothing(), rows))
 
     def _text(self, digest: str) -> str:
         with self._text_db.connect() as connection:
@@ -351,11 +328,13 @@ class Store:
         except DatabaseError as error:
             raise StoreError(_sentence(self.folder, error)) from error
 
-    def _write(self, engine: Engine, *statements: Any) -> None:
+    def _write(self, engine: Engine, *statements: tuple[Any, Sequence[dict[str, Any]]]) -> None:
+        """Execute statements, each for all of its rows, in one transaction."""
         try:
             with self._lock, engine.begin() as connection:
-                for statement in statements:
-                    connection.execute(statement)
+                for statement, rows in statements:
+                    if rows:
+                        connection.execute(statement, rows)
         except DatabaseError as error:
             raise StoreError(_sentence(self.folder, error)) from error
 

@@ -18,7 +18,8 @@ from agent.models import Model
 from agent.strategy import Strategy
 from eval.budget import Budgets
 from eval.metered import BudgetSpentError, MeteredBackend
-from eval.sample import Failure, Sample, SampleKey
+from eval.recorder import Recorder
+from eval.sample import Failure, Judged, Sample, SampleKey
 from eval.schedule import Schedule
 from eval.store import Store
 from eval.verdict import Verdict
@@ -28,6 +29,8 @@ from tasks.task import Task
 
 FAULTS_IN_A_ROW = 8
 """Sandbox faults, with no success between, after which the sweep stops rather than go on."""
+
+_PATCHES_AT_HAND = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +111,9 @@ class Sweep:
         # Those whose own budget is spent.
         self.solved: set[str] = set()
         self._store = store
+        self._recorder = Recorder(store)
+        self._patches: dict[SampleKey, str] = {}
+        # Of samples that wait for their verdict, some; all are in the store.
         self._sandboxes = sandboxes
         self._verifier = verifier or Verifier(sandboxes, workers=workers)
         self._budgets = budgets or Budgets()
@@ -125,7 +131,7 @@ class Sweep:
         Raises StoreError or SweepHaltedError; what was recorded by then stays.
         """
         try:
-            async with asyncio.TaskGroup() as group:
+            async with self._recorder, asyncio.TaskGroup() as group:
                 self.solved |= await asyncio.to_thread(self._store.solved)
                 owed = [await self._owed(solver) for solver in self.plan.solvers]
                 # Asked after what is drawn: a sample that comes in between is judged all the same.
@@ -209,13 +215,16 @@ class Sweep:
             temperature=sampling.temperature,
             cost=solver.model.price.cost(proposal.usage),
         )
-        await asyncio.to_thread(self._store.add_sample, sample)
+        await self._recorder.add(sample)
         self._observer.sampled(sample)
+        if len(self._patches) < _PATCHES_AT_HAND:
+            self._patches[key] = proposal.patch
         self._unverified.put_nowait(key)
 
     async def _verify_samples(self) -> None:
         while (key := await self._unverified.get()) is not None:
             if self.plan.until_solved and key.task_id in self.solved:
+                self._patches.pop(key, None)
                 continue
             try:
                 verdict = await self._verify(key)
@@ -228,13 +237,16 @@ class Sweep:
 
     async def _verify(self, key: SampleKey) -> Verdict:
         task = self._tasks[key.task_id]
-        patch = await asyncio.to_thread(self._store.patch, key)
+        patch = self._patches.pop(key, None)
+        if patch is None:
+            patch = await asyncio.to_thread(self._store.patch, key)
         name = await self._verifier.key(task, patch)
         verdict = await asyncio.to_thread(self._store.verdict, name)
-        reused = verdict is not None
+        reused = is_kept = verdict is not None
         if verdict is None:
             verdict, reused = await self._verifier.judge(task, patch, name)
-        await asyncio.to_thread(self._store.add_verdict, key, name, verdict)
+        judged = Judged(key=key, verdict_key=name, verdict=verdict, is_kept=is_kept)
+        await self._recorder.add(judged)
         self._observer.verified(key, verdict, reused=reused)
         return verdict
 

@@ -1,0 +1,74 @@
+"""From the records of a sweep to the rows of the tables in `eval.schema`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import and_, bindparam
+
+from agent.trajectory import to_json
+from eval.sample import Judged, Sample, SampleKey
+from eval.schema import SAMPLES
+from sandbox.patch import patch_digest
+
+SETTLE = (
+    SAMPLES.update()
+    .where(
+        and_(
+            *(
+                SAMPLES.c[field.name] == bindparam(f"of_{field.name}")
+                for field in dataclasses.fields(SampleKey)
+            )
+        )
+    )
+    .values(verdict_key=bindparam("by"))
+)
+"""Gives samples, whose keys are the parameters `of_...`, the verdict key `by`."""
+
+
+def sample_row(sample: Sample, texts: dict[str, bytes]) -> dict[str, Any]:
+    """Return the row of a sample, and put its large texts into `texts` by digest."""
+    proposal = sample.proposal
+    usage = dataclasses.asdict(proposal.usage)
+    return {
+        **dataclasses.asdict(sample.key),
+        "patch": _put(proposal.patch, texts),
+        "patch_digest": patch_digest(proposal.patch),
+        "stop": proposal.stop,
+        "note": proposal.note,
+        "seed": sample.seed,
+        "temperature": sample.temperature,
+        "strategy_version": sample.strategy_version,
+        "variant": proposal.variant,
+        "prompt_digest": proposal.prompt_digest,
+        "trajectory": _put(to_json(proposal.trajectory), texts),
+        **{f"usage_{name}": value for name, value in usage.items()},
+        "seconds": proposal.seconds,
+        "cost": sample.cost,
+    }
+
+
+def verdict_row(judged: Judged, texts: dict[str, bytes]) -> dict[str, Any]:
+    """Return the row of a verdict, and put its log into `texts` by digest."""
+    verdict = judged.verdict
+    missing = [list(verdict.missing_fail_to_pass), list(verdict.missing_pass_to_pass)]
+    return {
+        "key": judged.verdict_key,
+        "outcome": verdict.outcome,
+        "missing": json.dumps(missing),
+        "exit_code": verdict.exit_code,
+        "note": verdict.note,
+        "log": _put(verdict.log, texts),
+        "seconds": verdict.seconds,
+    }
+
+
+def _put(text: str, texts: dict[str, bytes]) -> str:
+    # "surrogatepass": a model may answer with text that is not valid Unicode.
+    data = text.encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(data).hexdigest()
+    texts[digest] = data
+    return digest
