@@ -6,8 +6,8 @@ their ratio with and without what ksolve saves (dedupe, FAIL_TO_PASS first), the
 bare evaluation, the peak of memory, and every difference between the verdicts.
 
 The overhead is given twice. What a verification waits for beyond its tests: one after another,
-the next container started meanwhile, from the patch to the verdict. And what a worker pays in all
-when every core is busy: containers started and removed, and the engine's own work, included.
+the next container started meanwhile, from the patch to the verdict. And what a core pays in all
+when every one is busy: containers started and removed, and the engine's own work, included.
 
     python benchmarks/verify_vs_swebench.py --run runs/demo --samples 128
 """
@@ -164,12 +164,12 @@ def _print_overhead(candidates: Sequence[Candidate], bare: dict[str, float], wor
     ]
     _, seconds = asyncio.run(_ksolve(candidates, workers, dedupe=False, learnt=True))
     mean_bare = statistics.mean(bare[one.task.id] for one in candidates)
-    paid = seconds * workers / len(candidates) - mean_bare
+    paid = seconds * min(workers, os.cpu_count() or workers) / len(candidates) - mean_bare
     print(
         f"overhead per verification  {statistics.median(waits) * 1000:.0f} ms to wait for, over "
         f"{mean_bare * 1000:.0f} ms of bare evaluation in a warm container (median of {len(waits)})"
     )
-    print(f"  when every core is busy  {paid * 1000:.0f} ms of a worker, containers included")
+    print(f"  when every core is busy  {paid * 1000:.0f} ms of a core, containers included")
 
 
 async def _ksolve(
