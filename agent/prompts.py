@@ -68,10 +68,10 @@ class SharedPrompts:
         """Return the repository of an issue. Raises SandboxError."""
         key = (issue.image, issue.workdir, issue.base_commit)
         async with self._locks[key]:
-            if key not in self._snapshots:
-                self._snapshots[key] = await read_snapshot(issue, sandboxes)
-            self._snapshots.move_to_end(key)
-            snapshot = self._snapshots[key]
+            if key in self._snapshots:
+                self._snapshots.move_to_end(key)
+                return self._snapshots[key]
+            snapshot = self._snapshots[key] = await read_snapshot(issue, sandboxes)
         while len(self._snapshots) > 1 and self._characters() > _KEPT_CHARACTERS:
             self._snapshots.popitem(last=False)
         return snapshot

@@ -70,6 +70,14 @@ class Plan:
         return self.samples if solver.samples is None else solver.samples
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Draw:
+    """What one solver owes."""
+
+    solver: Solver
+    schedule: Schedule
+
+
 class Observer:
     """Told what happens; does nothing itself. Methods must be quick."""
 
@@ -148,11 +156,16 @@ class Sweep:
             raise first_error(group_error) from None
 
     async def _sample_all(self, owed: Sequence[Mapping[str, Sequence[int]]]) -> None:
+        draws: dict[int, list[_Draw]] = {}
+        for solver, indices in zip(self.plan.solvers, owed, strict=True):
+            if any(indices.values()):
+                draw = _Draw(solver=solver, schedule=Schedule(indices))
+                draws.setdefault(id(solver.model.backend), []).append(draw)
+                self._schedules.append(draw.schedule)
         async with asyncio.TaskGroup() as group:
-            for solver, indices in zip(self.plan.solvers, owed, strict=True):
-                # Started in their order, so that models which take turns take them in it.
-                if any(indices.values()):
-                    group.create_task(self._sample(solver, indices))
+            # Started in their order, so that models which take turns take them in it.
+            for of_one_backend in draws.values():
+                group.create_task(self._sample(of_one_backend))
 
     async def _owed(self, solver: Solver) -> dict[str, list[int]]:
         drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.name)
@@ -163,20 +176,26 @@ class Sweep:
             if not (self.plan.until_solved and task.id in self.solved)
         }
 
-    async def _sample(self, solver: Solver, owed: Mapping[str, Sequence[int]]) -> None:
-        backend = solver.model.backend
-        schedule = Schedule(owed)
-        self._schedules.append(schedule)
+    async def _sample(self, draws: Sequence[_Draw]) -> None:
+        """Draw what one model owes, under all of its strategies."""
+        model = draws[0].solver.model
         try:
-            async with backend, asyncio.TaskGroup() as group:
-                for _ in range(backend.in_flight):
-                    group.create_task(self._draw_owed(solver, schedule))
+            async with model.backend, asyncio.TaskGroup() as group:
+                for _ in range(model.backend.in_flight):
+                    group.create_task(self._draw_all(draws))
         except BackendUnusableError as error:
-            self._give_up(solver.model, error)
+            self._give_up(model, error)
 
-    async def _draw_owed(self, solver: Solver, schedule: Schedule) -> None:
-        model = solver.model
-        while (owed := await schedule.next()) is not None:
+    async def _draw_all(self, draws: Sequence[_Draw]) -> None:
+        for draw in draws:
+            if not await self._draw_owed(draw.solver, draw.schedule):
+                for rest in draws:
+                    await rest.schedule.close()
+
+    async def _draw_owed(self, solver: Solver, schedule: Schedule) -> bool:
+        """Draw until nothing is owed; return whether this model may go on."""
+        model, may_go_on = solver.model, True
+        while may_go_on and (owed := await schedule.next()) is not None:
             task_id, index = owed
             key = SampleKey(task_id=task_id, model=model.name, strategy=solver.name, index=index)
             backend = MeteredBackend(model.backend, model.price, self._budgets, task_id)
@@ -191,15 +210,16 @@ class Sweep:
                     await self._drop(task_id)
                 else:
                     self.budget_spent = True
-                    await schedule.close()
+                    may_go_on = False
             except BackendUnusableError as error:
                 await self._break_off(key, str(error), model.price.cost(backend.usage))
                 self._give_up(model, error)
-                await schedule.close()
+                may_go_on = False
             except (BackendError, SandboxError) as error:
                 await self._fail(key, "sample", error, cost=model.price.cost(backend.usage))
             finally:
                 await schedule.done(task_id)
+        return may_go_on
 
     async def _draw(self, solver: Solver, backend: MeteredBackend, key: SampleKey) -> None:
         sampling = solver.sampling

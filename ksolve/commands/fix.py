@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json as jsonlib
 import re
@@ -15,15 +16,18 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from agent.backend import Sampling
-from agent.oneshot import Oneshot
 from eval.cost import money
 from eval.sample import SampleKey
 from eval.store import Store
 from eval.summary import SampleRow
-from eval.sweep import Plan, Solver
 from eval.verify import evaluate
-from ksolve.commands.run import FREE, complain_of, configuration, refuse_unknown_prices
+from ksolve.commands.run import (
+    FREE,
+    complain_of,
+    configuration,
+    plan_of,
+    refuse_unknown_prices,
+)
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import (
     WORKERS,
@@ -37,11 +41,11 @@ from ksolve.options import (
     SeedOption,
     TemperatureOption,
     WorkersOption,
-    models_of,
 )
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, ready_images, sweep_on_docker
+from ksolve.sweep_config import resolve_config
 from sandbox.docker import DockerHost
 from tasks.local import local_task, without_undone
 from tasks.task import Task
@@ -62,6 +66,9 @@ def fix(
         str, typer.Option(help="Shell command that fails now and must pass, such as 'pytest -q'.")
     ],
     model: ModelOption,
+    strategy: Annotated[
+        str, typer.Option(help="How a sample is drawn: oneshot, loop or monkeys.")
+    ] = "oneshot",
     samples: Annotated[int, typer.Option(min=1, help="Samples per model, at most.")] = 16,
     budget: BudgetOption = None,
     base: Annotated[
@@ -107,8 +114,22 @@ def fix(
     """
     statement = _statement(issue, issue_file)
     stages = Stages()
-    models = models_of(model, price or (), in_flight=in_flight, progress=stages)
-    refuse_unknown_prices(models, budget)
+    asked = resolve_config(
+        None,
+        {
+            "tasks": str(repo),
+            "model": model,
+            "strategy": [strategy],
+            "samples": samples,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "seed": seed,
+            "price": price,
+            "in_flight": in_flight,
+        },
+    )
+    plan = plan_of(asked, [], stages)
+    refuse_unknown_prices([solver.model for solver in plan.solvers], budget)
     console = screen(stderr=True)
     dirty = dirty_files(repo)
     if apply and dirty and not allow_dirty:
@@ -128,14 +149,7 @@ def fix(
     )
     for sentence in left_out(repo):
         console.print(Text(sentence))
-    sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
-    strategy = Oneshot()
-    plan = Plan(
-        tasks=[task],
-        solvers=[Solver(model=one, strategy=strategy, sampling=sampling) for one in models],
-        samples=samples,
-        until_solved=True,
-    )
+    plan = dataclasses.replace(plan, tasks=[task], until_solved=True)
     config = configuration(plan, str(repo), [budget])
     folder = out or _own_folder(config)
     with Store(folder) as store:
@@ -149,7 +163,7 @@ def fix(
             stages=stages,
             judging=Judging(fresh=fresh),
         )
-        wanted = {one.name: samples for one in models}
+        wanted = {solver.model.name: samples for solver in plan.solvers}
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         rows = list(store.rows())
         solved = next((row for row in rows if row.outcome == "resolved"), None)

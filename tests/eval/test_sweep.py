@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -12,8 +14,10 @@ from agent.backend import (
     Backend,
     BackendError,
     BackendUnusableError,
+    Completion,
     Message,
     Sampling,
+    Tool,
     Usage,
 )
 from agent.models import Model
@@ -277,3 +281,54 @@ async def test_cancelling_leaves_no_sandbox_open_and_a_run_that_continues(tmp_pa
         await Sweep(plan(rest, samples=9), store, host).run()
         assert len(list(store.rows())) == 18
         assert store.unverified() == []
+
+
+class Entered(ScriptedBackend):
+    """Counts how often it is entered, and answers only in between."""
+
+    entered = 0
+    is_open = False
+
+    async def __aenter__(self) -> Self:
+        self.entered += 1
+        self.is_open = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.is_open = False
+
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+    ) -> Completion:
+        assert self.is_open
+        return await super().complete(messages, sampling, tools)
+
+
+async def test_strategies_of_one_model_share_its_server_and_its_places(tmp_path: Path) -> None:
+    backend = Entered(lambda *_: WRONG, name="m", in_flight=2, delay=0.001)
+    model = Model(name="m", backend=backend, price=PRICE)
+    solvers = [
+        Solver(model=model, strategy=Verbatim(), sampling=Sampling(), label=label, samples=count)
+        for label, count in (("wide", 5), ("deep", 2))
+    ]
+    with Store(tmp_path) as store:
+        await Sweep(plan(*solvers, samples=9), store, FakeHost(passing_for_right)).run()
+        drawn = Counter((row.task_id, row.strategy) for row in store.rows())
+    assert drawn == {(t, s): n for t in ("t0", "t1") for s, n in (("wide", 5), ("deep", 2))}
+    assert backend.entered == 1
+    assert backend.most_in_flight == 2
+
+
+async def test_a_refused_key_ends_all_strategies_of_its_model(tmp_path: Path) -> None:
+    backend = ScriptedBackend(lambda *_: BackendUnusableError("no key"), name="m", in_flight=2)
+    model = Model(name="m", backend=backend, price=PRICE)
+    solvers = [
+        Solver(model=model, strategy=Verbatim(), sampling=Sampling(), label=label)
+        for label in ("wide", "deep")
+    ]
+    with Store(tmp_path) as store:
+        sweep = Sweep(plan(*solvers, samples=9), store, FakeHost(passing_for_right))
+        await sweep.run()
+        assert list(store.rows()) == []
+    assert "no key" in str(sweep.unusable["m"])
+    assert backend.calls <= 2
