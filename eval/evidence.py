@@ -10,13 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from tasks.task import EXIT_CODE_PARSER
 
 _RECORD = re.compile(r"^([0-9a-f]{64}) (\[.*\])$")
+_BODY: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
+    tuple[int, Literal["pytest"], Any, Any]
+    | tuple[int, Literal["unittest"], Any]
+    | tuple[int, Literal["test"], str, str]
+    | tuple[int, Literal["canary"], str | None, str | None, str | None]
+    | tuple[int, Literal["end"], int, list[str], list[str]]
+)
+# What a witness says. Who shares its process may sign something else with its secret.
 _BAD = frozenset({"FAILED", "ERROR", "FAIL", "unexpected success"})
 
 
@@ -68,14 +78,16 @@ def read_evidence(told: str, secret: str) -> Evidence:
         if not hmac.compare_digest(right, signature):
             forged = True
             continue
-        records.append(json.loads(body))
+        try:
+            records.append(_BODY.validate_json(body, strict=True))
+        except ValidationError:
+            forged = True
     if [number for number, *_ in records] != list(range(len(records))):
         forged = True
     canaries = [
-        (str(place), (setup, call) == ("PASSED", "FAILED"))
+        (str(what[0]), tuple(what[1:]) == ("PASSED", "FAILED"))
         for _, kind, *what in records
         if kind == "canary"
-        for place, setup, call in [what]
     ]
     ends = [what for _, kind, *what in records if kind == "end"]
     return Evidence(

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import json
 
+import pytest
+
 from eval.evidence import read_evidence
 
 SECRET = "s"
@@ -47,6 +49,33 @@ def test_a_record_signed_by_another_is_forged_and_not_read() -> None:
 def test_a_record_left_out_or_said_twice_is_forgery() -> None:
     assert read_evidence("\n".join([GOOD[0], *GOOD[2:]]), SECRET).forged
     assert read_evidence("\n".join([*GOOD, GOOD[1]]), SECRET).forged
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        ("canary", "PASSED", "FAILED"),
+        ("test", "tests/t.py::b"),
+        ("test", 1, 2),
+        ("end",),
+        ("end", "0", [], []),
+        ("end", 0, [[1]], {}),
+        ("weather", "fine"),
+        (),
+    ],
+)
+def test_a_signed_record_of_no_known_shape_is_forgery_and_stops_nobody(
+    what: tuple[object, ...],
+) -> None:
+    evidence = read_evidence("\n".join([*GOOD, record(5, *what)]), SECRET)
+    assert evidence.forged
+    assert evidence.exit_status == 1
+
+
+@pytest.mark.parametrize("body", ["[", "[" * 10_000 + "]", '[1e999, "test", "a", "b"]', "[NaN]"])
+def test_a_signed_record_that_is_no_json_is_forgery_and_stops_nobody(body: str) -> None:
+    signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
+    assert read_evidence(f"{signature} {body}", SECRET).forged or not body.endswith("]")
 
 
 def test_a_runner_that_did_not_end_says_so() -> None:
