@@ -72,10 +72,10 @@ def test_a_signed_record_of_no_known_shape_is_forgery_and_stops_nobody(
     assert evidence.exit_status == 1
 
 
-@pytest.mark.parametrize("body", ["[", "[" * 10_000 + "]", '[1e999, "test", "a", "b"]', "[NaN]"])
+@pytest.mark.parametrize("body", ["[" * 10_000 + "]", '[1e999, "test", "a", "b"]', "[NaN]"])
 def test_a_signed_record_that_is_no_json_is_forgery_and_stops_nobody(body: str) -> None:
     signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
-    assert read_evidence(f"{signature} {body}", SECRET).forged or not body.endswith("]")
+    assert read_evidence(f"{signature} {body}", SECRET).forged
 
 
 def test_a_runner_that_did_not_end_says_so() -> None:
