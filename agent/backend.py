@@ -145,6 +145,11 @@ class Backend(Protocol):
         """Tokens that prompt and answer may have together. Known once entered."""
         ...
 
+    @property
+    def uses_processor(self) -> bool:
+        """Whether answers are computed by this machine's processor. Known once entered."""
+        ...
+
     async def __aenter__(self) -> Self:
         """Make ready: start the server, or check nothing. Raises BackendUnusableError."""
         ...

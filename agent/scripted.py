@@ -56,8 +56,10 @@ class ScriptedBackend:
         context_window: int = 32_768,
         delay: float = 0.0,
         takes_tools: bool = False,
+        uses_processor: bool = False,
     ) -> None:
         """`delay`: seconds that each answer takes."""
+        self._uses_processor = uses_processor
         self._takes_tools = takes_tools
         self._script = script
         self._name = name
@@ -85,6 +87,11 @@ class ScriptedBackend:
     def context_window(self) -> int:
         """Tokens, that is words, that prompt and answer may have together."""
         return self._context_window
+
+    @property
+    def uses_processor(self) -> bool:
+        """What it was told."""
+        return self._uses_processor
 
     async def __aenter__(self) -> Self:
         """Do nothing."""

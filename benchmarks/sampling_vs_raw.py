@@ -79,6 +79,11 @@ class Recorder:
         """The window of the model behind, in tokens."""
         return self._behind.context_window
 
+    @property
+    def uses_processor(self) -> bool:
+        """As the server says."""
+        return self._behind.uses_processor
+
     async def __aenter__(self) -> Self:
         """Do nothing: the server is the benchmark's, not the sweep's."""
         return self

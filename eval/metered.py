@@ -56,6 +56,11 @@ class MeteredBackend:
         """The window of the model behind, in tokens."""
         return self._backend.context_window
 
+    @property
+    def uses_processor(self) -> bool:
+        """Of the model behind."""
+        return self._backend.uses_processor
+
     async def __aenter__(self) -> Self:
         """Do nothing: the backend behind is entered once for all samples."""
         return self

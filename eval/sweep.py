@@ -8,12 +8,13 @@ through no fault of the model is recorded as a failure and stays owed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from agent.backend import BackendError, BackendUnusableError, Sampling
+from agent.backend import Backend, BackendError, BackendUnusableError, Sampling
 from agent.models import Model
 from agent.strategy import Strategy
 from eval.budget import Budgets
@@ -90,6 +91,9 @@ class Observer:
     def failed(self, failure: Failure) -> None:
         """Take note of a failure."""
 
+    def holding(self, *, verdicts_wait: bool) -> None:
+        """Take note that verdicts wait for a model on the same processor, or go on."""
+
     def unusable(self, model: str, error: BackendUnusableError) -> None:
         """Take note of a model that cannot be sampled any further."""
 
@@ -132,6 +136,9 @@ class Sweep:
         self._schedules: list[Schedule] = []
         self._samplers: asyncio.Task[None] | None = None
         self._faults = 0
+        self._may_verify = asyncio.Event()
+        self._may_verify.set()
+        self._undisturbed_now = 0
 
     async def run(self) -> None:
         """Draw and verify all that is owed.
@@ -180,7 +187,11 @@ class Sweep:
         """Draw what one model owes, under all of its strategies."""
         model = draws[0].solver.model
         try:
-            async with model.backend, asyncio.TaskGroup() as group:
+            async with (
+                model.backend,
+                self._undisturbed(model.backend),
+                asyncio.TaskGroup() as group,
+            ):
                 for _ in range(model.backend.in_flight):
                     group.create_task(self._draw_all(draws))
         except BackendUnusableError as error:
@@ -241,8 +252,30 @@ class Sweep:
             self._patches[key] = proposal.patch
         self._unverified.put_nowait(key)
 
+    @contextlib.asynccontextmanager
+    async def _undisturbed(self, backend: Backend) -> AsyncIterator[None]:
+        """Hold verification back while a model is sampled that computes on the same processor.
+
+        Together they take longer than one after the other: the threads of a model wait for each
+        other at every step, so that one that has to wait for a core stops them all.
+        """
+        if not backend.uses_processor or self.plan.until_solved:
+            yield
+            return
+        self._undisturbed_now += 1
+        self._may_verify.clear()
+        self._observer.holding(verdicts_wait=True)
+        try:
+            yield
+        finally:
+            self._undisturbed_now -= 1
+            if not self._undisturbed_now:
+                self._may_verify.set()
+                self._observer.holding(verdicts_wait=False)
+
     async def _verify_samples(self) -> None:
         while (key := await self._unverified.get()) is not None:
+            await self._may_verify.wait()
             if self.plan.until_solved and key.task_id in self.solved:
                 self._patches.pop(key, None)
                 continue

@@ -26,6 +26,9 @@ LINE_EVERY = 15.0
 """Seconds between two lines where there is no terminal."""
 
 
+_VERDICTS_WAIT = "verdicts follow when the model is done: both need this machine's processor"
+
+
 class Stages:
     """Hands on what a server says it is doing, once there is somebody to show it."""
 
@@ -64,6 +67,7 @@ class SweepProgress(Observer):
         self._started = time.monotonic()
         self._last_line = self._started
         self._stage = ""
+        self._verdicts_wait = False
         self._tallies = {model: _ModelTally() for model in wanted}
         self._recent: list[str] = []
         for row in store.rows():
@@ -126,6 +130,12 @@ class SweepProgress(Observer):
         where = f"{failure.key.task_id} #{failure.key.index}, {failure.stage}"
         self._console.print(Text(f"  failed ({where}): {failure.message}", style="yellow"))
 
+    def holding(self, *, verdicts_wait: bool) -> None:
+        """Say why there are no verdicts yet."""
+        if verdicts_wait and self._live is None:
+            self._console.print(Text(f"  {_VERDICTS_WAIT}"))
+        self._verdicts_wait = verdicts_wait
+
     def unusable(self, model: str, error: BackendUnusableError) -> None:
         """Show at once that a model has stopped."""
         self._tallies[model].note = "stopped"
@@ -179,5 +189,6 @@ class SweepProgress(Observer):
             bar = ProgressBar(total=self._wanted[name], completed=tally.verified, width=16)
             table.add_row(Text(name, overflow="fold"), bar, Text(self._sentence(name)))
         elapsed = time.monotonic() - self._started
-        footer = f"{elapsed:.0f} s" + (f" - {self._stage}" if self._stage else "")
+        said = self._stage or (_VERDICTS_WAIT if self._verdicts_wait else "")
+        footer = f"{elapsed:.0f} s" + (f" - {said}" if said else "")
         return Group(table, Text(footer, style="dim"))

@@ -121,6 +121,11 @@ class OpenAIBackend:
         """Tokens of prompt and answer: as the server lists it, else as given, else a guess."""
         return self._context_window or DEFAULT_CONTEXT_WINDOW
 
+    @property
+    def uses_processor(self) -> bool:
+        """No: what computes is not known to be here."""
+        return False
+
     async def __aenter__(self) -> Self:
         """Ask the server what it serves, where that is needed. Raises BackendUnusableError."""
         if self._accelerator or self._context_window is None:

@@ -69,6 +69,7 @@ class ManagedVllm:
         self._stack = contextlib.AsyncExitStack()
         self._client: OpenAIBackend | None = None
         self._server: VllmServer | None = None
+        self._on_processor = False
         self._gone: asyncio.Future[str] | None = None
         # Done, with the reason, when the server has ended and will not be started again.
 
@@ -88,6 +89,11 @@ class ManagedVllm:
         return self._entered().context_window
 
     @property
+    def uses_processor(self) -> bool:
+        """Whether the server has no accelerator of its own."""
+        return self._on_processor
+
+    @property
     def address(self) -> tuple[str, str]:
         """Where the server answers in OpenAI's way, and its key. Known once entered."""
         assert self._server is not None, "the backend is used outside of `async with`"
@@ -105,6 +111,7 @@ class ManagedVllm:
             await stack.enter_async_context(turn)
             folder = await self._in_thread(self._fetch)
             program = await self._in_thread(ensure_server_program)
+            self._on_processor = program.device == "cpu"
             server = self._server = self._new_server(folder, program)
             stack.push_async_callback(server.stop)
             await server.start(self._progress)

@@ -27,7 +27,7 @@ from agent.strategy import Proposal
 from agent.trajectory import turns_of
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
-from eval.sample import SampleKey
+from eval.sample import Sample, SampleKey
 from eval.store import Store
 from eval.sweep import FAULTS_IN_A_ROW, Observer, Plan, Solver, Sweep, SweepHaltedError
 from eval.verdict import Verdict
@@ -108,9 +108,17 @@ class Seen(Observer):
 
     def __init__(self) -> None:
         self.judged: list[tuple[SampleKey, str, bool]] = []
+        self.told: list[str] = []
         self.first = asyncio.Event()
 
+    def sampled(self, sample: Sample) -> None:
+        self.told.append("sampled")
+
+    def holding(self, *, verdicts_wait: bool) -> None:
+        self.told.append("verdicts wait" if verdicts_wait else "verdicts go on")
+
     def verified(self, key: SampleKey, verdict: Verdict, *, reused: bool) -> None:
+        self.told.append("verified")
         self.judged.append((key, verdict.outcome, reused))
         self.first.set()
 
@@ -281,6 +289,36 @@ async def test_cancelling_leaves_no_sandbox_open_and_a_run_that_continues(tmp_pa
         await Sweep(plan(rest, samples=9), store, host).run()
         assert len(list(store.rows())) == 18
         assert store.unverified() == []
+
+
+def computing_here(*, samples: int, until_solved: bool = False) -> Plan:
+    """Two tasks for a model on this machine's processor, which is slower than a verdict."""
+    backend = ScriptedBackend(
+        second_is_right, name="m", in_flight=1, delay=0.02, uses_processor=True
+    )
+    model = Model(name="m", backend=backend, price=PRICE)
+    local = Solver(model=model, strategy=Verbatim(), sampling=Sampling(seed=100))
+    return plan(local, samples=samples, until_solved=until_solved)
+
+
+async def test_verdicts_wait_while_a_model_needs_the_processor(tmp_path: Path) -> None:
+    seen = Seen()
+    with Store(tmp_path) as store:
+        wanted = computing_here(samples=3)
+        await Sweep(wanted, store, FakeHost(passing_for_right), observer=seen).run()
+        assert store.unverified() == []
+    drawn = ["verdicts wait", *["sampled"] * 6, "verdicts go on"]
+    assert seen.told == [*drawn, *["verified"] * 6]
+
+
+async def test_verdicts_that_decide_what_is_drawn_do_not_wait(tmp_path: Path) -> None:
+    seen = Seen()
+    with Store(tmp_path) as store:
+        wanted = computing_here(samples=500, until_solved=True)
+        await Sweep(wanted, store, FakeHost(passing_for_right), observer=seen).run()
+        assert store.solved() == {"t0", "t1"}
+    assert "verdicts wait" not in seen.told
+    assert seen.told.count("sampled") < 1000
 
 
 class Entered(ScriptedBackend):
