@@ -1,21 +1,30 @@
 """How much repeated sampling solves: pass@k, coverage over issues, and its interval.
 
 Pure functions over arrays of counts: an issue has `n` verdicts, of which `c` resolved it. An
-attempt without a verdict is in neither, so what is still owed never looks like a miss. Nothing
-here extrapolates past the samples that were drawn.
+attempt without a verdict is in neither, so what is still owed never looks like a miss. Issues are
+left out (the flaky ones, say) by leaving them out of the arrays. Nothing here extrapolates past the
+samples that were drawn, and nothing mends an `n` that depends on what the samples gave, as in a run
+that stops at the first solve.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+Over = Literal["issues", "samples", "both"]
 
 RESAMPLES = 2000
 LEVEL = 0.95
+CELLS = 1_000_000
+"""Numbers that a batch of resamples holds at once: it bounds memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +51,9 @@ def pass_at_k(n: ArrayLike, c: ArrayLike, k: int) -> FloatArray:
     and `c` (resolved among them) are integers that broadcast to one shape, the result's. It is NaN
     where k > n: there the data do not say. Raises ValueError for k < 1 or c outside 0..n.
     """
-    n, c = np.broadcast_arrays(np.asarray(n, dtype=np.int64), np.asarray(c, dtype=np.int64))
+    n, c = _counts(n, c)
     if k < 1:
         raise ValueError(f"pass@k needs k of at least 1, got {k}.")
-    if np.any((c < 0) | (c > n)):
-        raise ValueError("Resolved samples c must lie between 0 and the verdicts n of their issue.")
     # The ratio of binomials is the product of (1 - k/i) over i in n-c+1..n. Its logarithm is the
     # difference of two prefix sums, shared by all issues; entry j sums over i in k+1..k+j.
     steps = np.log1p(-k / np.arange(k + 1, max(n.max(initial=0), k) + 1))
@@ -56,39 +63,235 @@ def pass_at_k(n: ArrayLike, c: ArrayLike, k: int) -> FloatArray:
     return np.where(n < k, np.nan, chance)
 
 
+def pass_at_ks(n: ArrayLike, c: ArrayLike, ks: Sequence[int]) -> FloatArray:
+    """`pass_at_k` at each of `ks`, which is the last axis: (issues, len(ks)) for (issues,)."""
+    n, c = _counts(n, c)
+    chance = np.empty((*n.shape, len(ks)))
+    for column, k in enumerate(ks):
+        chance[..., column] = pass_at_k(n, c, k)
+    return chance
+
+
+def split_at(n: ArrayLike, c: ArrayLike, shares: ArrayLike) -> FloatArray:
+    """Chance that any of a fixed number of samples of several arms resolves an issue.
+
+    `n` and `c` have the shape (arms, issues); a row of `shares` (splits, arms) says how many
+    samples each arm draws, 0 for none. The result is (issues, splits). Samples of one issue are
+    independent, so the chances 1 - pass@k that each arm resolves nothing multiply, and the product
+    is unbiased as its factors are. NaN where any arm has fewer verdicts than its share, whatever
+    the others gave: else the outcome would choose the issues.
+    """
+    n, c = _counts(n, c)
+    shares = np.asarray(shares, dtype=np.int64)
+    nothing = np.ones((n.shape[1], len(shares)))
+    for arm, arm_shares in enumerate(shares.T):
+        for share in np.unique(arm_shares[arm_shares != 0]):
+            failing = 1 - pass_at_k(n[arm], c[arm], int(share))
+            nothing[:, arm_shares == share] *= failing[:, None]
+    return 1 - nothing
+
+
+def union_at_ks(n: ArrayLike, c: ArrayLike, ks: Sequence[int]) -> FloatArray:
+    """Chance that any of several arms resolves an issue when each draws `k` samples.
+
+    `n` and `c` are (arms, issues), the result is (issues, len(ks)). The samples drawn are k an arm.
+    """
+    n, c = _counts(n, c)
+    return split_at(n, c, np.repeat(np.asarray(ks)[:, None], len(n), axis=1))
+
+
+def in_turn_at_ks(n: ArrayLike, c: ArrayLike, ks: Sequence[int]) -> FloatArray:
+    """Chance that any of `k` samples in all resolves an issue when the arms draw in turn.
+
+    `n` and `c` are (arms, issues), the first arm first; the result is (issues, len(ks)).
+    """
+    n, c = _counts(n, c)
+    return split_at(n, c, (np.asarray(ks)[:, None] + np.arange(len(n))[::-1]) // len(n))
+
+
+def mixture_at_ks(
+    n: ArrayLike, c: ArrayLike, ks: Sequence[int], weights: Sequence[float]
+) -> FloatArray:
+    """Chance that any of `k` samples in all resolves an issue when each is of an arm by chance.
+
+    `n` and `c` are (arms, issues), `weights` (arms,) are in proportion to the chance of each arm;
+    the result is (issues, len(ks)): the mean of `split_at` over the multinomial splits of k. NaN
+    where an arm that may be drawn has fewer than k verdicts. Raises ValueError unless the weights
+    are finite, not below 0, and not all 0.
+    """
+    n, c = _counts(n, c)
+    weight = np.asarray(weights, dtype=np.float64)
+    if weight.shape != n.shape[:1] or not (np.all(weight >= 0) and 0 < weight.sum() < np.inf):
+        raise ValueError("A mixture needs one weight an arm, none below 0 and one above it.")
+    n, c, weight = n[weight > 0], c[weight > 0], weight[weight > 0]
+    if min(ks, default=1) < 1:
+        raise ValueError(f"pass@k needs k of at least 1, got {min(ks)}.")
+    every_k = range(1, max(ks, default=0) + 1)
+    # Chance that none of j samples resolves the issue, j from 0: of the arms so far taken as one,
+    # then of one arm more, which gets a binomial share of the samples.
+    so_far = _none_resolved(n[0], c[0], every_k)
+    for arm in range(1, len(weight)):
+        share = weight[arm] / weight[: arm + 1].sum()
+        more, mixed, chances = _none_resolved(n[arm], c[arm], every_k), so_far.copy(), np.ones(1)
+        # Only the last arm's answers are the result's.
+        needed = every_k if arm < len(weight) - 1 else ks
+        for k in every_k:
+            chances = np.convolve(chances, [1 - share, share])
+            if k in needed:
+                mixed[:, k] = (more[:, : k + 1] * so_far[:, k::-1]) @ chances
+        so_far = mixed
+    return 1 - so_far[:, list(ks)]
+
+
 def coverage(n: ArrayLike, c: ArrayLike, k: int, *, seed: int = 0) -> Coverage:
     """Mean pass@k over the issues that have at least `k` verdicts, with its interval.
 
     `n` and `c` as in `pass_at_k`, one entry an issue. One seed gives the same answer every time.
     """
-    chance = pass_at_k(n, c, k)
-    known = chance[~np.isnan(chance)]
-    low, high = interval(known, seed=seed) if known.size > 1 else (None, None)
-    return Coverage(
-        k=k,
-        coverage=float(known.mean()) if known.size else None,
-        low=low,
-        high=high,
-        issues=known.size,
-        excluded=chance.size - known.size,
-    )
+    return curve(n, c, [k], seed=seed)[0]
 
 
-def interval(values: FloatArray, *, seed: int = 0) -> tuple[float, float]:
+def curve(
+    n: ArrayLike, c: ArrayLike, ks: Sequence[int], *, over: Over = "issues", seed: int = 0
+) -> tuple[Coverage, ...]:
+    """`coverage` at each of `ks`, with intervals from one bootstrap.
+
+    With unequal `n` the mean is over other issues at another k, and may fall as k grows.
+
+    `over` says what is drawn again, which is what the interval speaks of:
+
+    - "issues": other issues like these. An issue brings the luck of its samples along, so that is
+      in the interval too.
+    - "samples": the same issues with other samples. The n verdicts of an issue are drawn with
+      replacement, so its c is binomial (n, c/n); drawing without replacement would give the same c
+      each time. Of that, pass@k has the mean 1 - (1 - c/n)^k, less than the estimate; the
+      difference is added back. An issue without a solve is taken to stay without, and one without
+      a miss likewise, which makes the interval somewhat narrow for few samples an issue.
+    - "both": issues, and the samples within each. It counts the luck of the samples twice
+      (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8), so it is
+      on the safe side.
+    """
+    chance = pass_at_ks(n, c, ks)
+    if over == "issues":
+        return curve_of(chance, ks, seed=seed)
+    return _points(chance, ks, _redrawn_means(n, c, ks, issues=over == "both", seed=seed))
+
+
+def curve_of(chance: ArrayLike, ks: Sequence[int], *, seed: int = 0) -> tuple[Coverage, ...]:
+    """Mean of `chance` (issues, len(ks)) at each k, with intervals from one bootstrap over issues.
+
+    For any of the chances above: of one arm, of a mixture, of a union. An issue whose chance is
+    NaN is excluded at that k.
+    """
+    chance = np.asarray(chance, dtype=np.float64)
+    return _points(chance, ks, resampled_means(chance, seed=seed))
+
+
+def interval(values: ArrayLike, *, seed: int = 0) -> tuple[float, float]:
     """Percentile bootstrap (95%, 2,000 resamples) of the mean of `values`, one an issue.
 
-    It speaks of drawing other issues like these. It does not hold the spread of the samples
-    within an issue, and where all issues agree it has no width, however few they are.
+    It speaks of drawing other issues like these; where all issues agree it has no width, however
+    few they are.
     """
-    draw = np.random.default_rng(seed)
-    batch = RESAMPLES // 20  # bounds memory: a batch holds batch * len(values) numbers
-    means = np.concatenate(
-        [values[draw.integers(values.size, size=(batch, values.size))].mean(1) for _ in range(20)]
-    )
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = bounds(resampled_means(np.asarray(values)[:, None], seed=seed)[:, 0])
     return float(low), float(high)
+
+
+def resampled_means(chance: FloatArray, *, seed: int = 0) -> FloatArray:
+    """Return the means of `chance` (issues, columns) over resampled issues, (RESAMPLES, columns).
+
+    One resample holds the same issues in every column, so columns may be compared within it. NaN
+    where it holds no issue that is known (not NaN) in that column.
+    """
+    known = ~np.isnan(chance)
+    values, ones = np.where(known, chance, 0.0), known.astype(np.float64)
+    means = np.full((RESAMPLES, chance.shape[1]), np.nan)
+    for rows, picks in _resamples(len(chance), np.random.default_rng(seed)):
+        # How often each issue is in each resample.
+        size = picks.shape[0]
+        cells = (picks + picks.shape[1] * np.arange(size)[:, None]).ravel()
+        times = np.bincount(cells, minlength=picks.size).reshape(picks.shape).astype(np.float64)
+        means[rows] = _ratio(times @ values, times @ ones)
+    return means
+
+
+def bounds(replicates: FloatArray) -> FloatArray:
+    """Return the 95% interval (2, ...) of what resamples gave along the first axis, without NaN."""
+    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    return np.asarray(np.nanquantile(replicates, tails, axis=0), dtype=np.float64)
 
 
 def ladder(n_max: int) -> tuple[int, ...]:
     """Return the k worth a column: the powers of two below `n_max`, then `n_max` itself."""
     return (*(1 << i for i in range((n_max - 1).bit_length())), n_max) if n_max > 0 else ()
+
+
+def common_depth(n: ArrayLike) -> int:
+    """Return the k for which k times the issues with at least k verdicts is the most.
+
+    While a run is incomplete, depth and issues trade against each other: this keeps the most
+    samples. 0 where there is no verdict.
+    """
+    deepest_first = np.sort(np.append(np.asarray(n, dtype=np.int64), 0))[::-1]
+    return int(deepest_first[np.argmax(deepest_first * np.arange(1, deepest_first.size + 1))])
+
+
+def _counts(n: ArrayLike, c: ArrayLike) -> tuple[IntArray, IntArray]:
+    n, c = np.broadcast_arrays(np.asarray(n, dtype=np.int64), np.asarray(c, dtype=np.int64))
+    if np.any((c < 0) | (c > n)):
+        raise ValueError("Resolved samples c must lie between 0 and the verdicts n of their issue.")
+    return n, c
+
+
+def _none_resolved(n: IntArray, c: IntArray, every_k: Sequence[int]) -> FloatArray:
+    return np.concatenate([np.ones((len(n), 1)), 1 - pass_at_ks(n, c, every_k)], axis=1)
+
+
+def _points(chance: FloatArray, ks: Sequence[int], replicates: FloatArray) -> tuple[Coverage, ...]:
+    points = []
+    for k, values, means in zip(ks, chance.T, replicates.T, strict=True):
+        known = values[~np.isnan(values)]
+        low, high = bounds(means) if known.size > 1 else (None, None)
+        points.append(
+            Coverage(
+                k=int(k),
+                coverage=float(known.mean()) if known.size else None,
+                low=None if low is None else float(low),
+                high=None if high is None else float(high),
+                issues=known.size,
+                excluded=values.size - known.size,
+            )
+        )
+    return tuple(points)
+
+
+def _redrawn_means(
+    n: ArrayLike, c: ArrayLike, ks: Sequence[int], *, issues: bool, seed: int
+) -> FloatArray:
+    """Like `resampled_means`, with the verdicts of every issue drawn again, or those alone."""
+    n, c = _counts(n, c)
+    rate = c / np.maximum(n, 1)
+    means = np.full((RESAMPLES, len(ks)), np.nan)
+    draw = np.random.default_rng(seed)
+    for rows, resampled in _resamples(len(n), draw):
+        picks = resampled if issues else np.broadcast_to(np.arange(len(n)), resampled.shape)
+        again = draw.binomial(n[picks], rate[picks])
+        for column, k in enumerate(ks):
+            known = n >= k
+            bias = 1 - (1 - rate) ** k - pass_at_k(n, c, k)
+            chance = np.where(known[picks], pass_at_k(n[picks], again, k) - bias[picks], 0.0)
+            means[rows, column] = _ratio(chance.sum(1), known[picks].sum(1, dtype=np.float64))
+    return means.clip(0.0, 1.0)
+
+
+def _resamples(issues: int, draw: np.random.Generator) -> Iterator[tuple[slice, IntArray]]:
+    """Give the resamples batch by batch: which of them, and the issues (batch, issues) in each."""
+    batch = max(1, CELLS // max(issues, 1))
+    for start in range(0, RESAMPLES if issues else 0, batch):
+        rows = slice(start, min(start + batch, RESAMPLES))
+        yield rows, draw.integers(issues, size=(rows.stop - start, issues))
+
+
+def _ratio(total: FloatArray, count: FloatArray) -> FloatArray:
+    """Divide; NaN where the count is 0."""
+    return total / np.where(count > 0, count, np.nan)

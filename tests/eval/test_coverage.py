@@ -1,15 +1,31 @@
-"""pass@k against enumeration, exact fractions and closed forms."""
+"""pass@k against enumeration, exact fractions, closed forms and published runs."""
 
+import gzip
 import itertools
+import json
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.coverage import coverage, interval, ladder, pass_at_k
+from eval.coverage import (
+    Over,
+    common_depth,
+    coverage,
+    curve,
+    curve_of,
+    interval,
+    ladder,
+    pass_at_k,
+    pass_at_ks,
+    union_at_ks,
+)
+
+OVER: tuple[Over, ...] = ("issues", "samples", "both")
 
 
 def exact(n: int, c: int, k: int) -> float:
@@ -145,3 +161,163 @@ def test_the_ladder_of_a_familiar_run() -> None:
     assert ladder(16) == (1, 2, 4, 8, 16)
     assert ladder(1) == (1,)
     assert ladder(0) == ()
+
+
+def test_all_ks_together_are_each_k_by_itself() -> None:
+    n, c = np.array([[4, 16, 2], [9, 0, 9]]), np.array([[1, 4, 1], [0, 0, 9]])
+    together = pass_at_ks(n, c, [1, 4, 9])
+    assert together.shape == (2, 3, 3)
+    for column, k in enumerate([1, 4, 9]):
+        np.testing.assert_array_equal(together[..., column], pass_at_k(n, c, k))
+    assert pass_at_ks([3, 4], [1, 1], []).shape == (2, 0)
+
+
+def test_a_curve_is_the_coverage_at_each_k() -> None:
+    n, c = [8, 8, 3, 0], [8, 1, 3, 0]
+    points = curve(n, c, [1, 3, 8, 9])
+    assert points == tuple(coverage(n, c, k) for k in (1, 3, 8, 9))
+    assert [(p.issues, p.excluded) for p in points] == [(3, 1), (3, 1), (2, 2), (0, 4)]
+
+
+@pytest.mark.parametrize("over", OVER)
+def test_every_bootstrap_says_the_same_of_everything_but_the_interval(over: Over) -> None:
+    n, c = np.array([8, 8, 3, 16, 0]), np.array([8, 1, 3, 2, 0])
+    points, plain = curve(n, c, [1, 2, 8, 16], over=over), curve(n, c, [1, 2, 8, 16])
+    for point, other in zip(points, plain, strict=True):
+        assert (point.k, point.coverage, point.issues) == (other.k, other.coverage, other.issues)
+        assert (point.low is None) == (point.issues < 2)
+    assert points == curve(n, c, [1, 2, 8, 16], over=over)
+
+
+@pytest.mark.parametrize("over", OVER)
+def test_no_issue_at_all_has_no_curve(over: Over) -> None:
+    (point,) = curve([], [], [1], over=over)
+    assert (point.coverage, point.low, point.issues, point.excluded) == (None, None, 0, 0)
+
+
+@pytest.mark.parametrize("over", OVER)
+def test_issues_that_are_excluded_leave_the_interval_where_it_was(over: Over) -> None:
+    n, c = np.full(60, 8), np.repeat([0, 2, 8], 20)
+    (alone,) = curve(n, c, [4], over=over)
+    (among,) = curve(np.append(n, np.full(60, 3)), np.append(c, np.zeros(60, int)), [4], over=over)
+    assert among.coverage == alone.coverage
+    assert among.low == pytest.approx(alone.low, abs=0.03)
+    assert among.high == pytest.approx(alone.high, abs=0.03)
+
+
+@given(st.integers(0, 100), st.sampled_from(OVER))
+def test_the_estimate_lies_in_its_interval_and_the_interval_in_0_to_1(
+    seed: int, over: Over
+) -> None:
+    draw = np.random.default_rng(seed)
+    n = draw.integers(4, 9, size=12)
+    for point in curve(n, draw.binomial(n, 0.3), [1, 2, 4], over=over):
+        assert point.coverage is not None
+        assert point.low is not None
+        assert point.high is not None
+        assert 0 <= point.low <= point.coverage <= point.high <= 1
+
+
+@pytest.mark.parametrize("over", ["samples", "both"])
+def test_drawing_the_samples_again_does_not_pull_the_last_k_down(over: Over) -> None:
+    # One solve in 16 is missed by 36% of redrawn samples: without care the interval of k = 16
+    # would lie around 0.64, below the estimate of 1.
+    (point,) = curve([16] * 50, [1] * 50, [16], over=over)
+    assert point.coverage == 1.0
+    assert point.high == 1.0
+    assert point.low is not None
+    assert point.low > 0.85
+
+
+def test_the_luck_of_the_samples_alone_has_the_binomial_width() -> None:
+    n, c = np.full(100, 20), np.repeat([2, 5, 10, 0], 25)
+    (point,) = curve(n, c, [1], over="samples")
+    rate = c / n
+    assert point.low is not None
+    assert point.high is not None
+    width = 1.96 * math.sqrt((rate * (1 - rate) / n).sum()) / 100
+    assert (point.high - point.low) / 2 == pytest.approx(width, rel=0.1)
+
+
+def test_issues_without_doubt_have_no_spread_of_samples() -> None:
+    (point,) = curve([8] * 10, [0, 8] * 5, [4], over="samples")
+    assert (point.low, point.coverage, point.high) == (0.5, 0.5, 0.5)
+
+
+def test_more_issues_than_one_batch_holds_have_the_binomial_width() -> None:
+    low, high = interval(np.repeat([1.0, 0.0], [900, 2100]))
+    assert (high - low) / 2 == pytest.approx(1.96 * math.sqrt(0.3 * 0.7 / 3000), rel=0.1)
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+    draw = np.random.default_rng(0)
+    k, n, runs = 4, np.full(80, 8), 80
+    truth = float(np.mean(1 - (1 - draw.beta(0.3, 2, size=400_000)) ** k))
+    held = dict.fromkeys(OVER, 0)
+    for seed in range(runs):
+        rate = draw.beta(0.3, 2, size=80)
+        c, here = draw.binomial(n, rate), float(np.mean(1 - (1 - rate) ** k))
+        for over in OVER:
+            (point,) = curve(n, c, [k], over=over, seed=seed)
+            assert point.low is not None
+            assert point.high is not None
+            # Other samples of these issues have their own coverage for a truth.
+            held[over] += point.low <= (here if over == "samples" else truth) <= point.high
+    assert held["issues"] >= 0.88 * runs
+    assert held["both"] >= held["issues"]
+    assert held["samples"] >= 0.75 * runs
+
+
+@given(st.permutations(range(6)))
+def test_the_order_of_the_issues_does_not_matter_to_coverage(order: list[int]) -> None:
+    n, c = np.array([4, 16, 2, 0, 9, 9]), np.array([1, 4, 1, 0, 0, 9])
+    for point, other in zip(curve(n, c, [1, 4]), curve(n[order], c[order], [1, 4]), strict=True):
+        assert point.coverage == pytest.approx(other.coverage)
+        assert (point.issues, point.excluded) == (other.issues, other.excluded)
+
+
+@given(st.lists(st.integers(0, 12), max_size=12))
+def test_the_common_depth_keeps_the_most_samples(n: list[int]) -> None:
+    kept = {k: k * sum(i >= k for i in n) for k in range(13)}
+    assert kept[common_depth(n)] == max(kept.values())
+    assert common_depth([16] * 9 + [3]) == 16
+    assert common_depth([]) == common_depth([0, 0]) == 0
+
+
+@pytest.mark.shared_data
+def test_published_runs_have_the_coverage_that_is_known_of_them(shared_data: Path) -> None:
+    folder = shared_data / "lite-matrix"
+    issues = (folder / "instances.txt").read_text().split()
+    resolved: dict[str, dict[str, bool]] = {}
+    for line in gzip.decompress((folder / "attempts.jsonl.gz").read_bytes()).splitlines():
+        row = json.loads(line)
+        resolved.setdefault(row["system"], {})[row["instance_id"]] = row["resolved"]
+    # An issue that a system left unanswered is one that it did not resolve.
+    runs = {
+        system: np.array([solved.get(issue, False) for issue in issues], dtype=np.int64)
+        for system, solved in resolved.items()
+    }
+    assert len(issues) == 142
+    three = {}
+    for prefix, by_run, together in (
+        ("acr-run-", [29, 24, 27], 38),
+        ("swe-agent-cost_2_", [17, 19, 17], 25),
+    ):
+        c = np.sum([runs[f"{prefix}{i}"] for i in (1, 2, 3)], axis=0)
+        three[prefix] = c
+        first, second, third = curve(np.full(142, 3), c, [1, 2, 3])
+        assert [int(runs[f"{prefix}{i}"].sum()) for i in (1, 2, 3)] == by_run
+        assert first.coverage == pytest.approx(sum(by_run) / 3 / 142)
+        assert third.coverage == pytest.approx(together / 142)
+        pairs = [runs[f"{prefix}{i}"] | runs[f"{prefix}{j}"] for i, j in ((1, 2), (1, 3), (2, 3))]
+        assert second.coverage == pytest.approx(np.mean(pairs))
+    assert sorted(int(run.sum()) for run in runs.values()) == [17, 17, 19, 24, 27, 29, 30, 32, 37]
+    n, c = np.ones((9, 142), dtype=np.int64), np.array(list(runs.values()))
+    assert union_at_ks(n, c, [1]).sum() == pytest.approx(55)
+    (both,) = curve_of(union_at_ks(3, np.array(list(three.values())), [3]), [3])
+    assert both.coverage == pytest.approx(np.mean(np.any(list(three.values()), axis=0)))
+    # Without some issues, as without those that are flaky: as if they were not in the run.
+    steady = np.arange(142) % 7 > 0
+    (point,) = curve(np.full(142, 3)[steady], three["acr-run-"][steady], [3])
+    assert point.issues == steady.sum()
+    assert point.coverage == pytest.approx(np.mean(three["acr-run-"][steady] > 0))
