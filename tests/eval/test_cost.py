@@ -49,6 +49,28 @@ def test_costs_are_shares_of_the_total() -> None:
     assert cost_at_k(0.5, 4, issues=10) == 20.0
 
 
+def test_the_price_of_repeated_sampling_is_the_papers() -> None:
+    """Table 1 of "Large Language Monkeys" (arXiv 2407.21787), on 300 issues of SWE-bench Lite."""
+    table = {"DeepSeek": (5, 0.2962, 10.8), "GPT-4o": (1, 0.24, 39), "Claude": (1, 0.267, 51)}
+    each = {name: cost_per_attempt(total, k * 300) for name, (k, _, total) in table.items()}
+    assert each == {
+        "DeepSeek": pytest.approx(0.0072),
+        "GPT-4o": pytest.approx(0.13),
+        "Claude": pytest.approx(0.17),
+    }
+    for name, (k, share, total) in table.items():
+        assert cost_at_k(each[name], k, issues=300) == pytest.approx(total)
+        assert cost_per_solve(total, round(300 * share)) == pytest.approx(
+            total / 300 / share, rel=0.002
+        )
+    relative = {name: total / 10.8 for name, (_, _, total) in table.items()}
+    assert relative == {
+        "DeepSeek": 1.0,
+        "GPT-4o": pytest.approx(3.6, abs=0.05),
+        "Claude": pytest.approx(4.7, abs=0.05),
+    }
+
+
 def test_nothing_drawn_and_nothing_solved_have_no_cost_each() -> None:
     assert cost_per_attempt(0.0, 0) is None
     assert cost_per_solve(6.0, 0) is None

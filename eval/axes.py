@@ -1,0 +1,129 @@
+"""What the samples of a run used, on the four axes that a cost can be told on.
+
+Money, tokens, accelerator seconds and FLOPs; an amount that is unknown is NaN in an array and None
+alone, never 0. Verification is a column of its own and on none of the axes. A FLOP count is an
+estimate by the number of parameters, not a measurement.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+import numpy as np
+
+from agent.backend import Usage
+from agent.local.weights import MODELS
+from eval import cost
+from eval.attempts import patches
+from eval.table import Floats, SampleTable
+
+Axis = Literal["money", "tokens", "accelerator_seconds", "flops"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+UNITS: Mapping[Axis, str] = MappingProxyType(
+    {
+        "money": "US dollars",
+        "tokens": "tokens in and out",
+        "accelerator_seconds": "seconds of an accelerator",
+        "flops": "floating-point operations",
+    }
+)
+"""What one of each axis is."""
+
+FLOPS_PER_TOKEN = 2
+"""For each parameter: one multiplication and one addition."""
+
+BF16_BYTES = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """What one arm used in all, with or without verdicts."""
+
+    samples: int
+    solved: int
+    # Issues with at least one resolved sample.
+    usage: Usage
+    # Tokens by kind, calls and their seconds. Failed attempts are recorded by their cost only.
+    verify_seconds: float | None
+    # Equal patches of an issue are verified, and count, once; on none of the axes.
+    failed_cost: float | None
+    # US dollars for failed attempts, a part of money.
+    totals: Mapping[Axis, float | None]
+    # On each axis; None when any of it is unknown.
+
+    def per_attempt(self, axis: Axis) -> float | None:
+        """Mean of one sample; None when nothing was drawn or the amount is unknown."""
+        return cost.cost_per_attempt(self.totals[axis], self.samples)
+
+    def per_solve(self, axis: Axis) -> float | None:
+        """Amount for each issue solved; None when none was or the amount is unknown."""
+        return cost.cost_per_solve(self.totals[axis], self.solved)
+
+
+def spent(
+    table: SampleTable,
+    arm: int,
+    *,
+    failed_cost: float | None = 0.0,
+    parameters: Mapping[str, float] = MappingProxyType({}),
+) -> Spent:
+    """Sum up one arm of a run, `arm` being its position in `table.arms`.
+
+    `failed_cost` is what its failed attempts were billed, None when that is unknown.
+    `parameters` as in `amounts`.
+    """
+    chosen = table.arm == arm
+    totals = {axis: _known(amounts(table, axis, parameters)[chosen].sum()) for axis in AXES}
+    totals["money"] = cost.add(totals["money"], failed_cost)
+    return Spent(
+        samples=int(chosen.sum()),
+        solved=np.unique(table.task[chosen & table.resolved]).size,
+        usage=table.usage(chosen),
+        verify_seconds=_known(patches(table, arm).seconds.sum()),
+        failed_cost=failed_cost,
+        totals=totals,
+    )
+
+
+def amounts(
+    table: SampleTable, axis: Axis, parameters: Mapping[str, float] = MappingProxyType({})
+) -> Floats:
+    """Return what every sample used on one axis, in its unit of `UNITS`; NaN where unknown.
+
+    Tokens are all that went in, cached or not, and all that came out, reasoning included. An arm
+    without any accelerator time is behind an API that does not tell it: unknown. FLOPs are
+    2 N (input - cached + output) with N parameters, the forward pass of Kaplan et al. 2020
+    (section 2.1) without its attention term, which grows with the context; a token from the
+    prefix cache is not computed again. `parameters` gives N by the name of the model and goes
+    before `parameters_of`; of a mixture of experts it is the active ones.
+    """
+    if axis == "money":
+        return table.cost
+    if axis == "tokens":
+        return (table.input_tokens + table.output_tokens).astype(np.float64)
+    if axis == "accelerator_seconds":
+        busy = np.bincount(table.arm, table.accelerator_seconds, minlength=len(table.arms))
+        return np.where(busy[table.arm] > 0, table.accelerator_seconds, np.nan)
+    sizes = [parameters.get(model, parameters_of(model)) for model, _ in table.arms]
+    size = np.array([math.nan if size is None else size for size in sizes], dtype=np.float64)
+    computed = table.input_tokens - table.cached_tokens + table.output_tokens
+    return FLOPS_PER_TOKEN * size[table.arm] * computed
+
+
+def parameters_of(model: str) -> float | None:
+    """Return the number of parameters of a model whose weights ksolve knows, else None.
+
+    `model` is a name as in `SampleTable.arms`, such as `vllm:qwen2.5-coder-0.5b`. It is what the
+    bytes of the bf16 weights say, a few hundredths of a per mille high for the file's header. The
+    embedding counts once: it is the output layer too.
+    """
+    name = model.partition("#")[2] or model.partition(":")[2] or model
+    return MODELS[name].bytes / BF16_BYTES if name in MODELS else None
+
+
+def _known(amount: float) -> float | None:
+    return None if math.isnan(amount) else float(amount)

@@ -1,0 +1,104 @@
+"""What samples used on four axes, and that the unknown stays unknown on each of them."""
+
+import math
+
+import numpy as np
+import pytest
+
+from agent.backend import Usage
+from eval.axes import AXES, UNITS, amounts, parameters_of, spent
+from eval.table import SampleRow, SampleTable, table_of
+
+LOCAL, REMOTE = "vllm:qwen2.5-coder-0.5b", "openai:gpt"
+
+
+def row(
+    model: str, *, patch: str = "p", resolved: bool | None = False, **more: object
+) -> SampleRow:
+    usage = Usage(
+        input_tokens=1_000,
+        cached_tokens=400,
+        output_tokens=200,
+        reasoning_tokens=50,
+        calls=2,
+        accelerator_seconds=0.5 if model == LOCAL else 0.0,
+    )
+    fields = {
+        "task_id": "t",
+        "strategy": "s",
+        "index": 0,
+        "outcome": {True: "resolved", False: "unresolved", None: None}[resolved],
+        "usage": usage,
+        "cost": 0.25,
+        "verify_seconds": None if resolved is None else 3.0,
+        "seconds": 8.0,
+    }
+    return SampleRow(**{**fields, "model": model, "patch_digest": patch, **more})  # type: ignore[arg-type]
+
+
+def run(*rows: SampleRow) -> SampleTable:
+    models = sorted({row.model for row in rows})
+    return table_of(rows, tasks=["t", "u"], arms=[(model, "s") for model in models])
+
+
+def test_every_axis_has_its_unit() -> None:
+    assert tuple(UNITS) == AXES == ("money", "tokens", "accelerator_seconds", "flops")
+
+
+def test_flops_are_two_a_parameter_and_a_token_that_was_not_cached() -> None:
+    table = run(row(REMOTE))
+    assert amounts(table, "flops", {REMOTE: 7e9}) == pytest.approx([2 * 7e9 * 800])
+
+
+def test_the_size_of_a_model_that_ksolve_serves_is_known() -> None:
+    # Counted from the models' configurations.
+    assert parameters_of("vllm:qwen2.5-coder-0.5b") == pytest.approx(494_032_768, rel=1e-4)
+    assert parameters_of("vllm:qwen2.5-coder-1.5b") == pytest.approx(1_543_714_304, rel=1e-4)
+    address = "http://127.0.0.1:8000/v1#qwen2.5-coder-0.5b"
+    assert parameters_of(address) == parameters_of("qwen2.5-coder-0.5b")
+
+
+def test_the_size_that_is_given_goes_before_the_one_that_is_known() -> None:
+    table = run(row(LOCAL))
+    assert amounts(table, "flops", {LOCAL: 1.0}) == pytest.approx([1600])
+
+
+def test_what_an_api_does_not_tell_is_unknown_and_not_nothing() -> None:
+    table = run(row(REMOTE), row(LOCAL), row(LOCAL, usage=Usage()))
+    assert parameters_of(REMOTE) is None
+    for axis in ("accelerator_seconds", "flops"):
+        found = amounts(table, axis)
+        assert np.isnan(found).tolist() == [True, False, False]
+        assert found[2] == 0.0  # This sample asked for nothing.
+    remote = spent(table, table.arms.index((REMOTE, "s")))
+    assert (remote.totals["accelerator_seconds"], remote.totals["flops"]) == (None, None)
+    assert remote.per_attempt("flops") is None
+
+
+def test_cached_and_reasoning_tokens_count_once() -> None:
+    assert amounts(run(row(REMOTE)), "tokens").tolist() == [1_200]
+
+
+def test_the_ledger_holds_all_that_was_paid_for_and_verification_beside_it() -> None:
+    table = run(
+        row(LOCAL, resolved=True, patch="good"),
+        row(LOCAL, resolved=True, patch="good", index=1),
+        row(LOCAL, resolved=None, patch="late", index=2),
+        row(REMOTE, cost=100.0),
+    )
+    ledger = spent(table, table.arms.index((LOCAL, "s")), failed_cost=0.75)
+    assert (ledger.samples, ledger.solved, ledger.usage.reasoning_tokens) == (3, 1, 150)
+    assert ledger.totals["money"] == pytest.approx(1.5)
+    assert ledger.totals["accelerator_seconds"] == pytest.approx(1.5)
+    assert ledger.per_attempt("money") == pytest.approx(0.5)
+    assert ledger.per_solve("tokens") == 3_600
+    assert ledger.verify_seconds == 3.0
+
+
+@pytest.mark.parametrize("failed_cost", [None, 0.0])
+def test_one_unknown_cost_makes_the_sum_unknown(failed_cost: float | None) -> None:
+    table = run(row(REMOTE), row(REMOTE, index=1, cost=None if failed_cost == 0.0 else 0.25))
+    ledger = spent(table, 0, failed_cost=failed_cost)
+    assert ledger.totals["money"] is None
+    assert ledger.per_solve("money") is None
+    assert not math.isnan(ledger.totals["tokens"] or math.nan)
