@@ -14,19 +14,26 @@ from eval.sample import Judged, Sample, SampleKey
 from eval.schema import SAMPLES
 from sandbox.patch import patch_digest
 
-SETTLE = (
-    SAMPLES.update()
-    .where(
-        and_(
-            *(
-                SAMPLES.c[field.name] == bindparam(f"of_{field.name}")
-                for field in dataclasses.fields(SampleKey)
-            )
-        )
+THIS_SAMPLE = and_(
+    *(
+        SAMPLES.c[field.name] == bindparam(f"of_{field.name}")
+        for field in dataclasses.fields(SampleKey)
     )
-    .values(verdict_key=bindparam("by"))
 )
-"""Gives samples, whose keys are the parameters `of_...`, the verdict key `by`."""
+"""The condition that a row is of the sample that `parameters` name."""
+
+SETTLE = SAMPLES.update().where(THIS_SAMPLE).values(verdict_key=bindparam("by"))
+"""Gives a sample the verdict key `by`."""
+
+
+def parameters(key: SampleKey) -> dict[str, Any]:
+    """Return what `THIS_SAMPLE` is to be executed with."""
+    return {
+        "of_task_id": key.task_id,
+        "of_model": key.model,
+        "of_strategy": key.strategy,
+        "of_index": key.index,
+    }
 
 
 def sample_row(sample: Sample, texts: dict[str, bytes]) -> dict[str, Any]:

@@ -232,6 +232,8 @@ def _paths(patch: str) -> list[str]:
     """Return the files that a patch may touch, and perhaps some that it does not."""
     found: dict[str, None] = {}
     for line in patch.split("\n"):
+        if not line.startswith(_NAMING):
+            continue
         for start, strip in _NAMED.items():
             if not line.startswith(start):
                 continue
@@ -255,6 +257,8 @@ def _is_devious(paths: Iterable[str]) -> bool:
     `git apply` refuses to do either.
     """
     known = set(paths)
+    if len(known) == 1:
+        return any(".git" in path.lower().split("/") for path in known)
     return any(
         ".git" in path.lower().split("/")
         or any(f"./{parent}" in known for parent in PurePosixPath(path).parents)
@@ -273,6 +277,7 @@ _NAMED = {
     "copy from ": 0,
     "copy to ": 0,
 }
+_NAMING = tuple(_NAMED)
 
 
 def _unquoted(name: str) -> str:
