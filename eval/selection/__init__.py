@@ -1,0 +1,1 @@
+"""One patch out of many, without the oracle: the methods, and what each is worth."""

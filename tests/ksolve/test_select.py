@@ -1,0 +1,249 @@
+"""`ksolve select` picks a patch an issue without the verdicts, or says what picking so is worth."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from agent.backend import Message, Usage
+from agent.editing.diff import git_diff
+from agent.strategy import Proposal
+from agent.trajectory import Turn
+from eval.predictions import read_predictions
+from eval.sample import Sample, SampleKey
+from eval.selection.pool import last_script, read_pool
+from eval.store import Store, open_run
+from eval.verdict import Verdict, verdict_key
+from ksolve.cli import app
+from tasks.load import load_tasks, tasks_digest
+from tasks.task import Task
+
+MODEL = "vllm:small"
+ANSWERS = {
+    "a__b-1": ["+ 1", "* 2  # twice", "*2", "", "- 1"],
+    "a__b-2": ["", "- 1", "+ 1", "", "/ 2"],
+    "a__b-3": ["", "", "", "", ""],
+}
+RIGHT = {"a__b-1": (1, 2), "a__b-2": (2,)}
+OWED = ("a__b-2", 4)
+
+
+def row(task_id: str) -> dict[str, object]:
+    return {
+        "instance_id": task_id,
+        "image": "none/such:1",
+        "repo": "a/b",
+        "version": "1",
+        "base_commit": "c",
+        "problem_statement": "it breaks",
+        "test_patch": "",
+        "patch": "",
+        "FAIL_TO_PASS": ["t.py::f"],
+        "PASS_TO_PASS": [],
+        "log_parser": "parse_log_pytest",
+        "eval_type": "pass_and_fail",
+        "eval_script": ": '>>>>> Start Test Output'\npytest\n: '>>>>> End Test Output'\n",
+    }
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> list[Task]:
+    path = tmp_path / "tasks.jsonl"
+    path.write_text("".join(f"{json.dumps(row(task_id))}\n" for task_id in [*ANSWERS, "a__b-4"]))
+    return load_tasks(str(path))
+
+
+@pytest.fixture
+def run(tmp_path: Path, tasks: list[Task]) -> Path:
+    """Three issues with five samples each, one of them without a verdict, and one without any."""
+    with Store(tmp_path / "run") as store:
+        config = {
+            "tasks": str(tmp_path / "tasks.jsonl"),
+            "tasks_digest": tasks_digest(tasks),
+            "task_ids": [task.id for task in tasks],
+            "arms": [[MODEL, "monkeys"]],
+            "samples": [5],
+            "prices": {},
+        }
+        store.begin(config)
+        for task in tasks:
+            for index, answer in enumerate(ANSWERS.get(task.id, [])):
+                add(store, task, index, answer)
+    return tmp_path / "run"
+
+
+def add(store: Store, task: Task, index: int, answer: str) -> None:
+    code = "def f(x):\n    return x\n"
+    patch = git_diff("x.py", code, code.replace("return x", f"return x {answer}")) if answer else ""
+    key = SampleKey(task_id=task.id, model=MODEL, strategy="monkeys", index=index)
+    proposal = Proposal(
+        patch=patch,
+        stop="patch" if patch else "empty",
+        note="",
+        usage=Usage(calls=1),
+        seconds=1.0,
+        prompt_digest="p",
+        trajectory=(),
+    )
+    store.add_sample(
+        Sample(
+            key=key,
+            proposal=proposal,
+            strategy_version="1",
+            seed=index,
+            temperature=0.8,
+            cost=None,
+        )
+    )
+    if (task.id, index) == OWED:
+        return
+    resolved = index in RIGHT.get(task.id, ())
+    outcome = "resolved" if resolved else "unresolved" if patch else "no_patch"
+    verdict = Verdict(outcome=outcome)  # type: ignore[arg-type]
+    store.add_verdict(key, verdict_key(f"sha256:{task.id}", patch, task.oracle), verdict)
+
+
+def ksolve(*words: str | Path) -> Result:
+    return CliRunner(env={"COLUMNS": "120"}).invoke(app, ["select", *map(str, words)])
+
+
+def test_the_majority_is_written_as_predictions(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "preds.jsonl"
+    done = ksolve(run, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "3 predictions written to" in done.stderr
+    assert "1 of them without a patch" in done.stderr
+    assert "1 issue without a sample" in done.stderr
+    first, second, third = read_predictions(out)
+    assert "return x * 2  # twice" in first.patch
+    assert {first.model, second.model, third.model} == {"ksolve-majority"}
+    # All are tied: the first that holds a patch.
+    assert "return x - 1" in second.patch
+    assert third.patch == ""
+
+
+def test_what_is_chosen_does_not_follow_from_the_verdicts(run: Path, tmp_path: Path) -> None:
+    before = ksolve(run, "--json").stdout
+    with open_run(run) as store:
+        table = store.table()
+        pool = read_pool(store, table)
+    assert not any(
+        "verdict" in field.name or "resolved" in field.name or "outcome" in field.name
+        for one in (pool.issues[0], pool.issues[0].candidates[0])
+        for field in dataclasses.fields(one)
+    )
+    with sqlite3.connect(run / "run.db") as database:
+        database.execute("UPDATE verdicts SET outcome = 'unresolved'")
+    assert ksolve(run, "--json").stdout == before
+
+
+def test_a_comparison_lies_between_floor_and_ceiling(run: Path) -> None:
+    done = ksolve(run, "--compare")
+    assert done.exit_code == 0, done.output
+    table = done.stdout.partition("random floor")
+    assert [word for word in table[2].split() if word.isalpha()][:4] == [
+        "any",
+        "first",
+        "majority",
+        "oracle",
+    ]
+    assert "Left out: 1 sample whose verdict is owed, 1 issue without any." in done.stdout
+
+    plain = json.loads(ksolve(run, "--compare", "--json").stdout)
+    assert plain["owed"] == plain["left_out"] == 1
+    assert plain["floor"]["share"] == pytest.approx((2 / 5 + 1 / 4 + 0) / 3)
+    assert plain["ceiling"]["share"] == pytest.approx(2 / 3)
+    solved = {result["method"]: result["solved"]["share"] for result in plain["results"]}
+    assert solved == pytest.approx(
+        {"any": (2 / 4 + 1 / 2) / 3, "first": 0.0, "majority": (1 + 1 / 2) / 3}
+    )
+    assert all(result["effort"]["cost"] == 0 for result in plain["results"])
+
+
+def test_a_judge_is_asked_and_paid(run: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.jsonl"
+    rows = [{"match": "+    return x + 1\n", "answers": ["SCORE: 9"]}, {"answers": ["SCORE: 2"]}]
+    answers.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
+    model = ("--model", f"scripted:{answers}", "--price", "in=1,out=2")
+    done = ksolve(run, "--method", "judge", *model, "--json")
+    assert done.exit_code == 0, done.output
+    chosen = {one["task_id"]: one["index"] for one in json.loads(done.stdout)}
+    assert chosen == {"a__b-1": 0, "a__b-2": 2, "a__b-3": 0}
+
+    words = ("--method", "judge", "--method", "weighted", "--method", "pairwise")
+    done = ksolve(run, "--compare", *words, *model, "--json")
+    assert done.exit_code == 0, done.output
+    efforts = {one["method"]: one["effort"] for one in json.loads(done.stdout)["results"]}
+    assert efforts["judge"]["usage"]["calls"] == efforts["weighted"]["usage"]["calls"] == 5
+    assert efforts["judge"]["cost"] > 0
+    assert efforts["pairwise"]["usage"]["calls"] == 3 * 2 + 2 * 1
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("--method", "best"), ("no method 'best'", "majority")),
+        (("--method", "judge"), ("judge needs a model", "--model")),
+        (("--method", "any", "--method", "first"), ("one --method", "--compare")),
+        (("--compare", "--out", "x.jsonl"), ("either --compare or --out",)),
+        (("--method", "tests"), ("No sample of this run holds a script", "--strategy monkeys")),
+        (("--method", "regression"), ("visible tests", "test_command")),
+        (("--method", "regression", "--tasks", "nowhere"), ("no tasks called 'nowhere'",)),
+        (("--out", "no/such/folder/x.jsonl"), ("No such file or directory",)),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    run: Path, words: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    done = ksolve(run, *words)
+    assert done.exit_code == 2, done.output
+    said = " ".join(done.stderr.split())
+    assert all(part in said for part in parts), said
+
+
+def test_tasks_that_are_not_the_runs_are_refused(run: Path, tmp_path: Path) -> None:
+    changed = [{**row(task_id), "problem_statement": "else"} for task_id in [*ANSWERS, "a__b-4"]]
+    (tmp_path / "tasks.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in changed))
+    done = ksolve(run, "--method", "regression")
+    assert done.exit_code == 2
+    assert "not those of the run any more" in " ".join(done.stderr.split())
+
+
+def test_a_folder_without_a_run_is_bad_input(tmp_path: Path) -> None:
+    done = ksolve(tmp_path)
+    assert done.exit_code == 2
+    assert "holds no run" in done.stderr
+
+
+def turn(source: str, content: str = "", exit_code: int | None = None) -> Turn:
+    role = "user" if source.startswith("run") else "assistant"
+    return Turn(
+        message=Message(role=role, content=content),  # type: ignore[arg-type]
+        source=source,
+        exit_code=exit_code,
+    )
+
+
+def fenced(word: str) -> str:
+    return f"```python\nimport sys\nprint('{word}')\n```"
+
+
+def test_the_last_script_of_a_chain_that_fails_where_it_has_to_is_taken() -> None:
+    chain = [
+        turn("test", fenced("one")),
+        turn("run unpatched", exit_code=2),
+        turn("edit", fenced("edit")),
+        turn("test", fenced("two")),
+        turn("run unpatched", exit_code=2),
+        turn("test", fenced("worthless")),
+        turn("run unpatched", exit_code=0),
+        turn("test", "KEEP"),
+    ]
+    assert "two" in last_script(chain)
+    assert "one" in last_script(chain[:3])
+    assert last_script(chain[5:]) == last_script([]) == ""
