@@ -1,7 +1,9 @@
-"""The order in which owed samples are drawn: the first of an issue goes ahead of its others.
+"""The order in which owed samples are drawn.
 
-The first request leaves the issue's prompt in the prefix cache of the server; the others wait for
-it and then find it there. Issues are taken up one after another, as places become free.
+`InOrder` is fixed beforehand: the first sample of an issue goes ahead of its others, so that it
+leaves the issue's prompt in the prefix cache of the server; the others wait for it and then find
+it there. Issues are taken up one after another, as places become free. `eval.allocation.adaptive`
+has the other order, which follows the verdicts.
 """
 
 from __future__ import annotations
@@ -9,47 +11,100 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import Protocol, TypeAlias
+
+from eval.sample import SampleKey
+
+Arm: TypeAlias = tuple[str, str]
+"""A model and a strategy, as in the name of a sample."""
+
+Owed: TypeAlias = Mapping[Arm, Mapping[str, Iterable[int]]]
+"""The indices that each arm is to draw, by task id."""
 
 
-class Schedule:
-    """Hands out (task id, index) pairs to any number of workers."""
+class Schedule(Protocol):
+    """Hands out the samples that one backend is to draw, to any number of workers."""
 
-    def __init__(self, owed: Mapping[str, Iterable[int]]) -> None:
-        self._waiting = deque((task, deque(indices)) for task, indices in owed.items())
-        self._ready: deque[tuple[str, int]] = deque()
-        self._behind: dict[str, deque[int]] = {}
+    async def wanted(self) -> bool:
+        """Return True once the backend is needed, False when it is not needed any more."""
+        ...
+
+    async def next(self) -> SampleKey | None:
+        """Return the next sample to draw, or None when the backend is not needed for now."""
+        ...
+
+    async def done(self, key: SampleKey, cost: float | None) -> None:
+        """Say that a draw has ended, and what it cost in US dollars, None if that is unknown."""
+        ...
+
+    async def learn(self, key: SampleKey, *, resolved: bool | None) -> None:
+        """Say what the verdict on a sample is; None where there will be none in this session."""
+        ...
+
+    async def drop(self, task: str) -> None:
+        """Hand out no more of this task."""
+        ...
+
+    async def close(self) -> None:
+        """Hand out nothing more."""
+        ...
+
+
+class InOrder:
+    """A Schedule that draws all that is owed, or of each task until it is solved."""
+
+    def __init__(self, owed: Owed, *, until_solved: bool = False) -> None:
+        self._until_solved = until_solved
+        self._waiting = deque(
+            ((task, *arm), deque(indices))
+            for arm, of in owed.items()
+            for task, indices in of.items()
+        )
+        self._ready: deque[SampleKey] = deque()
+        self._behind: dict[tuple[str, str, str], deque[int]] = {}
         self._changed = asyncio.Condition()
         self._closed = False
 
-    async def next(self) -> tuple[str, int] | None:
-        """Return the next pair to draw, or None when nothing is left."""
+    async def wanted(self) -> bool:
+        """Return whether anything is left to draw."""
+        return not self._closed and (bool(self._ready) or any(rest for _, rest in self._waiting))
+
+    async def next(self) -> SampleKey | None:
+        """Return the next sample to draw, or None when nothing is left."""
         async with self._changed:
             while not self._closed:
                 if self._ready:
                     return self._ready.popleft()
                 while self._waiting:
-                    task, indices = self._waiting.popleft()
+                    of, indices = self._waiting.popleft()
                     if indices:
-                        self._behind[task] = indices
-                        return task, indices.popleft()
+                        self._behind[of] = indices
+                        return _key(of, indices.popleft())
                 if not self._behind:
                     return None
                 await self._changed.wait()
             return None
 
-    async def done(self, task: str) -> None:
-        """Say that a draw of this task has ended; after the first one its others are free."""
+    async def done(self, key: SampleKey, cost: float | None) -> None:  # noqa: ARG002
+        """Say that a draw has ended; after the first of its arm and task the others are free."""
+        of = (key.task_id, key.model, key.strategy)
         async with self._changed:
-            self._ready.extend((task, index) for index in self._behind.pop(task, ()))
+            self._ready.extend(_key(of, index) for index in self._behind.pop(of, ()))
             self._changed.notify_all()
+
+    async def learn(self, key: SampleKey, *, resolved: bool | None) -> None:
+        """Drop the task if this solves it and no more is asked for."""
+        if resolved and self._until_solved:
+            await self.drop(key.task_id)
 
     async def drop(self, task: str) -> None:
         """Hand out no more of this task."""
         async with self._changed:
-            if task in self._behind:
-                self._behind[task].clear()
-            self._ready = deque(pair for pair in self._ready if pair[0] != task)
-            self._waiting = deque(pair for pair in self._waiting if pair[0] != task)
+            for of, rest in self._behind.items():
+                if of[0] == task:
+                    rest.clear()
+            self._ready = deque(key for key in self._ready if key.task_id != task)
+            self._waiting = deque(pair for pair in self._waiting if pair[0][0] != task)
             self._changed.notify_all()
 
     async def close(self) -> None:
@@ -57,3 +112,8 @@ class Schedule:
         async with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+def _key(of: tuple[str, str, str], index: int) -> SampleKey:
+    task, model, strategy = of
+    return SampleKey(task_id=task, model=model, strategy=strategy, index=index)

@@ -14,14 +14,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from agent.backend import Backend, BackendError, BackendUnusableError, Sampling
+from agent.backend import Backend, BackendError, BackendUnusableError, Sampling, Usage
 from agent.models import Model
 from agent.strategy import Strategy
+from eval.allocation.adaptive import Allocation, Share
 from eval.budget import Budgets
 from eval.metered import BudgetSpentError, MeteredBackend
 from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey
-from eval.schedule import Schedule
+from eval.schedule import InOrder, Owed, Schedule
 from eval.store import Store
 from eval.verdict import Verdict
 from eval.verifier import AHEAD, Verifier
@@ -32,6 +33,9 @@ FAULTS_IN_A_ROW = 8
 """Sandbox faults, with no success between, after which the sweep stops rather than go on."""
 
 _PATCHES_AT_HAND = 1_000
+
+_USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
+# Of a sample, before there is one: in what proportion the prices of models stand.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,19 +68,19 @@ class Plan:
     samples: int = 0
     # For each task, by each solver that names no number of its own.
     until_solved: bool = False
-    # Draw no more for a task that is solved.
+    # Draw and verify no more for a task that is solved.
+    allocate: Literal["uniform", "adaptive"] = "uniform"
+    # "adaptive": draw next what most likely solves another task for its cost; none of a solved
+    # task, but all that is drawn is verified.
+
+    @property
+    def stops_at_solve(self) -> bool:
+        """Whether a verdict ends the drawing for its task."""
+        return self.until_solved or self.allocate == "adaptive"
 
     def samples_of(self, solver: Solver) -> int:
         """Return how many samples a solver is to draw for each task."""
         return self.samples if solver.samples is None else solver.samples
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Draw:
-    """What one solver owes."""
-
-    solver: Solver
-    schedule: Schedule
 
 
 class Observer:
@@ -132,13 +136,20 @@ class Sweep:
         self._verifying = AHEAD * workers
         self._observer = observer or Observer()
         self._tasks = {task.id: task for task in plan.tasks}
+        self._solvers = {(solver.model.name, solver.name): solver for solver in plan.solvers}
         self._unverified: asyncio.Queue[SampleKey | None] = asyncio.Queue()
-        self._schedules: list[Schedule] = []
+        self._schedules: Sequence[Schedule] = ()
+        self._allocation: Allocation | None = None
         self._samplers: asyncio.Task[None] | None = None
         self._faults = 0
         self._may_verify = asyncio.Event()
         self._may_verify.set()
         self._undisturbed_now = 0
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether money is left that would hardly have solved another task."""
+        return self._allocation is not None and self._allocation.gave_up
 
     async def run(self) -> None:
         """Draw and verify all that is owed.
@@ -148,31 +159,52 @@ class Sweep:
         try:
             async with self._recorder, asyncio.TaskGroup() as group:
                 self.solved |= await asyncio.to_thread(self._store.solved)
-                owed = [await self._owed(solver) for solver in self.plan.solvers]
+                owed = {arm: await self._owed(solver) for arm, solver in self._solvers.items()}
+                by_backend = await self._schedule(owed)
                 # Asked after what is drawn: a sample that comes in between is judged all the same.
                 for key in await asyncio.to_thread(self._store.unverified):
                     if key.task_id in self._tasks:
                         self._unverified.put_nowait(key)
                 for _ in range(self._verifying):
                     group.create_task(self._verify_samples())
-                self._samplers = group.create_task(self._sample_all(owed))
+                self._samplers = group.create_task(self._sample_all(by_backend))
                 await asyncio.wait([self._samplers])
                 for _ in range(self._verifying):
                     self._unverified.put_nowait(None)
         except BaseExceptionGroup as group_error:
             raise first_error(group_error) from None
 
-    async def _sample_all(self, owed: Sequence[Mapping[str, Sequence[int]]]) -> None:
-        draws: dict[int, list[_Draw]] = {}
-        for solver, indices in zip(self.plan.solvers, owed, strict=True):
-            if any(indices.values()):
-                draw = _Draw(solver=solver, schedule=Schedule(indices))
-                draws.setdefault(id(solver.model.backend), []).append(draw)
-                self._schedules.append(draw.schedule)
+    async def _schedule(self, owed: Owed) -> Sequence[tuple[Model, Schedule]]:
+        """Put what is owed in order, for each backend; models that take turns take them in it."""
+        models = [solver.model for solver in self.plan.solvers]
+        if self.plan.allocate == "adaptive":
+            self._allocation = Allocation(
+                owed,
+                await asyncio.to_thread(self._store.table),
+                budget=self._budgets.run,
+                guesses={arm: one.model.price.cost(_USUAL) for arm, one in self._solvers.items()},
+                unjudged=self._verifying,
+            )
+        scheduled: list[tuple[Model, Schedule]] = []
+        for model in {id(model.backend): model for model in models}.values():
+            of = {
+                arm: owed[arm] for arm in owed if self._solvers[arm].model.backend is model.backend
+            }
+            scheduled.append(
+                (
+                    model,
+                    Share(self._allocation, of)
+                    if self._allocation
+                    else InOrder(of, until_solved=self.plan.until_solved),
+                )
+            )
+        self._schedules = [schedule for _, schedule in scheduled]
+        return scheduled
+
+    async def _sample_all(self, scheduled: Sequence[tuple[Model, Schedule]]) -> None:
         async with asyncio.TaskGroup() as group:
-            # Started in their order, so that models which take turns take them in it.
-            for of_one_backend in draws.values():
-                group.create_task(self._sample(of_one_backend))
+            for model, schedule in scheduled:
+                group.create_task(self._sample(model, schedule))
 
     async def _owed(self, solver: Solver) -> dict[str, list[int]]:
         drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.name)
@@ -180,36 +212,29 @@ class Sweep:
         return {
             task.id: [i for i in wanted if i not in drawn.get(task.id, ())]
             for task in self.plan.tasks
-            if not (self.plan.until_solved and task.id in self.solved)
+            if not (self.plan.stops_at_solve and task.id in self.solved)
         }
 
-    async def _sample(self, draws: Sequence[_Draw]) -> None:
+    async def _sample(self, model: Model, schedule: Schedule) -> None:
         """Draw what one model owes, under all of its strategies."""
-        model = draws[0].solver.model
         try:
-            async with (
-                model.backend,
-                self._undisturbed(model.backend),
-                asyncio.TaskGroup() as group,
-            ):
-                for _ in range(model.backend.in_flight):
-                    group.create_task(self._draw_all(draws))
+            while await schedule.wanted():
+                async with (
+                    model.backend,
+                    self._undisturbed(model.backend),
+                    asyncio.TaskGroup() as group,
+                ):
+                    for _ in range(model.backend.in_flight):
+                        group.create_task(self._draw_owed(schedule))
         except BackendUnusableError as error:
+            await schedule.close()
             self._give_up(model, error)
 
-    async def _draw_all(self, draws: Sequence[_Draw]) -> None:
-        for draw in draws:
-            if not await self._draw_owed(draw.solver, draw.schedule):
-                for rest in draws:
-                    await rest.schedule.close()
-
-    async def _draw_owed(self, solver: Solver, schedule: Schedule) -> bool:
-        """Draw until nothing is owed; return whether this model may go on."""
-        model, may_go_on = solver.model, True
-        while may_go_on and (owed := await schedule.next()) is not None:
-            task_id, index = owed
-            key = SampleKey(task_id=task_id, model=model.name, strategy=solver.name, index=index)
-            backend = MeteredBackend(model.backend, model.price, self._budgets, task_id)
+    async def _draw_owed(self, schedule: Schedule) -> None:
+        while (key := await schedule.next()) is not None:
+            solver = self._solvers[key.model, key.strategy]
+            model = solver.model
+            backend = MeteredBackend(model.backend, model.price, self._budgets, key.task_id)
             try:
                 await self._draw(solver, backend, key)
             except BudgetSpentError as error:
@@ -217,20 +242,19 @@ class Sweep:
                     key, "the budget was spent before its end", model.price.cost(backend.usage)
                 )
                 if error.issue_only:
-                    self.issues_spent.add(task_id)
-                    await self._drop(task_id)
+                    self.issues_spent.add(key.task_id)
+                    await self._drop(key.task_id)
                 else:
                     self.budget_spent = True
-                    may_go_on = False
+                    await schedule.close()
             except BackendUnusableError as error:
                 await self._break_off(key, str(error), model.price.cost(backend.usage))
                 self._give_up(model, error)
-                may_go_on = False
+                await schedule.close()
             except (BackendError, SandboxError) as error:
                 await self._fail(key, "sample", error, cost=model.price.cost(backend.usage))
             finally:
-                await schedule.done(task_id)
-        return may_go_on
+                await schedule.done(key, model.price.cost(backend.usage))
 
     async def _draw(self, solver: Solver, backend: MeteredBackend, key: SampleKey) -> None:
         sampling = solver.sampling
@@ -259,7 +283,7 @@ class Sweep:
         Together they take longer than one after the other: the threads of a model wait for each
         other at every step, so that one that has to wait for a core stops them all.
         """
-        if not backend.uses_processor or self.plan.until_solved:
+        if not backend.uses_processor or self.plan.stops_at_solve:
             yield
             return
         self._undisturbed_now += 1
@@ -285,8 +309,7 @@ class Sweep:
                 await self._fail(key, "verify", error)
                 continue
             self._faults = 0
-            if verdict.outcome == "resolved":
-                await self._settle(key.task_id)
+            await self._learn(key, resolved=verdict.outcome == "resolved")
 
     async def _verify(self, key: SampleKey) -> Verdict:
         task = self._tasks[key.task_id]
@@ -303,12 +326,16 @@ class Sweep:
         self._observer.verified(key, verdict, reused=reused)
         return verdict
 
-    async def _settle(self, task_id: str) -> None:
-        self.solved.add(task_id)
-        if not self.plan.until_solved:
-            return
-        await self._drop(task_id)
-        if self.solved >= self._tasks.keys() and self._samplers is not None:
+    async def _learn(self, key: SampleKey, *, resolved: bool | None) -> None:
+        for schedule in self._schedules:
+            await schedule.learn(key, resolved=resolved)
+        if resolved:
+            self.solved.add(key.task_id)
+        if (
+            self.plan.until_solved
+            and self.solved >= self._tasks.keys()
+            and self._samplers is not None
+        ):
             self._samplers.cancel()
 
     async def _drop(self, task_id: str) -> None:
@@ -319,6 +346,8 @@ class Sweep:
         """Book what a sample cost that was begun and cannot be brought to its end."""
         if cost:
             await self._fail(key, "sample", BackendError(message), cost=cost)
+        else:
+            await self._learn(key, resolved=None)
 
     async def _fail(
         self,
@@ -331,6 +360,7 @@ class Sweep:
         failure = Failure(key=key, stage=stage, message=str(error), cost=cost)
         await asyncio.to_thread(self._store.add_failure, failure)
         self._observer.failed(failure)
+        await self._learn(key, resolved=None)
         if isinstance(error, SandboxError):
             self._faults += 1
             if self._faults >= FAULTS_IN_A_ROW:

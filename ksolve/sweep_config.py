@@ -38,6 +38,7 @@ from agent.strategy import Strategy
 from ksolve.errors import InputError
 
 StrategyName = Literal["oneshot", "loop", "monkeys"]
+Allocate = Literal["uniform", "adaptive"]
 
 _Positive = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0.0)]
@@ -104,6 +105,7 @@ class SweepConfig(_Settings):
     strategy: tuple[StrategyName, ...] = ("oneshot",)
     price: tuple[str, ...] = ()
     in_flight: _Positive | None = None
+    allocate: Allocate = "uniform"
     budget: _Money | None = None
     budget_per_issue: _Money | None = None
     budget_per_sample: _Money | None = None

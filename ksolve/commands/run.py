@@ -38,6 +38,7 @@ from ksolve.results import show, summary_of
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
 from ksolve.sweep_config import (
+    Allocate,
     Strategies,
     SweepConfig,
     as_toml,
@@ -46,7 +47,7 @@ from ksolve.sweep_config import (
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
-FREE = ("samples", "tasks", "budgets", "prices", "flaky")
+FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate")
 """Fields of the configuration that may change between two sessions of one run."""
 
 
@@ -104,6 +105,13 @@ def run(
     command_seconds: Annotated[
         float | None, typer.Option(min=1.0, help="Seconds of one command of an agent: 60.")
     ] = None,
+    allocate: Annotated[
+        Allocate | None,
+        typer.Option(
+            help="uniform (default): --samples of every model for every task; adaptive: up to as "
+            "many, each where it most likely solves another task for its cost."
+        ),
+    ] = None,
     budget: BudgetOption = None,
     budget_per_issue: Annotated[
         float | None, typer.Option(min=0.0, help="US dollars that one issue may cost.")
@@ -148,6 +156,7 @@ def run(
             "tokens": tokens,
             "seconds": seconds,
             "command_seconds": command_seconds,
+            "allocate": allocate,
             "budget": budget,
             "budget_per_issue": budget_per_issue,
             "budget_per_sample": budget_per_sample,
@@ -193,6 +202,7 @@ def plan_of(asked: SweepConfig, tasks: Sequence[Task], stages: Stages) -> Plan:
             for solver in asked.solvers
         ],
         samples=asked.samples,
+        allocate=asked.allocate,
     )
 
 
@@ -213,6 +223,11 @@ def sweep_and_report(
         failures = store.failures()
     if sweep.budget_spent:
         session.console.print("The budget is spent; a larger --budget goes on from here.")
+    if sweep.gave_up:
+        session.console.print(
+            "What is left of the budget is kept: it would hardly solve another issue. A larger "
+            "--budget goes on from here."
+        )
     if sweep.issues_spent:
         session.console.print(
             f"The budget of {len(sweep.issues_spent)} of {len(plan.tasks)} issues is spent; a "
@@ -255,6 +270,7 @@ def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) 
             }
             for solver in plan.solvers
         },
+        "allocate": plan.allocate,
         "samples": [plan.samples_of(solver) for solver in plan.solvers],
         "budgets": list(limits),
         "flaky": sorted(FlakyTasks().load().flaky(plan.tasks)),

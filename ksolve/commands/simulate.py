@@ -1,0 +1,152 @@
+"""`ksolve simulate`: what a budget would have bought, under each way of spending it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as jsonlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from eval.allocation.matrix import NoMatrixError, SpendAxis, matrix_of, unit
+from eval.allocation.replay import CASCADES, Bought, default_budgets, replay
+from eval.cost import money, percent
+from eval.store import open_run
+from eval.table import SampleTable
+from ksolve.errors import InputError
+from ksolve.options import JsonOption
+from ksolve.screen import screen
+
+SCHEMA = 1
+"""Of the JSON form; rises when a key changes its meaning or goes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Simulation:
+    """All that is shown of one comparison."""
+
+    axis: SpendAxis
+    unit: str
+    # Of budgets and of what is spent.
+    issues: int
+    left_out: int
+    # Issues that not all of the runs hold.
+    arms: tuple[str, ...]
+    recorded: tuple[int, ...]
+    # Samples with a verdict of the issue that has fewest, for each arm.
+    replays: int
+    seed: int
+    bought: tuple[Bought, ...]
+
+
+def simulate(
+    *,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Folders that `ksolve run --out` wrote; their arms are joined."),
+    ],
+    budget: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.0,
+            help="What may be spent in all, in the unit of --axis; repeat it for more. Without it: "
+            "parts of what the runs spent.",
+        ),
+    ] = None,
+    axis: Annotated[SpendAxis, typer.Option(help="What is spent.")] = "money",
+    cascade: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Samples of each cheaper arm before a dearer one: 1, 4 and 16."),
+    ] = None,
+    replays: Annotated[int, typer.Option(min=1, help="Random orders of the samples.")] = 200,
+    seed: Annotated[int, typer.Option(help="One seed gives the same answer every time.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Compare ways of spending a budget on recorded runs, at equal cost.
+
+    Give runs that drew all their samples for every issue: uniform, adaptive, cascades from the
+    cheapest arm on and all arms in turn are replayed on them. Nothing is sampled.
+
+    [bold]Example[/bold]
+
+        ksolve simulate runs/a runs/b --budget 0.5 --budget 2
+    """
+    tables = [(folder.name, _table(folder)) for folder in runs]
+    try:
+        matrix = matrix_of(tables, axis)
+    except NoMatrixError as error:
+        raise InputError(str(error)) from None
+    simulation = Simulation(
+        axis=axis,
+        unit=unit(axis),
+        issues=len(matrix.issues),
+        left_out=len({task for _, table in tables for task in table.tasks}) - len(matrix.issues),
+        arms=matrix.arms,
+        recorded=tuple(matrix.recorded.min(axis=0).tolist()),
+        replays=replays,
+        seed=seed,
+        bought=replay(
+            matrix,
+            sorted(set(budget or default_budgets(matrix))),
+            replays=replays,
+            cascades=cascade or CASCADES,
+            seed=seed,
+        ),
+    )
+    if json:
+        form = {"schema": SCHEMA, **dataclasses.asdict(simulation)}
+        typer.echo(jsonlib.dumps(form, indent=2))
+    else:
+        _show(simulation)
+
+
+def _table(folder: Path) -> SampleTable:
+    with open_run(folder) as store:
+        return store.table()
+
+
+def _show(simulation: Simulation) -> None:
+    console = screen()
+    budgets = list(dict.fromkeys(one.budget for one in simulation.bought))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("policy", overflow="fold")
+    for one in budgets:
+        table.add_column(_amount(one, simulation), justify="right")
+    rows: dict[str, list[Bought]] = {}
+    for bought in simulation.bought:
+        rows.setdefault(bought.policy, []).append(bought)
+    for policy, row in rows.items():
+        table.add_row(Text(policy), *(_cell(bought, simulation) for bought in row))
+    console.print(
+        f"Issues solved of {simulation.issues} by what was spent ({simulation.unit}): mean of "
+        f"{simulation.replays} replays, and the range of 95 in 100 of them."
+    )
+    console.print(table)
+    console.print(
+        "Recorded for every issue, at least: "
+        + ", ".join(
+            f"{count} samples of {arm}"
+            for arm, count in zip(simulation.arms, simulation.recorded, strict=True)
+        )
+        + "."
+    )
+    if any(bought.cut for bought in simulation.bought):
+        console.print(
+            "* more samples were wanted than are recorded: the policy might have solved more."
+        )
+    if simulation.left_out:
+        console.print(f"{simulation.left_out} issues are not in all of the runs, and left out.")
+
+
+def _cell(bought: Bought, simulation: Simulation) -> Text:
+    share = percent(bought.coverage, simulation.issues)
+    mark = "*" if bought.cut else ""
+    return Text(f"{bought.solved:.1f}{mark} ({bought.low:.0f}-{bought.high:.0f}) {share}")
+
+
+def _amount(amount: float, simulation: Simulation) -> str:
+    return money(amount) if simulation.axis == "money" else f"{amount:,.6g}"
