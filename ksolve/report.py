@@ -17,6 +17,7 @@ from rich.text import Text
 
 from eval.cost import money, percent
 from eval.coverage import Coverage
+from eval.paired import Paired
 from eval.summary import Arm, Summary, to_json
 
 WIDE = 96
@@ -36,6 +37,7 @@ class _Terminal:
     """The report, laid out for the width that it is printed at."""
 
     summary: Summary
+    pairs: Sequence[Paired]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.max_width >= WIDE
@@ -53,14 +55,16 @@ class _Terminal:
             yield Text("\n" + "\n".join(notes))
         for sentence in _comparisons(self.summary):
             yield Text("\n" + sentence, style="bold")
+        for pair in self.pairs:
+            yield Text("\n" + paired(pair))
 
 
-def terminal(summary: Summary) -> RenderableType:
+def terminal(summary: Summary, pairs: Sequence[Paired] = ()) -> RenderableType:
     """Return what `rich` prints: readable from 80 columns on, with or without colour."""
-    return _Terminal(summary=summary)
+    return _Terminal(summary=summary, pairs=pairs)
 
 
-def markdown(summary: Summary) -> str:
+def markdown(summary: Summary, pairs: Sequence[Paired] = ()) -> str:
     """Return the report as GitHub-flavoured Markdown, every k of the ladder in it."""
     ks = _ladder(summary)
     without_flaky = [
@@ -74,6 +78,7 @@ def markdown(summary: Summary) -> str:
         _markdown_table(*_outcomes(summary)),
         "\n".join(f"- {note}" for note in _notes(summary)),
         *(f"**{sentence}**" for sentence in _comparisons(summary)),
+        "\n".join(f"- {paired(pair)}" for pair in pairs),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -81,6 +86,24 @@ def markdown(summary: Summary) -> str:
 def as_json(summary: Summary) -> str:
     """Return the JSON text of `eval.summary.to_json`."""
     return json.dumps(to_json(summary), indent=2) + "\n"
+
+
+def paired(pair: Paired) -> str:
+    """Say what two solvers did on the issues that both have, and whether that may be chance."""
+    if pair.difference is None or pair.pass_a is None or pair.pass_b is None:
+        return f"{pair.a} and {pair.b} have no issue in common with {pair.k} verdicts each."
+    shares = [percent(share, pair.issues) for share in (pair.pass_a, pair.pass_b)]
+    said = (
+        f"{pair.a} against {pair.b} at k={pair.k} on {_number(pair.issues, 'issue')}: {shares[0]} "
+        f"and {shares[1]}, a difference of {100 * pair.difference:+.1f} points"
+    )
+    if pair.low is not None and pair.high is not None:
+        said += f" (95%: {100 * pair.low:+.0f} to {100 * pair.high:+.0f})"
+    if pair.permutation_holm is None:
+        return f"{said}."
+    p = pair.permutation_holm
+    chance = "p under 0.001" if p < 0.001 else f"p = {p:.3f}"  # noqa: PLR2004 - three decimals
+    return f"{said}; {chance} (sign flips, Holm)."
 
 
 def _heading(summary: Summary) -> str:
@@ -145,7 +168,16 @@ def _outcomes(summary: Summary) -> tuple[Cells, list[Cells]]:
     ]
 
 
+ADAPTIVE = (
+    "Samples went where a solve was likely (--allocate adaptive): solved issues have few and "
+    "unsolved ones many, so pass@k, and owed samples, say little of this run; solved and cost say "
+    "what it bought."
+)
+
+
 def _notes(summary: Summary) -> Iterator[str]:
+    if summary.adaptive:
+        yield ADAPTIVE
     for arm in summary.arms:
         facts = [f"price {arm.price_note or 'unknown'}"]
         if arm.usage.accelerator_seconds:

@@ -12,9 +12,13 @@ import typer
 
 from agent.backend import Sampling
 from agent.oneshot import Oneshot
+from eval.store import open_run
 from eval.sweep import Plan, Solver
 from ksolve.commands.doctor import set_up
+from ksolve.commands.report import write_page
 from ksolve.commands.run import sweep_and_report
+from ksolve.figures.drawn import figures
+from ksolve.findings import findings, read_run
 from ksolve.options import WORKERS, models_of
 from ksolve.progress import Stages
 from ksolve.screen import screen
@@ -94,8 +98,12 @@ def demo(
     session = Session(console=console, workers=WORKERS, stages=stages)
     console.print("[bold]3 of 3: sampling and verifying, then the result[/bold]")
     code = sweep_and_report(plan, folder, session, source="starter")
+    page = folder / "report.html"
+    with open_run(folder) as store:
+        of = findings([read_run(store)])
+        write_page(of, figures(of), page)
     console.print(
-        f"The run is in {folder} (`ksolve report` shows it again); "
+        f"The run is in {folder} (`ksolve report` shows it again) and its page in {page}; "
         f"{time.monotonic() - started:.0f} s in all."
     )
     raise typer.Exit(code)

@@ -1,39 +1,98 @@
-"""`ksolve report`: what a run amounts to, for a terminal, a page or a program."""
+"""`ksolve report`: what runs amount to, for a terminal, a page, a paper or a program."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from eval.store import open_run
-from ksolve.figure import svg
+from ksolve.errors import InputError
+from ksolve.figures.axes import document
+from ksolve.figures.drawn import figures
+from ksolve.figures.figure import Figure
+from ksolve.findings import Findings, findings, read_run
 from ksolve.options import JsonOption
-from ksolve.report import markdown
-from ksolve.results import show, summary_of
+from ksolve.pages.report import html as html_of
+from ksolve.plain import as_csv, as_json
+from ksolve.report import markdown, terminal
+from ksolve.screen import screen
 
 
 def report(
     *,
-    run: Annotated[Path, typer.Argument(help="The folder that `ksolve run --out` wrote.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN", help="Folders that `ksolve run --out` wrote; several are compared."
+        ),
+    ],
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page: one file that needs nothing else.")
+    ] = None,
+    svg: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also draw figures: into a folder all of them, into a .svg file the one of its "
+            "name, coverage where the name is none's."
+        ),
+    ] = None,
     json: JsonOption = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    figure: Annotated[
-        Path | None, typer.Option("--svg", help="Also draw coverage against k into this file.")
-    ] = None,
+    as_table: Annotated[
+        bool, typer.Option("--csv", help="Print a tidy table: a row for each solver and k.")
+    ] = False,
 ) -> None:
-    """Print pass@k, issues solved, tokens, cost and cost per solve of a run.
+    """Print pass@k, issues solved, tokens, cost and cost per solve of runs.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
-        ksolve report runs/a --markdown
+        ksolve report runs/a --html report.html
+
+        ksolve report runs/a runs/b --csv
     """
-    with open_run(run) as store:
-        summary = summary_of(store)
-    if figure is not None:
-        figure.write_text(svg(summary), encoding="utf-8")
-    if as_markdown:
-        typer.echo(markdown(summary))
+    if json + as_markdown + as_table > 1:
+        raise InputError("Give one of --json, --markdown and --csv.")
+    with ExitStack() as stack:
+        of = findings([read_run(stack.enter_context(open_run(run))) for run in runs])
+        pairs = [one for both in of.paired.values() for one in both] if len(runs) > 1 else []
+        if as_markdown:
+            typer.echo(markdown(of.summary, pairs))
+        elif json or as_table:
+            typer.echo(as_json(of) if json else as_csv(of), nl=False)
+        else:
+            screen().print(terminal(of.summary, pairs))
+        drawn = figures(of) if html or svg else []
+        console = screen(stderr=json or as_markdown or as_table)
+        if html is not None:
+            write_page(of, drawn, html)
+            console.print(f"The page is {html}.")
+        if svg is not None:
+            for file in draw(drawn, svg):
+                console.print(f"Drawn: {file}.")
+
+
+def write_page(of: Findings, drawn: Sequence[Figure], file: Path) -> None:
+    """Write the report as a page."""
+    made = time.strftime("%Y-%m-%d %H:%M %z")
+    # Text that is not valid Unicode was made harmless.
+    file.write_text(html_of(of, drawn, made=made), encoding="utf-8")
+
+
+def draw(drawn: Sequence[Figure], where: Path) -> list[Path]:
+    """Write figures into a folder, or one into a file; return what was written."""
+    known = {figure.name: document(figure.drawn) for figure in drawn if figure.drawn}
+    if where.suffix != ".svg":
+        where.mkdir(parents=True, exist_ok=True)
+        files = {where / f"{name}.svg": text for name, text in known.items()}
+    elif text := known.get(where.stem, known.get("coverage")):
+        files = {where: text}
     else:
-        show(summary, json=json)
+        raise InputError("There is nothing to draw: no sample has a verdict yet.")
+    for file, text in files.items():
+        file.write_text(text, encoding="utf-8")
+    return list(files)

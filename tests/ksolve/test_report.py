@@ -4,13 +4,19 @@ import io
 import json
 import re
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner, Result
 
 from agent.backend import Usage
-from eval.summary import SampleRow, Summary, summarise, to_json
-from ksolve.report import as_json, markdown, terminal
+from eval.store import Store
+from eval.summary import Summary, summarise, to_json
+from eval.table import SampleRow, table_of
+from ksolve.cli import app
+from ksolve.report import ADAPTIVE, as_json, markdown, terminal
+from tests.ksolve.recorded import record
 
 SMALL = "vllm:/models/Qwen2.5-Coder-0.5B-Instruct"
 LARGE = "vllm:/models/Qwen2.5-Coder-1.5B-Instruct"
@@ -51,9 +57,11 @@ def run(
         for j in range(drawn - (i == 0) * (drawn < samples))
     )
     return summarise(
-        rows,
-        task_ids=[f"t{i}" for i in range(issues)],
-        models=models,
+        table_of(
+            rows,
+            tasks=[f"t{i}" for i in range(issues)],
+            arms=[(model, "oneshot") for model in models],
+        ),
         samples=samples,
         price_notes=dict.fromkeys(models, LOCAL if cost is not None else "unknown"),
         failures={models[0]: failures},
@@ -174,7 +182,7 @@ def test_a_run_of_one_issue_prints() -> None:
 
 
 def test_a_run_of_nothing_prints() -> None:
-    empty = summarise([], task_ids=[], models=[], samples=0, price_notes={}, failures={})
+    empty = summarise(table_of([], tasks=[], arms=[]), samples=0, price_notes={}, failures={})
     assert "0 issues" in printed(empty, 80)
     assert "0 issues" in markdown(empty)
 
@@ -203,3 +211,70 @@ def test_tokens_are_short_and_say_what_was_cached() -> None:
 def test_json_is_the_whole_summary() -> None:
     summary = run()
     assert json.loads(as_json(summary)) == to_json(summary)
+
+
+def reported(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["report", *map(str, arguments)])
+
+
+def test_one_run_is_printed_as_it_is_and_several_are_compared(tmp_path: Path) -> None:
+    a, b = record(tmp_path / "a", models=[SMALL]), record(tmp_path / "b", models=[LARGE])
+    alone = reported(a).output
+    assert "against" not in alone
+    both = " ".join(reported(a, b).output.split())
+    assert f"a: {SMALL.rpartition('/')[2]} against b: {LARGE.rpartition('/')[2]} at k=1" in both
+    assert "(sign flips, Holm)" in both
+    text = reported(a, b, "--markdown").output
+    assert "- a: Qwen2.5-Coder-0.5B-Instruct against b: " in text
+
+
+def test_of_an_adaptive_run_it_is_said_that_its_coverage_is_no_fair_estimate(
+    tmp_path: Path,
+) -> None:
+    uniform, page = record(tmp_path / "uniform"), tmp_path / "r.html"
+    adaptive = record(tmp_path / "adaptive", allocate="adaptive")
+    said = "so pass@k, and owed samples, say little of this run"
+    assert said not in " ".join(reported(uniform).output.split())
+    assert said in " ".join(reported(adaptive, "--html", page).output.split())
+    assert said in page.read_text(encoding="utf-8")
+    assert f"- {ADAPTIVE}" in reported(adaptive, "--markdown").output
+
+
+def test_a_run_that_does_not_say_who_draws_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with Store(tmp_path / "old") as store:
+        store.begin({"task_ids": ["t"], "samples": [1]})
+    result = reported(tmp_path / "old")
+    assert result.exit_code != 0
+    assert "written by another version of ksolve" in " ".join(result.output.split())
+
+
+def test_a_page_and_figures_are_written_besides_what_is_printed(tmp_path: Path) -> None:
+    run, page, figures = record(tmp_path / "run"), tmp_path / "r.html", tmp_path / "figures"
+    result = reported(run, "--json", "--html", page, "--svg", figures)
+    assert json.loads(result.stdout)["issues"] == 6
+    assert str(page) in result.stderr.replace("\n", "")
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert {file.name for file in figures.iterdir()} == {
+        f"{name}.svg"
+        for name in ("coverage", "cost-per-solve", "frontier", "selection", "issues", "outcomes")
+    }
+
+
+def test_a_figure_in_a_file_is_the_one_of_its_name(tmp_path: Path) -> None:
+    run = record(tmp_path / "run")
+    for name, unit in (("frontier", "US dollars an issue"), ("anything", "samples of each issue")):
+        file = tmp_path / f"{name}.svg"
+        assert reported(run, "--svg", file).exit_code == 0
+        assert unit in file.read_text("utf-8")
+
+
+def test_one_form_is_printed_at_a_time(tmp_path: Path) -> None:
+    result = reported(record(tmp_path / "run"), "--json", "--csv")
+    assert result.exit_code == 2
+    assert "Give one of" in result.output
+
+
+def test_a_run_in_which_nothing_was_judged_has_no_figure(tmp_path: Path) -> None:
+    result = reported(record(tmp_path / "run", drawn=0), "--svg", tmp_path / "coverage.svg")
+    assert result.exit_code == 2
+    assert "There is nothing to draw" in result.output

@@ -1,0 +1,1 @@
+"""Charts of runs as SVG, for pages and for papers."""

@@ -1,0 +1,136 @@
+"""How much is solved: coverage against k, the law that it seems to follow, and what that says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from eval.cost import percent
+from eval.coverage import Coverage
+from eval.scaling import REACH, Scaling
+from ksolve.figures.charts import Point, Series, coverage_chart
+from ksolve.figures.figure import INTERVAL, Figure
+from ksolve.findings import TARGETS, Findings, Solver
+from ksolve.pages.tables import Cell, Table, between, heads, number, share
+
+FIT_POINTS = 48
+"""Places of a fitted curve."""
+
+
+def coverage(of: Findings) -> Figure:
+    """Coverage against k."""
+    series = [
+        Series(
+            name=solver.label,
+            points=[
+                Point(
+                    x=point.k,
+                    y=point.coverage,
+                    low=point.low,
+                    high=point.high,
+                    told=_told(solver.label, point),
+                    hollow=bool(point.excluded),
+                )
+                for point in solver.arm.pass_at_k
+                if point.coverage is not None
+            ],
+            fit=_fitted(solver),
+        )
+        for solver in of.solvers
+    ]
+    title = "Coverage: issues that at least one of k samples solves"
+    drawn = coverage_chart(series, title=title) if any(one.points for one in series) else None
+    return Figure(
+        name="coverage",
+        caption=f"{title}. Bands: {INTERVAL}. A hollow mark stands on fewer issues. Dashed: the "
+        "law c = exp(a k^b); dotted: the same beyond what was drawn, its error added to the band.",
+        drawn=drawn,
+        table=Table(
+            caption=f"Coverage (pass@k) with its {INTERVAL}",
+            head=heads("model", "k", "coverage", "issues", "left out"),
+            rows=[
+                [
+                    Cell(text=solver.label),
+                    number(point.k),
+                    share(point.coverage, point.low, point.high, issues=point.issues),
+                    number(point.issues),
+                    number(point.excluded),
+                ]
+                for solver in of.solvers
+                for point in solver.arm.pass_at_k
+            ],
+        ),
+        notes=[*_unfinished(of.solvers), *map(_law, of.solvers)],
+    )
+
+
+def needed(of: Findings) -> Table:
+    """How many samples an issue a coverage takes."""
+    return Table(
+        caption="Samples of each issue for a coverage, measured or (law) beyond what was drawn; "
+        f"in small the {INTERVAL}",
+        head=heads("model", *(f"{target:.0%}" for target in TARGETS)),
+        rows=[
+            [Cell(text=solver.label), *(_needed(solver.scaling, target) for target in TARGETS)]
+            for solver in of.solvers
+        ],
+    )
+
+
+def _told(label: str, point: Coverage) -> str:
+    reach = between(point.low, point.high, point.issues)
+    return (
+        f"{label}: {percent(point.coverage or 0.0, point.issues)} at k={point.k}"
+        f"{reach and f' ({reach})'}, {point.issues} issues"
+    )
+
+
+def _unfinished(solvers: Sequence[Solver]) -> Iterator[str]:
+    for solver in solvers:
+        short = [point for point in solver.arm.pass_at_k if point.excluded]
+        if short:
+            yield (
+                f"{solver.label}: from k={short[0].k} on, fewer than the {solver.arm.issues:,} "
+                "issues have as many verdicts; the others are left out there."
+            )
+
+
+def _fitted(solver: Solver) -> list[Point]:
+    """Return the law from k = 1 as far as it is believed, closely spaced."""
+    depth = solver.scaling.depth
+    if solver.scaling.cannot_say or not depth:
+        return []
+    ks = np.unique(np.geomspace(1, REACH * depth, FIT_POINTS).round().astype(int))
+    found = [solver.scaling.predict(k) for k in [*ks.tolist(), depth]]
+    points = [
+        Point(x=one.k, y=one.coverage, low=one.low, high=one.high)
+        for one in found
+        if one.coverage is not None
+    ]
+    return sorted(points, key=lambda point: point.x)
+
+
+def _law(solver: Solver) -> str:
+    found = solver.scaling
+    if found.law is None or found.held_out_error is None or found.cannot_say:
+        return f"{solver.label}: no law is drawn. {found.cannot_say}"
+    return (
+        f"{solver.label}: a = {found.law.a:.3f}, b = {found.law.b:.3f}. Fitted to k up to "
+        f"{found.held_out_beyond} only, it misses what was measured up to k={found.depth} by at "
+        f"most {100 * found.held_out_error:.1f} points; it is believed to k={REACH * found.depth}."
+    )
+
+
+def _needed(found: Scaling, target: float) -> Cell:
+    said = found.samples_for(target)
+    if said.k is None:
+        return Cell(text="cannot say")
+    # An end that is None lies beyond what was drawn, or beyond where the law is believed.
+    most = found.depth if said.measured else REACH * found.depth
+    low, high = (f"over {most:,}" if end is None else f"{end:,}" for end in (said.low, said.high))
+    return Cell(
+        text=f"{said.k:,}",
+        value=said.k,
+        small=f"{low} to {high}{'' if said.measured else ' (law)'}",
+    )

@@ -1,0 +1,132 @@
+"""What the samples are: by outcome, by issue, and when one of them has to be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from eval.selection.evaluate import Evaluation, Share
+from ksolve.figures.charts import Bar, Bars, heat_chart, outcome_chart, selection_chart
+from ksolve.figures.figure import INTERVAL, Figure
+from ksolve.findings import Findings, Solver
+from ksolve.pages.tables import Cell, Table, heads, number, share
+
+METHODS = {"any": "any patch", "first": "the first patch", "majority": "the most frequent one"}
+"""Methods of selection by their word of the command line."""
+
+
+def selection(of: Findings) -> Figure:
+    """What choosing one patch without the oracle solves."""
+    known = [(one.label, one.selection) for one in of.solvers if one.selection is not None]
+    title = "One patch chosen, without the oracle"
+    groups = [
+        Bars(
+            name=label,
+            floor=found.floor.share,
+            ceiling=found.ceiling.share,
+            bars=[
+                Bar(
+                    name=METHODS.get(result.method, result.method),
+                    value=result.solved.share,
+                    low=result.solved.low,
+                    high=result.solved.high,
+                )
+                for result in found.results
+            ],
+        )
+        for label, found in known
+    ]
+    return Figure(
+        name="selection",
+        caption=f"{title}. The tinted field reaches from the floor (a sample at random) to the "
+        f"ceiling (whoever knows the answer). Lines: {INTERVAL}. Methods that need neither a model "
+        "nor a container; ksolve select has the others.",
+        drawn=selection_chart(groups, title=title) if groups else None,
+        table=Table(
+            caption=f"Issues solved by the patch that is chosen; in small the {INTERVAL}",
+            head=heads("model", "method", "solved", "of the gap", "issues", words=("method",)),
+            rows=[
+                [
+                    Cell(text=label),
+                    Cell(text=method),
+                    share(worth.share, worth.low, worth.high, issues=found.issues),
+                    _recovered(recovered),
+                    number(found.issues),
+                ]
+                for label, found in known
+                for method, worth, recovered in _methods(found)
+            ],
+        ),
+        notes=[
+            f"{solver.label}: {_why_none(solver)}"
+            for solver in of.solvers
+            if solver.selection is None
+        ],
+    )
+
+
+def heat(of: Findings) -> Figure:
+    """Which issue which solver resolves how often, the easiest issue first."""
+    n, c = np.stack([of.table.counts(i) for i in range(len(of.solvers))], axis=1)
+    shares = np.divide(c, n, out=np.full(n.shape, np.nan), where=n > 0)
+    known = ~np.isnan(shares)
+    mean = np.where(known, shares, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    rows = [
+        (solver.label, [None if np.isnan(one) else one for one in row])
+        for solver, row in zip(of.solvers, shares[:, np.argsort(-mean, kind="stable")], strict=True)
+    ]
+    title = "Share of samples that resolve each issue"
+    axis = f"{mean.size:,} issues, the one that is resolved most often first"
+    return Figure(
+        name="issues",
+        caption=f"{title}: {axis}. The table below it has the numbers.",
+        drawn=heat_chart(rows, title=title, axis=axis),
+    )
+
+
+def outcomes(of: Findings) -> Figure:
+    """What became of the samples."""
+    counts = [
+        (solver.label, {**solver.arm.outcomes, "owed": solver.arm.owed_verdicts})
+        for solver in of.solvers
+    ]
+    title = "Samples by outcome"
+    names = list(counts[0][1]) if counts else []
+    return Figure(
+        name="outcomes",
+        caption=f"{title}. Owed: drawn, without a verdict yet; in no rate.",
+        drawn=outcome_chart(counts, title=title) if counts else None,
+        table=Table(
+            caption=title,
+            head=heads("model", *(name.replace("_", " ") for name in names), "distinct patches"),
+            rows=[
+                [
+                    Cell(text=solver.label),
+                    *(number(value) for value in row.values()),
+                    number(solver.arm.distinct_patches),
+                ]
+                for solver, (_, row) in zip(of.solvers, counts, strict=True)
+            ],
+        ),
+    )
+
+
+def _why_none(solver: Solver) -> str:
+    judged = solver.arm.samples - solver.arm.owed_verdicts
+    if not judged:
+        return "there is nothing to choose from, since no sample has a verdict."
+    return f"choosing among {judged:,} samples takes long; ksolve select does it."
+
+
+def _methods(found: Evaluation) -> Iterator[tuple[str, Share, Share | None]]:
+    yield "floor: a sample at random", found.floor, None
+    for result in found.results:
+        yield METHODS.get(result.method, result.method), result.solved, result.recovered
+    yield "ceiling: knowing the answer", found.ceiling, None
+
+
+def _recovered(worth: Share | None) -> Cell:
+    if worth is None:
+        return Cell(text="-")
+    return share(worth.share, worth.low, worth.high)

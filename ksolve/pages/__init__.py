@@ -1,0 +1,1 @@
+"""Pages of ksolve: templates, one style and a little script."""

@@ -1,0 +1,319 @@
+"""The report of findings as one HTML file: charts with their tables, issues, how to repeat it.
+
+It computes nothing but places and percentages, needs neither a network nor a script to be read, and
+says in a sentence what it has to leave out.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eval.axes import AXES, Axis, Spent
+from eval.cost import money, percent
+from ksolve import __version__
+from ksolve.figures.coverage import needed
+from ksolve.figures.figure import INTERVAL, Figure
+from ksolve.findings import Findings, RunRead
+from ksolve.pages.html import count, page
+from ksolve.pages.issues import Drawn, IssueRow, issue_rows
+from ksolve.pages.tables import Cell, Head, Table, dollars, heads, number, share
+from ksolve.report import ADAPTIVE
+
+AXIS_NAMES: Mapping[Axis, str] = {
+    "money": "US dollars",
+    "tokens": "tokens",
+    "accelerator_seconds": "accelerator seconds",
+    "flops": "FLOPs (estimate)",
+}
+"""The axes of cost, as a head of a column has them."""
+
+FAILURES_SHOWN = 200
+"""Failures that are listed; of more it is said how many."""
+
+
+def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
+    """Return the page; `made` says when it was made."""
+    flaky = sorted({task for run in of.runs for task in run.summary.flaky})
+    issues = issue_rows(
+        [Drawn(table=one.run.table, arm=one.position, patch=one.patch) for one in of.solvers],
+        set(flaky),
+    )
+    sentences = [one.sentence for run in of.runs for one in run.summary.comparisons]
+    failures = [(run, failure) for run in of.runs for failure in run.failures]
+    return page(
+        "report.html",
+        of=of,
+        title=_title(of),
+        made=made,
+        version=__version__,
+        lead=sentences if len(sentences) == 1 else [],
+        adaptive=[
+            f"{run.name}: {ADAPTIVE}" if len(of.runs) > 1 else ADAPTIVE
+            for run in of.runs
+            if run.summary.adaptive
+        ],
+        facts=_facts(of),
+        figures={figure.name: figure for figure in figures},
+        results=_results(of),
+        needed=needed(of),
+        took=[_took(of), _tokens(of)],
+        paired=_paired(of),
+        worth=[*(one.sentence for one in of.crossings), *(one.sentence for one in of.break_evens)],
+        owed=_owed(of),
+        flaky=flaky,
+        without_flaky=_without_flaky(of),
+        failures=failures[:FAILURES_SHOWN],
+        failures_left=max(len(failures) - FAILURES_SHOWN, 0),
+        issues=issues,
+        are_all_shown=_are_all_shown(issues),
+        runs=[(run, _settings(run), again(run)) for run in of.runs],
+    )
+
+
+def again(run: RunRead) -> str:
+    """Return the command that draws the same once more."""
+    if run.sweep is not None:
+        return "ksolve run --config sweep.toml --out runs/again"
+    config = run.config
+    words = ["ksolve", "run", "--tasks", str(config.get("tasks"))]
+    arms = [(str(model), str(strategy)) for model, strategy in config.get("arms", ())]
+    for model in dict.fromkeys(model for model, _ in arms):
+        words += ["--model", model]
+    for strategy in dict.fromkeys(strategy for _, strategy in arms):
+        words += ["--strategy", strategy]
+    words += ["--samples", str(max(config.get("samples", (1,)), default=1))]
+    settings: Mapping[str, Any] = next(iter(config.get("settings", {}).values()), {})
+    for name in ("temperature", "top_p", "max_tokens", "seed", "context"):
+        if settings.get(name) is not None:
+            words += [f"--{name.replace('_', '-')}", str(settings[name])]
+    for task in config.get("task_ids", ()):
+        words += ["--id", str(task)]
+    return shlex.join([*words, "--out", "runs/again"])
+
+
+def _title(of: Findings) -> str:
+    issues = count(len(of.table.tasks), "issue")
+    if len(of.runs) > 1:
+        return f"{issues}, {len(of.runs)} runs side by side"
+    models = {solver.arm.model for solver in of.solvers}
+    if len(of.solvers) == 1:
+        return f"{issues}, {of.solvers[0].label}"
+    noun = "model" if len(models) == len(of.solvers) else "solver"
+    return f"{issues}, {count(len(of.solvers), noun)}"
+
+
+def _facts(of: Findings) -> list[tuple[str, str]]:
+    """Return the few numbers that stand at the head of the page."""
+    arms = [solver.arm for solver in of.solvers]
+    costs = [arm.cost for arm in arms]
+    known = [cost for cost in costs if cost is not None]
+    best = max(of.solvers, key=lambda solver: solver.arm.solved, default=None)
+    facts = [("samples drawn", f"{sum(arm.samples for arm in arms):,}")]
+    if best is not None:
+        facts.append((f"issues solved by {best.label}", f"{best.arm.solved} of {best.arm.issues}"))
+    total = money(sum(known)) if len(known) == len(costs) else "unknown"
+    return [
+        *facts,
+        ("spent, failed attempts included", total),
+        ("still owed", f"{sum(arm.owed_samples + arm.owed_verdicts for arm in arms):,}"),
+    ]
+
+
+def _results(of: Findings) -> Table:
+    """Return a row a solver: how much is solved at the first and at the last k, and for what."""
+    rows = []
+    for solver in of.solvers:
+        arm = solver.arm
+        first, last = (arm.pass_at_k[0], arm.pass_at_k[-1]) if arm.pass_at_k else (None, None)
+        rows.append(
+            [
+                Cell(text=solver.label),
+                number(last.k if last else 0),
+                *(
+                    share(point.coverage, point.low, point.high, issues=point.issues)
+                    if point
+                    else Cell(text="-")
+                    for point in (first, last)
+                ),
+                Cell(text=f"{arm.solved} of {arm.issues}", value=arm.solved / (arm.issues or 1)),
+                dollars(arm.cost) if arm.samples else Cell(text="-"),
+                dollars(arm.cost_per_solve) if arm.solved or arm.cost is None else Cell(text="-"),
+            ]
+        )
+    return Table(
+        caption=f"Coverage in shares of the issues; in small the {INTERVAL}. Cost in US dollars.",
+        head=heads(
+            "model", "k", "coverage at 1", "coverage at k", "solved", "cost", "cost per solve"
+        ),
+        rows=rows,
+    )
+
+
+def _took(of: Findings) -> Table:
+    """Return what every solver used on every axis of cost, in all and for each solve."""
+    return Table(
+        caption="Used in all, and in small for each issue solved",
+        head=heads(
+            "model", "samples", *AXIS_NAMES.values(), "of it failed attempts", "verification"
+        ),
+        rows=[
+            [
+                Cell(text=solver.label),
+                number(solver.spent.samples),
+                *(_amount(axis, solver.spent) for axis in AXES),
+                dollars(solver.spent.failed_cost),
+                number(solver.spent.verify_seconds, ",.0f", unit=" s"),
+            ]
+            for solver in of.solvers
+        ],
+    )
+
+
+def _amount(axis: Axis, spent: Spent) -> Cell:
+    def written(value: float) -> str:
+        if axis == "money":
+            return money(value)
+        return f"{value:.1e}" if axis == "flops" else f"{value:,.0f}"
+
+    total, per_solve = spent.totals[axis], spent.per_solve(axis)
+    if total is None:
+        return Cell(text="unknown")
+    small = "" if per_solve is None else f"{written(per_solve)} a solve"
+    return Cell(text=written(total), value=total, small=small)
+
+
+def _tokens(of: Findings) -> Table:
+    return Table(
+        caption="Tokens of all samples; cached ones are part of those in, reasoning of those out",
+        head=heads("model", "in", "cached", "out", "reasoning", "requests", "seconds of samples"),
+        rows=[
+            [
+                Cell(text=solver.label),
+                number(used.input_tokens),
+                number(used.cached_tokens),
+                number(used.output_tokens),
+                number(used.reasoning_tokens),
+                number(used.calls),
+                number(used.seconds),
+            ]
+            for solver in of.solvers
+            for used in [solver.spent.usage]
+        ],
+    )
+
+
+def _paired(of: Findings) -> Table:
+    """Return what each two solvers did on the issues that both have."""
+    return Table(
+        caption="First minus second, at k samples of each issue",
+        head=heads(
+            "first and second",
+            "k",
+            "issues",
+            "coverage",
+            "difference",
+            "solved by one only",
+            "p (sign flips)",
+            "p (McNemar)",
+        ),
+        rows=[
+            [
+                Cell(text=f"{pair.a} and {pair.b}"),
+                number(k),
+                number(pair.issues),
+                Cell(
+                    text=f"{_percent(pair.pass_a, pair.issues)} and "
+                    f"{_percent(pair.pass_b, pair.issues)}",
+                    value=pair.pass_a,
+                ),
+                _points(pair.difference, pair.low, pair.high),
+                Cell(text=f"{pair.alone_a} and {pair.alone_b}", value=pair.alone_a - pair.alone_b),
+                _p_value(pair.permutation_holm),
+                _p_value(pair.mcnemar_holm),
+            ]
+            for k, pairs in of.paired.items()
+            for pair in pairs
+        ],
+    )
+
+
+def _percent(value: float | None, issues: int) -> str:
+    return "-" if value is None else percent(value, issues)
+
+
+def _points(value: float | None, low: float | None, high: float | None) -> Cell:
+    """Write a difference of shares in percentage points."""
+    if value is None:
+        return Cell(text="-")
+    small = "" if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f}"
+    return Cell(text=f"{100 * value:+.1f} points", value=value, small=small)
+
+
+def _p_value(p: float | None) -> Cell:
+    if p is None:
+        return Cell(text="-")
+    return Cell(text="under 0.001" if p < 0.001 else f"{p:.3f}", value=p)  # noqa: PLR2004
+
+
+def _owed(of: Findings) -> Table:
+    owing = [one for one in of.solvers if one.arm.owed_samples or one.arm.owed_verdicts]
+    return Table(
+        caption="What is still to be drawn or judged; in no rate",
+        head=heads("model", "samples owed", "verdicts owed", "failures of the system"),
+        rows=[
+            [
+                Cell(text=one.label),
+                number(one.arm.owed_samples),
+                number(one.arm.owed_verdicts),
+                number(one.arm.failures),
+            ]
+            for one in owing
+        ],
+    )
+
+
+def _without_flaky(of: Findings) -> Table:
+    return Table(
+        caption=f"Coverage without the flaky issues; in small the {INTERVAL}",
+        head=heads("model", "k", "coverage", "solved"),
+        rows=[
+            [
+                Cell(text=solver.label),
+                number(point.k),
+                share(point.coverage, point.low, point.high, issues=point.issues),
+                Cell(text=f"{steady.solved} of {steady.issues}", value=steady.solved),
+            ]
+            for solver in of.solvers
+            if (steady := solver.arm.without_flaky) is not None
+            for point in (steady.pass_at_k[:1] + steady.pass_at_k[1:][-1:])
+        ],
+    )
+
+
+def _are_all_shown(issues: list[IssueRow]) -> bool:
+    cells = (cell for row in issues for cell in row.cells if cell is not None)
+    return all(len(cell.samples) == cell.drawn for cell in cells)
+
+
+def _settings(run: RunRead) -> Table:
+    """Return the configuration of a run but for its tasks' names."""
+    said = {name: value for name, value in run.config.items() if name != "task_ids"}
+    flat = {
+        f"{name}: {key}" if isinstance(value, dict) else name: inner
+        for name, value in said.items()
+        for key, inner in (value.items() if isinstance(value, dict) else [("", value)])
+    }
+    return Table(
+        caption=f"Configuration of {run.name}",
+        head=(Head(text="setting"), Head(text="value", is_words=True)),
+        rows=[
+            [
+                Cell(text=name),
+                Cell(text=value if isinstance(value, str) else json.dumps(value, sort_keys=True)),
+            ]
+            for name, value in flat.items()
+        ],
+    )

@@ -1,0 +1,113 @@
+"""Findings for programs: JSON with everything in it, CSV with a row for each solver and k.
+
+Shares are 0 to 1, money is US dollars, null or an empty field is unknown.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from typing import Any
+
+from eval.summary import SCHEMA, to_json
+from ksolve.findings import TARGETS, Findings, Solver
+
+COLUMNS = (
+    "run",
+    "model",
+    "strategy",
+    "k",
+    "issues",
+    "excluded",
+    "coverage",
+    "coverage_low",
+    "coverage_high",
+    "usd_per_attempt",
+    "usd_per_issue",
+    "usd_per_solve",
+    "usd_per_solve_low",
+    "usd_per_solve_high",
+    "verify_seconds_per_issue",
+)
+"""Of the CSV: `low` and `high` are ends of 95% intervals, dollars those of drawing all k."""
+
+
+def as_json(of: Findings) -> str:
+    """Return the summary of each run and, under `analysis`, what is worked out besides.
+
+    Of one run its keys stand at the top, as in `eval.summary.to_json`; of several under `runs`.
+    """
+    runs = [{"name": run.name, **to_json(run.summary)} for run in of.runs]
+    analysis = {
+        "solvers": [_solver(solver) for solver in of.solvers],
+        "frontier": _plain(of.frontier),
+        "break_evens": _plain(of.break_evens),
+        "crossings": _plain(of.crossings),
+        "paired": [_plain(pair) for pairs in of.paired.values() for pair in pairs],
+    }
+    told: dict[str, Any] = runs[0] if len(runs) == 1 else {"schema": SCHEMA, "runs": runs}
+    return json.dumps({**told, "analysis": analysis}, indent=2, allow_nan=False) + "\n"
+
+
+def as_csv(of: Findings) -> str:
+    """Return a tidy table with the columns of `COLUMNS`."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for solver in of.solvers:
+        for point, at in zip(solver.arm.pass_at_k, solver.costs, strict=True):
+            writer.writerow(
+                [
+                    solver.run.name,
+                    solver.arm.model,
+                    solver.arm.strategy,
+                    point.k,
+                    point.issues,
+                    point.excluded,
+                    point.coverage,
+                    point.low,
+                    point.high,
+                    at.per_attempt,
+                    at.per_issue,
+                    at.per_solve,
+                    at.low,
+                    at.high,
+                    at.verify_seconds,
+                ]
+            )
+    return out.getvalue()
+
+
+def _solver(solver: Solver) -> dict[str, Any]:
+    scaling = solver.scaling
+    return {
+        "label": solver.label,
+        "run": solver.run.name,
+        "model": solver.arm.model,
+        "strategy": solver.arm.strategy,
+        "spent": _plain(solver.spent),
+        "costs": _plain(solver.costs),
+        "scaling": {
+            "law": _plain(scaling.law),
+            "cannot_say": scaling.cannot_say,
+            "issues": scaling.issues,
+            "depth": scaling.depth,
+            "excluded": scaling.excluded,
+            "held_out_beyond": scaling.held_out_beyond,
+            "held_out_error": scaling.held_out_error,
+            "needed": [_plain(scaling.samples_for(target)) for target in TARGETS],
+        },
+        "selection": _plain(solver.selection),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return dataclasses, and what holds them, as dicts and lists."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if hasattr(value, "items") else value

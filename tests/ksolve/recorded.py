@@ -1,0 +1,96 @@
+"""Runs as a sweep would have recorded them, for tests of what is said of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.backend import Usage
+from agent.strategy import Proposal
+from eval.sample import Failure, Judged, Sample, SampleKey
+from eval.store import Store
+from eval.verdict import Outcome, Verdict
+
+PATCH = "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = {}\n"
+SMALL, LARGE = "openai:small", "openai:large"
+
+
+def record(
+    folder: Path,
+    *,
+    models: Sequence[str] = (SMALL, LARGE),
+    issues: int | Sequence[str] = 6,
+    samples: int = 4,
+    drawn: int | None = None,
+    judged: int | None = None,
+    cost: float | None = 0.002,
+    patch: str = PATCH,
+    failures: Sequence[str] = (),
+    flaky: Sequence[str] = (),
+    allocate: str = "uniform",
+) -> Path:
+    """Record a run in which model m solves issue i with sample j where j + 2 m > i."""
+    tasks = [f"t{i}" for i in range(issues)] if isinstance(issues, int) else list(issues)
+    drawn = samples if drawn is None else drawn
+    judged = drawn if judged is None else judged
+    with Store(folder) as store:
+        store.begin(
+            {
+                "tasks": "starter",
+                "tasks_digest": "d" * 64,
+                "task_ids": tasks,
+                "arms": [[model, "oneshot"] for model in models],
+                "prices": dict.fromkeys(models, "as given" if cost is not None else "unknown"),
+                "settings": {f"oneshot by {model}": {"temperature": 0.8} for model in models},
+                "samples": [samples] * len(models),
+                "budgets": [None, None, None],
+                "flaky": list(flaky),
+                "allocate": allocate,
+            }
+        )
+        keys = [
+            (i, m, SampleKey(task_id=task, model=model, strategy="oneshot", index=j))
+            for m, model in enumerate(models)
+            for i, task in enumerate(tasks)
+            for j in range(drawn)
+        ]
+        store.add_samples([_sample(key, patch, cost) for _, _, key in keys])
+        store.add_verdicts(
+            [
+                _judged(key, "resolved" if key.index + 2 * m > i else "unresolved")
+                for i, m, key in keys
+                if key.index < judged
+            ]
+        )
+        for message in failures:
+            key = SampleKey(
+                task_id=tasks[0], model=models[0], strategy="oneshot", index=samples - 1
+            )
+            store.add_failure(Failure(key=key, stage="sample", message=message))
+    return folder
+
+
+def _sample(key: SampleKey, patch: str, cost: float | None) -> Sample:
+    proposal = Proposal(
+        patch=patch.format(key.index) if patch is PATCH else patch,
+        stop="patch",
+        note="",
+        usage=Usage(input_tokens=1600, cached_tokens=1200, output_tokens=300, calls=1),
+        seconds=2.0,
+        prompt_digest="p",
+        trajectory=(),
+    )
+    return Sample(
+        key=key,
+        proposal=proposal,
+        strategy_version="1",
+        seed=key.index,
+        temperature=0.8,
+        cost=cost,
+    )
+
+
+def _judged(key: SampleKey, outcome: Outcome) -> Judged:
+    verdict = Verdict(outcome=outcome, seconds=1.5)
+    name = f"{key.task_id} {key.model} {key.index} {outcome}"
+    return Judged(key=key, verdict_key=name, verdict=verdict)

@@ -1,0 +1,92 @@
+"""What a report is made of: several runs are one table, and each solver is compared with each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.store import open_run
+from ksolve.findings import Findings, findings, read_run, side_by_side
+from tests.ksolve.recorded import LARGE, SMALL, record
+
+Found = Callable[..., Findings]
+
+
+@pytest.fixture
+def found() -> Iterator[Found]:
+    """The findings of runs, whose stores stay open for the time of a test."""
+    with ExitStack() as stack:
+        yield lambda *folders: findings(
+            [read_run(stack.enter_context(open_run(folder))) for folder in folders]
+        )
+
+
+def test_one_run_is_told_as_it_is(tmp_path: Path, found: Found) -> None:
+    of = found(record(tmp_path / "run"))
+    assert of.summary is of.runs[0].summary
+    assert [one.label for one in of.solvers] == ["small", "large"]
+    assert [one.spent.solved for one in of.solvers] == [3, 5]
+    assert [point.k for point in of.solvers[0].arm.pass_at_k] == [1, 2, 4]
+    assert [at.k for at in of.solvers[0].costs] == [1, 2, 4]
+
+
+def test_a_task_of_one_id_is_one_task_and_no_other_is(tmp_path: Path, found: Found) -> None:
+    of = found(
+        record(tmp_path / "a", models=[SMALL], issues=["x", "y"]),
+        record(tmp_path / "b", models=[LARGE], issues=["y", "z"]),
+    )
+    assert of.table.tasks == ("x", "y", "z")
+    assert [of.table.counts(arm)[0].tolist() for arm in (0, 1)] == [[4, 4, 0], [0, 4, 4]]
+    assert of.frontier is not None
+    assert (of.frontier.issues, of.frontier.excluded) == (1, 2)
+    assert [pairs[0].issues for pairs in of.paired.values()] == [1, 1]
+    # A run's own figures are of all its issues, whatever it is compared with.
+    assert [arm.issues for arm in of.summary.arms] == [2, 2]
+    assert all(at.issues == 2 for one in of.solvers for at in one.costs)
+
+
+def test_runs_in_one_table_keep_their_samples_and_share_no_patch(
+    tmp_path: Path, found: Found
+) -> None:
+    of = found(record(tmp_path / "a"), record(tmp_path / "b"))
+    first, both = of.runs[0].table, side_by_side([run.table for run in of.runs])
+    assert both.arm.size == 2 * first.arm.size
+    assert both.arms == first.arms * 2
+    assert both.cost.sum() == pytest.approx(2 * first.cost.sum())
+    halves = np.split(both.patch, 2)
+    assert not set(halves[0].tolist()) & set(halves[1].tolist())
+
+
+def test_runs_of_one_name_are_numbered(tmp_path: Path, found: Found) -> None:
+    of = found(record(tmp_path / "a" / "run"), record(tmp_path / "b" / "run"))
+    assert [run.name for run in of.runs] == ["run #1", "run #2"]
+    labels = [arm.label for arm in of.summary.arms]
+    assert len(set(labels)) == 4
+
+
+def test_a_run_against_itself_is_no_different(tmp_path: Path, found: Found) -> None:
+    run = record(tmp_path / "run", models=[SMALL])
+    of = found(run, run)
+    assert list(of.paired) == [1, 4]
+    for pairs in of.paired.values():
+        assert [(pair.difference, pair.permutation_holm) for pair in pairs] == [(0.0, 1.0)]
+
+
+def test_without_a_price_there_is_no_frontier_and_the_rest_is_there(
+    tmp_path: Path, found: Found
+) -> None:
+    of = found(record(tmp_path / "run", cost=None))
+    assert of.frontier is None
+    assert not of.crossings
+    assert of.paired
+    assert all(one.selection is not None for one in of.solvers)
+
+
+def test_a_run_without_verdicts_has_nothing_to_choose_from(tmp_path: Path, found: Found) -> None:
+    of = found(record(tmp_path / "run", judged=0))
+    assert [one.selection for one in of.solvers] == [None, None]
+    assert [one.arm.owed_verdicts for one in of.solvers] == [24, 24]
