@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.backend import Backend
-from agent.endpoint.openai import COMMON, Dialect, OpenAIBackend
+from agent.endpoint.request import COMMON, Dialect
 from agent.endpoint.retry import ATTEMPTS_BILLED
 from agent.price import UNKNOWN, Price, context_window_of, price_of
 from agent.scripted import ScriptedBackend, script_from_file
@@ -128,6 +128,8 @@ def resolve(
 
 
 def _hosted(spec: str, price: Price | None, in_flight: int, request_timeout: float) -> Model:
+    from agent.endpoint.openai import OpenAIBackend
+
     provider, _, model = spec.partition(":")
     preset = PRESETS[provider]
     key = os.environ.get(preset.key_variable, "").strip()
@@ -156,6 +158,8 @@ def _hosted(spec: str, price: Price | None, in_flight: int, request_timeout: flo
 
 
 def _running(spec: str, price: Price | None, in_flight: int, request_timeout: float) -> Model:
+    from agent.endpoint.openai import OpenAIBackend
+
     url, _, model = spec.partition("#")
     try:
         address = urlsplit(url)

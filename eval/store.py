@@ -12,19 +12,21 @@ import fcntl
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from sqlite3 import DatabaseError as DriverError
 from typing import Any, Self, TextIO
 
 import zstandard
-from sqlalchemy import Column, Engine, and_, func, select
+from sqlalchemy import Column, Engine, Select, and_, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
 from agent.backend import Usage
 from agent.strategy import Proposal
 from agent.trajectory import Turn, from_json
-from eval.rows import SETTLE, sample_row, verdict_row
+from eval import reading
+from eval.rows import SETTLE, THIS_SAMPLE, parameters, sample_row, verdict_row
 from eval.sample import Failure, Judged, Sample, SampleKey
 from eval.schema import (
     FAILURES,
@@ -38,8 +40,13 @@ from eval.schema import (
     SchemaError,
     open_database,
 )
-from eval.summary import SampleRow
+from eval.table import ForeignSampleError, SampleRow, SampleTable, tabulated
 from eval.verdict import Verdict
+
+_VERDICT = select(VERDICTS).where(VERDICTS.c.key == bindparam("of"))
+
+BATCH = 500
+"""Rows that are in memory at one time; few enough to stay in the processor's cache."""
 
 
 class StoreError(Exception):
@@ -138,11 +145,7 @@ class Store:
         new = {one.verdict_key: one for one in judged if not one.is_kept}
         rows = [verdict_row(one, texts) for one in new.values()]
         self._keep(texts)
-        settled = [
-            {f"of_{name}": value for name, value in dataclasses.asdict(one.key).items()}
-            | {"by": one.verdict_key}
-            for one in judged
-        ]
+        settled = [parameters(one.key) | {"by": one.verdict_key} for one in judged]
         self._write(
             self._db,
             (insert(VERDICTS).on_conflict_do_nothing(), rows),
@@ -161,7 +164,7 @@ class Store:
 
     def verdict(self, verdict_key: str) -> Verdict | None:
         """Return the verdict kept under a key, without its log."""
-        rows = self._read(select(VERDICTS).where(VERDICTS.c.key == verdict_key))
+        rows = self._read(_VERDICT, {"of": verdict_key})
         if not rows:
             return None
         row = rows[0]._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
@@ -207,7 +210,7 @@ class Store:
 
     def sample(self, key: SampleKey) -> Sample:
         """Return a sample as it was given; raises KeyError."""
-        rows = self._read(select(SAMPLES).where(_is(key)))
+        rows = self._read(select(SAMPLES).where(THIS_SAMPLE), parameters(key))
         if not rows:
             raise KeyError(key)
         row = rows[0]._mapping  # noqa: SLF001 - as above
@@ -227,6 +230,14 @@ class Store:
     def trajectory(self, key: SampleKey) -> tuple[Turn, ...]:
         """Return all that happened in a sample."""
         return from_json(self._text(self._field(key, SAMPLES.c.trajectory)))
+
+    def texts(self, digests: Collection[str]) -> dict[str, str]:
+        """Return some large texts by their digests, such as `patch` of samples."""
+        query = select(TEXTS.c.digest, TEXTS.c.zstd).where(TEXTS.c.digest.in_(set(digests)))
+        with self._text_db.connect() as connection:
+            rows = connection.execute(query).all()
+        unpack = zstandard.ZstdDecompressor().decompress
+        return {digest: unpack(data).decode("utf-8", "surrogatepass") for digest, data in rows}
 
     def log(self, verdict_key: str) -> str:
         """Return the evaluation log behind a verdict."""
@@ -279,52 +290,61 @@ class Store:
             for row in self._read(query)
         ]
 
+    def table(self) -> SampleTable:
+        """Return all samples of the run in columns.
+
+        Raises StoreError where there is no run, or one that holds another's samples.
+        """
+        config = self.config()
+        if config is None:
+            raise StoreError(f"{self.folder} holds no run yet.")
+        if "arms" not in config:
+            raise StoreError(
+                f"{self.folder} was written by another version of ksolve, which did not record who "
+                "was to draw what: use that version."
+            )
+        arms = [(model, strategy) for model, strategy in config["arms"]]
+        try:
+            return tabulated(reading.columns(self.stream), tasks=config["task_ids"], arms=arms)
+        except ForeignSampleError as error:
+            raise StoreError(f"{self.folder}: {error}") from None
+
+    def stream(self, query: Select[Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Answer a query over the tables of `eval.schema` in batches of rows.
+
+        SQLAlchemy's own rows, of which it makes one at a time, take several times as long.
+        """
+        try:
+            with self._db.connect() as connection:
+                cursor = connection.execute(query).cursor
+                while batch := cursor.fetchmany(BATCH):
+                    yield batch
+        except (DatabaseError, DriverError) as error:
+            raise StoreError(_sentence(self.folder, error)) from error
+
     def rows(self, task_id: str | None = None) -> Iterator[SampleRow]:
         """Stream samples (of one task) and outcomes, ordered by model, strategy, task, index."""
-        columns = SAMPLES.c
-        query = (
-            select(SAMPLES, VERDICTS.c.outcome, VERDICTS.c.seconds.label("verify_seconds"))
-            .outerjoin(VERDICTS, columns.verdict_key == VERDICTS.c.key)
-            .order_by(columns.model, columns.strategy, columns.task_id, columns.index)
-        )
-        if task_id is not None:
-            query = query.where(columns.task_id == task_id)
-        with self._db.connect() as connection:
-            for row in connection.execution_options(yield_per=10_000).execute(query).mappings():
-                usage = Usage(**{name: row[f"usage_{name}"] for name in USAGE})
-                yield SampleRow(
-                    task_id=row["task_id"],
-                    model=row["model"],
-                    strategy=row["strategy"],
-                    index=row["index"],
-                    outcome=row["outcome"],
-                    usage=usage,
-                    cost=row["cost"],
-                    patch_digest=row["patch_digest"],
-                    verify_seconds=row["verify_seconds"],
-                )
+        return reading.rows(self.stream, task_id)
 
     def _field(self, key: SampleKey, column: Column[Any]) -> str:
-        rows = self._read(select(column).where(_is(key)))
+        rows = self._read(select(column).where(THIS_SAMPLE), parameters(key))
         if not rows:
             raise KeyError(key)
         return str(rows[0][0] or "")
 
     def _keep(self, texts: Mapping[str, bytes]) -> None:
-        rows = [
-            {"digest": digest, "zstd": zstandard.compress(data)} for digest, data in texts.items()
-        ]
+        # One that is made for all: making it takes longer than to compress a text.
+        compress = zstandard.ZstdCompressor().compress
+        rows = [{"digest": digest, "zstd": compress(data)} for digest, data in texts.items()]
         self._write(self._text_db, (insert(TEXTS).on_conflict_do_nothing(), rows))
 
     def _text(self, digest: str) -> str:
-        with self._text_db.connect() as connection:
-            row = connection.execute(select(TEXTS.c.zstd).where(TEXTS.c.digest == digest)).one()
-        return zstandard.decompress(row[0]).decode("utf-8", "surrogatepass")
+        return self.texts([digest])[digest]
 
-    def _read(self, query: Any) -> Sequence[Any]:
+    def _read(self, query: Any, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
         try:
             with self._db.connect() as connection:
-                return connection.execute(query).all()
+                return connection.execute(query, values).all()
         except DatabaseError as error:
             raise StoreError(_sentence(self.folder, error)) from error
 
@@ -360,11 +380,6 @@ def _differences(
             yield from _differences(was, is_now, f"{above}{name}: ")
         elif was != is_now:
             yield f"{above}{name} was {was!r} and is now {is_now!r}"
-
-
-def _is(key: SampleKey) -> Any:
-    values = dataclasses.asdict(key).items()
-    return and_(*(SAMPLES.c[name] == value for name, value in values))
 
 
 def _same_sample() -> Any:

@@ -1,8 +1,7 @@
 """A run in figures: per model and strategy what was solved, what it cost, what is still owed.
 
-`summarise` reads the rows of a run once, as they come, and keeps counts only. It judges nothing:
-outcomes and costs are taken as recorded. A failure of the system is never in a rate, and neither
-is a sample that has no verdict yet.
+`summarise` judges nothing: outcomes and costs are as the table has them. A failure of the system is
+never in a rate, and neither is a sample that has no verdict yet.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from array import array
+import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from agent.backend import Usage
 from eval import cost
 from eval.coverage import Coverage, coverage, ladder, pass_at_k
+from eval.table import NO_PATCH, Ints, SampleTable
 from eval.verdict import OUTCOMES
 
 SCHEMA = 1
@@ -30,26 +30,6 @@ SCHEMA = 1
 
 CURVE_POINTS = 256
 """Values of k at which two models are compared, at most; up to there it is every k."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SampleRow:
-    """One sample as the store gives it."""
-
-    task_id: str
-    model: str
-    strategy: str
-    index: int
-    outcome: str | None
-    # One of `eval.verdict.OUTCOMES`, None while the verdict is owed.
-    usage: Usage
-    cost: float | None
-    # Money, None when the price is unknown.
-    patch_digest: str
-    # Of the normalised patch; what it is does not matter where there is no patch.
-    verify_seconds: float | None
-    # Of the verification that gave the outcome, even when it ran for an equal patch; None while
-    # the verdict is owed.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,39 +95,38 @@ class Summary:
     # Every pair of arms.
     flaky: tuple[str, ...]
     # Issues whose tests are known to change their mind; they are in all other figures.
+    adaptive: bool = False
+    # Samples went where a solve was likely: solved issues have few, so pass@k is no fair estimate.
 
 
 def summarise(
-    rows: Iterable[SampleRow],
+    table: SampleTable,
     *,
-    task_ids: Sequence[str],
-    models: Sequence[str],
     samples: int,
     price_notes: Mapping[str, str],
     failures: Mapping[str, int],
     wanted: Mapping[tuple[str, str], int] = MappingProxyType({}),
     failed_costs: Mapping[tuple[str, str], float | None] = MappingProxyType({}),
     flaky: Collection[str] = (),
+    adaptive: bool = False,
 ) -> Summary:
-    """Sum up a run of `samples` for every task, model and strategy.
+    """Sum up a run of `samples` for every task by every arm, of which `wanted` says another number.
 
-    The order of `models` is kept. `price_notes` and `failures` are by model, `failed_costs` (what
-    failed attempts were billed) by model and strategy, and so is `wanted`: the samples asked for
-    of each issue. Without it every strategy that has rows counts for every model. What was solved
-    is told once more without the issues that `flaky` names, where the run has any. Raises
-    ValueError for a row of another task or model, or of an outcome that is not one of `OUTCOMES`.
+    `price_notes` and `failures` are by model, `failed_costs` (what failed attempts were billed) by
+    arm. What was solved is told once more without the issues that `flaky` names, where the run has
+    any. `adaptive` says that what was drawn depended on what was solved.
     """
-    tallies = _tally(rows, task_ids, models, wanted)
-    depths = sorted({wanted.get(arm, samples) for arm in tallies})
-    ks = sorted({k for depth in depths for k in ladder(depth)})
+    asked = [wanted.get(arm, samples) for arm in table.arms]
+    ks = sorted({k for depth in asked for k in ladder(depth)})
     flaky = frozenset(flaky)
-    steady = np.array([task_id not in flaky for task_id in task_ids], dtype=np.bool_)
-    labels = _labels(list(tallies))
+    steady = np.array([task_id not in flaky for task_id in table.tasks], dtype=np.bool_)
+    labels = _labels(table.arms)
+    tallies = [_tally(table, arm) for arm in range(len(table.arms))]
     arms = tuple(
         _arm(
             arm,
             tally,
-            samples=wanted.get(arm, samples),
+            samples=depth,
             ks=ks,
             label=labels[arm],
             failures=failures.get(arm[0], 0),
@@ -155,16 +134,17 @@ def summarise(
             price_note=price_notes.get(arm[0], ""),
             steady=steady,
         )
-        for arm, tally in tallies.items()
+        for arm, tally, depth in zip(table.arms, tallies, asked, strict=True)
     )
-    pairs = itertools.combinations(zip(arms, tallies.values(), strict=True), 2)
+    pairs = itertools.combinations(zip(arms, tallies, strict=True), 2)
     return Summary(
-        issues=len(task_ids),
-        samples_per_issue=max(depths, default=samples),
+        issues=len(table.tasks),
+        samples_per_issue=max(asked, default=samples),
         arms=arms,
         failures=dict(failures),
         comparisons=tuple(_compare(a, of_a, b, of_b) for (a, of_a), (b, of_b) in pairs),
-        flaky=tuple(task_id for task_id in task_ids if task_id in flaky),
+        flaky=tuple(task_id for task_id in table.tasks if task_id in flaky),
+        adaptive=adaptive,
     )
 
 
@@ -177,60 +157,43 @@ def to_json(summary: Summary) -> dict[str, Any]:
     return {"schema": SCHEMA, **plain}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Tally:
-    """Running counts of one arm."""
+    """What there is of one arm. Arrays have one entry an issue."""
 
-    def __init__(self, issues: int) -> None:
-        # By issue: samples, verdicts, and verdicts that resolved it.
-        self.drawn: NDArray[np.int64] = np.zeros(issues, dtype=np.int64)
-        self.judged = self.drawn.copy()
-        self.resolved = self.drawn.copy()
-        self.outcomes: Counter[str] = Counter()
-        # By sample with a patch: a hash of issue and patch, and the seconds of its verification.
-        self.patches = array("q")
-        self.verify_seconds = array("d")
-        self.usage = Usage()
-        self.cost: float | None = 0.0
-
-    def add(self, row: SampleRow, issue: int) -> None:
-        self.drawn[issue] += 1
-        if row.outcome is not None:
-            self.judged[issue] += 1
-            self.outcomes[row.outcome] += 1
-            self.resolved[issue] += row.outcome == "resolved"
-        if row.outcome != "no_patch":
-            # 64 bits tell a million patches apart, but for a chance of 3 in 10^8.
-            self.patches.append(hash((issue, row.patch_digest)))
-            self.verify_seconds.append(row.verify_seconds or 0.0)
-        self.usage += row.usage
-        self.cost = cost.add(self.cost, row.cost)
+    drawn: Ints
+    judged: Ints
+    resolved: Ints
+    outcomes: dict[str, int]
+    distinct_patches: int
+    verify_seconds: float
+    usage: Usage
+    cost: float | None
 
 
-def _tally(
-    rows: Iterable[SampleRow],
-    task_ids: Sequence[str],
-    models: Sequence[str],
-    wanted: Iterable[tuple[str, str]],
-) -> dict[tuple[str, str], _Tally]:
-    """Count the rows by arm, those that are wanted and have none included."""
-    position = {task_id: i for i, task_id in enumerate(task_ids)}
-    tallies: dict[tuple[str, str], _Tally] = {}
-    for row in rows:
-        issue = position.get(row.task_id)
-        if issue is None or row.model not in models:
-            raise ValueError(f"A sample of {row.task_id} by {row.model} is not part of this run.")
-        if row.outcome is not None and row.outcome not in OUTCOMES:
-            raise ValueError(f"{row.outcome!r} of {row.task_id} is not an outcome of a verdict.")
-        arm = row.model, row.strategy
-        tally = tallies.get(arm)
-        if tally is None:
-            tally = tallies[arm] = _Tally(len(task_ids))
-        tally.add(row, issue)
-    arms = list(wanted)
-    if not arms:
-        seen = dict.fromkeys(strategy for _, strategy in tallies) or {"": None}
-        arms = list(itertools.product(models, seen))
-    return {arm: tallies.get(arm) or _Tally(len(task_ids)) for arm in [*arms, *tallies]}
+def _tally(table: SampleTable, arm: int) -> _Tally:
+    chosen = table.arm == arm
+    judged, resolved = table.counts(arm)
+    outcomes = np.bincount(table.outcome[chosen & table.judged], minlength=len(OUTCOMES)).tolist()
+    total = float(table.cost[chosen].sum())
+    patched = chosen & (table.patch != NO_PATCH)
+    # A patch that came several times for an issue was verified once.
+    patches, which = np.unique(
+        table.task[patched] * (table.patch.max(initial=0) + 1) + table.patch[patched],
+        return_inverse=True,
+    )
+    verify_seconds = np.zeros(patches.size)
+    np.maximum.at(verify_seconds, which, np.nan_to_num(table.verify_seconds[patched]))
+    return _Tally(
+        drawn=np.bincount(table.task[chosen], minlength=len(table.tasks)),
+        judged=judged,
+        resolved=resolved,
+        outcomes=dict(zip(OUTCOMES, outcomes, strict=True)),
+        distinct_patches=patches.size,
+        verify_seconds=float(verify_seconds.sum()),
+        usage=table.usage(chosen),
+        cost=None if math.isnan(total) else total,
+    )
 
 
 def _arm(
@@ -248,9 +211,6 @@ def _arm(
     drawn = int(tally.drawn.sum())
     solved = int(np.count_nonzero(tally.resolved))
     total = cost.add(tally.cost, failed_cost)
-    patches, which = np.unique(np.frombuffer(tally.patches, np.int64), return_inverse=True)
-    verify_seconds = np.zeros(patches.size)
-    np.maximum.at(verify_seconds, which, np.frombuffer(tally.verify_seconds))
     return Arm(
         model=arm[0],
         strategy=arm[1],
@@ -262,10 +222,10 @@ def _arm(
         owed_verdicts=drawn - int(tally.judged.sum()),
         failures=failures,
         pass_at_k=tuple(coverage(tally.judged, tally.resolved, k) for k in ks if k <= samples),
-        outcomes={outcome: tally.outcomes[outcome] for outcome in OUTCOMES},
-        distinct_patches=patches.size,
+        outcomes=tally.outcomes,
+        distinct_patches=tally.distinct_patches,
         usage=tally.usage,
-        verify_seconds=float(verify_seconds.sum()),
+        verify_seconds=tally.verify_seconds,
         cost=total,
         failed_cost=failed_cost,
         cost_per_attempt=cost.cost_per_attempt(total, drawn),

@@ -6,17 +6,26 @@ is judged here: outcomes and costs are as they were recorded, what is owed says 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.backend import Usage
 from eval.verdict import OUTCOMES
+from sandbox.patch import patch_digest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+Columns: TypeAlias = Mapping[str, Sequence[Any] | NDArray[Any]]
+"""Samples as they are recorded: `task_id`, `model`, `strategy`, `patch_digest`, the code of their
+`outcome`, and those that `NUMBERS` names."""
 
 OWED = -1
 """In `outcome`: drawn, without a verdict yet."""
@@ -25,6 +34,49 @@ NO_PATCH = -1
 """In `patch`: the sample holds none."""
 
 RESOLVED = OUTCOMES.index("resolved")
+
+_CODES: Mapping[str | None, int] = {None: OWED} | {name: i for i, name in enumerate(OUTCOMES)}
+_BLANK = patch_digest("")
+
+
+NUMBERS: Mapping[str, type[np.generic]] = {
+    "index": np.int32,
+    "cost": np.float64,
+    "input_tokens": np.int64,
+    "cached_tokens": np.int64,
+    "output_tokens": np.int64,
+    "reasoning_tokens": np.int64,
+    "cache_write_tokens": np.int64,
+    "calls": np.int64,
+    "estimated_calls": np.int64,
+    "request_seconds": np.float64,
+    "accelerator_seconds": np.float64,
+    "seconds": np.float64,
+    "verify_seconds": np.float64,
+}
+"""Columns of a table that hold what was recorded, and the form of each; None becomes NaN."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleRow:
+    """One sample by itself."""
+
+    task_id: str
+    model: str
+    strategy: str
+    index: int
+    outcome: str | None
+    # One of `eval.verdict.OUTCOMES`, None while the verdict is owed.
+    usage: Usage
+    cost: float | None
+    # US dollars, None where the price is unknown.
+    patch_digest: str
+    # Of the normalised patch; what it is does not matter where there is no patch.
+    verify_seconds: float | None
+    # Of the verification that gave the outcome, even when it ran for an equal patch; None while
+    # the verdict is owed.
+    seconds: float = math.nan
+    # From the first request of the sample to its patch.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +105,13 @@ class SampleTable:
     output_tokens: Ints
     # All of them, the reasoning ones included.
     reasoning_tokens: Ints
+    cache_write_tokens: Ints
+    # Part of `input_tokens` too.
     calls: Ints
+    estimated_calls: Ints
+    # Of `calls`, those whose tokens are our own high estimate.
+    request_seconds: Floats
+    # Wall time of the calls.
     accelerator_seconds: Floats
     # Share of a local server's busy time; 0 for models behind an API.
     seconds: Floats
@@ -64,12 +122,14 @@ class SampleTable:
     @property
     def judged(self) -> Bools:
         """Whether each sample has a verdict."""
-        return self.outcome != OWED
+        judged: Bools = self.outcome != OWED
+        return judged
 
     @property
     def resolved(self) -> Bools:
         """Whether each sample has the verdict that counts."""
-        return self.outcome == RESOLVED
+        resolved: Bools = self.outcome == RESOLVED
+        return resolved
 
     def counts(self, arm: int | Sequence[int]) -> tuple[Ints, Ints]:
         """Return verdicts n and resolved c of each task, by one arm or by several together.
@@ -81,3 +141,92 @@ class SampleTable:
         n = np.bincount(self.task[chosen], minlength=size)
         c = np.bincount(self.task[chosen & self.resolved], minlength=size)
         return n, c
+
+    def usage(self, chosen: Bools) -> Usage:
+        """Return the sum of what the chosen samples used."""
+        columns = {"seconds": self.request_seconds}
+        return Usage(
+            **{
+                field.name: columns.get(field.name, getattr(self, field.name))[chosen].sum().item()
+                for field in dataclasses.fields(Usage)
+            }
+        )
+
+
+class ForeignSampleError(ValueError):
+    """A sample is not of a task and an arm of its run, or its outcome is none."""
+
+
+def outcome_code(name: str | None) -> int:
+    """Return what `SampleTable.outcome` holds for an outcome. Raises ForeignSampleError."""
+    code = _CODES.get(name)
+    if code is None:
+        raise ForeignSampleError(f"{name!r} is not an outcome of a verdict.")
+    return code
+
+
+def tabulated(
+    batches: Iterable[Columns], *, tasks: Sequence[str], arms: Sequence[tuple[str, str]]
+) -> SampleTable:
+    """Put samples into a table, a batch of them at a time. Raises ForeignSampleError."""
+    places = {task: i for i, task in enumerate(tasks)}, {arm: i for i, arm in enumerate(arms)}
+    parts = [_arrays(batch, *places) for batch in batches] or [_arrays(_NONE, *places)]
+    arrays = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
+    arrays["patch"] = _numbered(arrays["patch"], arrays["outcome"])
+    return SampleTable(tasks=tuple(tasks), arms=tuple(arms), **arrays)
+
+
+def table_of(
+    rows: Iterable[SampleRow], *, tasks: Sequence[str], arms: Sequence[tuple[str, str]]
+) -> SampleTable:
+    """Put a few rows into a table. Raises ForeignSampleError."""
+    columns: dict[str, list[Any]] = {name: [] for name in _NONE}
+    for row in rows:
+        recorded = {
+            **dataclasses.asdict(row),
+            **dataclasses.asdict(row.usage),
+            "request_seconds": row.usage.seconds,
+            "seconds": row.seconds,
+            "outcome": outcome_code(row.outcome),
+        }
+        for name, values in columns.items():
+            values.append(recorded[name])
+    return tabulated([columns], tasks=tasks, arms=arms)
+
+
+_NONE: Columns = dict.fromkeys(
+    ("task_id", "model", "strategy", "outcome", "patch_digest", *NUMBERS), ()
+)
+
+
+def _arrays(
+    columns: Columns, tasks: Mapping[str, int], arms: Mapping[tuple[str, str], int]
+) -> dict[str, NDArray[Any]]:
+    """Return one array a column; patches are hashes as yet."""
+    size = len(columns["task_id"])
+    solvers = zip(columns["model"], columns["strategy"], strict=True)
+    try:
+        task = np.fromiter(map(tasks.__getitem__, columns["task_id"]), np.int32, size)
+        arm = np.fromiter(map(arms.__getitem__, solvers), np.int32, size)
+    except KeyError as error:
+        (name,) = error.args
+        raise ForeignSampleError(f"A sample of {name} is not part of this run.") from None
+    return {
+        "task": task,
+        "arm": arm,
+        "outcome": np.array(columns["outcome"], dtype=np.int8),
+        "patch": np.fromiter(map(hash, columns["patch_digest"]), np.int64, size),
+        **{name: np.array(columns[name], dtype=form) for name, form in NUMBERS.items()},
+    }
+
+
+def _numbered(hashes: Ints, outcome: NDArray[np.int8]) -> Ints:
+    """Number patches in the order in which they came first.
+
+    64 bits tell a million patches apart, but for a chance of 3 in 10^8.
+    """
+    _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
+    rank = np.empty(first.size, dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(first.size)
+    blank = (hashes == hash(_BLANK)) | (outcome == OUTCOMES.index("no_patch"))
+    return np.where(blank, NO_PATCH, rank[which])

@@ -51,9 +51,9 @@ def to_record(sample: Sample, verdict: Verdict | None, *, log: bool = False) -> 
     key, proposal = sample.key, sample.proposal
     return {
         "schema": SCHEMA,
-        "task_id": _valid(key.task_id),
-        "model": _valid(key.model),
-        "strategy": _valid(key.strategy),
+        "task_id": valid(key.task_id),
+        "model": valid(key.model),
+        "strategy": valid(key.strategy),
         "index": key.index,
         "strategy_version": sample.strategy_version,
         "variant": proposal.variant,
@@ -61,8 +61,8 @@ def to_record(sample: Sample, verdict: Verdict | None, *, log: bool = False) -> 
         "seed": sample.seed,
         "prompt_digest": proposal.prompt_digest,
         "stop": proposal.stop,
-        "note": _valid(proposal.note),
-        "patch": _valid(proposal.patch),
+        "note": valid(proposal.note),
+        "patch": valid(proposal.patch),
         "usage": dataclasses.asdict(proposal.usage),
         "seconds": proposal.seconds,
         "cost": sample.cost,
@@ -78,10 +78,10 @@ def to_mini_swe_agent(sample: Sample, verdict: Verdict | None, *, version: str) 
     """
     key, proposal = sample.key, sample.proposal
     end = _ENDS.get(proposal.stop, proposal.stop)
-    patch = _valid(proposal.patch)
+    patch = valid(proposal.patch)
     ended = {
         "role": "exit",
-        "content": patch or _valid(proposal.note) or end,
+        "content": patch or valid(proposal.note) or end,
         "extra": {"exit_status": end, "submission": patch},
     }
     rest = to_record(sample, verdict)
@@ -91,9 +91,9 @@ def to_mini_swe_agent(sample: Sample, verdict: Verdict | None, *, version: str) 
             "model_stats": {"instance_cost": sample.cost, "api_calls": proposal.usage.calls},
             "config": {
                 "agent": {},
-                "agent_type": f"ksolve.{_valid(key.strategy)}",
+                "agent_type": f"ksolve.{valid(key.strategy)}",
                 "model": {
-                    "model_name": _valid(key.model),
+                    "model_name": valid(key.model),
                     "model_kwargs": {"temperature": sample.temperature, "seed": sample.seed},
                 },
                 "model_type": "ksolve",
@@ -183,54 +183,54 @@ def _verdict(verdict: Verdict | None, *, log: bool) -> dict[str, Any] | None:
         return None
     told = {
         "outcome": verdict.outcome,
-        "missing_fail_to_pass": [_valid(name) for name in verdict.missing_fail_to_pass],
-        "missing_pass_to_pass": [_valid(name) for name in verdict.missing_pass_to_pass],
+        "missing_fail_to_pass": [valid(name) for name in verdict.missing_fail_to_pass],
+        "missing_pass_to_pass": [valid(name) for name in verdict.missing_pass_to_pass],
         "exit_code": verdict.exit_code,
-        "note": _valid(verdict.note),
+        "note": valid(verdict.note),
         "seconds": verdict.seconds,
     }
-    return told | ({"log": _valid(verdict.log)} if log else {})
+    return told | ({"log": valid(verdict.log)} if log else {})
 
 
 def _turn(turn: Turn) -> dict[str, Any]:
     message = turn.message
     return {
         "role": message.role,
-        "content": _valid(message.content),
+        "content": valid(message.content),
         "tool_calls": [
-            {name: _valid(value) for name, value in dataclasses.asdict(call).items()}
+            {name: valid(value) for name, value in dataclasses.asdict(call).items()}
             for call in message.tool_calls
         ],
-        "tool_call_id": _valid(message.tool_call_id),
+        "tool_call_id": valid(message.tool_call_id),
         "usage": dataclasses.asdict(turn.usage) if is_drawn(turn) else None,
         "seconds": turn.seconds,
         "exit_code": turn.exit_code,
-        "whole": _valid(turn.whole),
+        "whole": valid(turn.whole),
         "source": turn.source,
     }
 
 
 def _mini_message(turn: Turn) -> dict[str, Any]:
     message = turn.message
-    told: dict[str, Any] = {"role": message.role, "content": _valid(message.content)}
+    told: dict[str, Any] = {"role": message.role, "content": valid(message.content)}
     extra: dict[str, Any] = {"source": turn.source} if turn.source else {}
     if message.tool_calls:
         told["tool_calls"] = [
             {
-                "id": _valid(call.id),
+                "id": valid(call.id),
                 "type": "function",
-                "function": {"name": _valid(call.name), "arguments": _valid(call.arguments)},
+                "function": {"name": valid(call.name), "arguments": valid(call.arguments)},
             }
             for call in message.tool_calls
         ]
     if message.role == "tool":
-        told["tool_call_id"] = _valid(message.tool_call_id)
+        told["tool_call_id"] = valid(message.tool_call_id)
     if is_drawn(turn):
         extra["actions"] = list(_commands(message.tool_calls))
         extra["response"] = {"usage": _openai_usage(turn.usage)}
         extra["seconds"] = turn.seconds
     if is_observation(turn):
-        extra["raw_output"] = _valid(turn.whole or message.content)
+        extra["raw_output"] = valid(turn.whole or message.content)
         extra["returncode"] = turn.exit_code
         extra["seconds"] = turn.seconds
     return told | ({"extra": extra} if extra else {})
@@ -242,7 +242,7 @@ def _commands(calls: Sequence[ToolCall]) -> list[dict[str, str]]:
     for call in calls:
         command = (arguments_of(call) or {}).get("command")
         if isinstance(command, str):
-            commands.append({"command": command, "tool_call_id": _valid(call.id)})
+            commands.append({"command": command, "tool_call_id": valid(call.id)})
     return commands
 
 
@@ -275,7 +275,7 @@ def _atif_step(turn: Turn) -> dict[str, Any]:
     message = turn.message
     step: dict[str, Any] = {
         "source": "agent" if message.role == "assistant" else message.role,
-        "message": _valid(message.content),
+        "message": valid(message.content),
         "extra": {"source": turn.source} if turn.source else None,
     }
     if message.tool_calls:
@@ -295,24 +295,24 @@ def _atif_step(turn: Turn) -> dict[str, Any]:
 
 
 def _atif_call(call: ToolCall) -> dict[str, Any]:
-    told = {"tool_call_id": _valid(call.id), "function_name": _valid(call.name)}
+    told = {"tool_call_id": valid(call.id), "function_name": valid(call.name)}
     arguments = arguments_of(call)
     if arguments is None:
-        return told | {"arguments": {}, "extra": {"malformed_arguments": _valid(call.arguments)}}
+        return told | {"arguments": {}, "extra": {"malformed_arguments": valid(call.arguments)}}
     return told | {"arguments": arguments}
 
 
 def _atif_result(turn: Turn, known: set[str]) -> dict[str, Any]:
-    name = _valid(turn.message.tool_call_id)
+    name = valid(turn.message.tool_call_id)
     extra = _without_none(
         {
             "exit_code": turn.exit_code,
             "seconds": turn.seconds or None,
-            "whole": _valid(turn.whole) or None,
+            "whole": valid(turn.whole) or None,
             "source": turn.source or None,
         }
     )
-    told = {"content": _valid(turn.message.content), "extra": extra}
+    told = {"content": valid(turn.message.content), "extra": extra}
     return told | ({"source_call_id": name} if name in known else {})
 
 
@@ -326,7 +326,7 @@ def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _valid(text: str) -> str:
+def valid(text: str) -> str:
     """Return a text without halves of characters, which no UTF-8 can hold."""
     try:
         text.encode()

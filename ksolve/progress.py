@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -20,6 +21,7 @@ from eval.cost import money
 from eval.sample import Failure, Sample, SampleKey
 from eval.store import Store
 from eval.sweep import Observer
+from eval.table import Bools, SampleTable
 from eval.verdict import Verdict
 
 LINE_EVERY = 15.0
@@ -48,7 +50,6 @@ class _ModelTally:
     # In this session: what the remaining time is estimated from.
     usage: Usage = field(default_factory=Usage)
     cost: float | None = 0.0
-    outcomes: Counter[str] = field(default_factory=Counter)
     solved: set[str] = field(default_factory=set)
     first_draw: float | None = None
     note: str = ""
@@ -70,14 +71,10 @@ class SweepProgress(Observer):
         self._verdicts_wait = False
         self._tallies = {model: _ModelTally() for model in wanted}
         self._recent: list[str] = []
-        for row in store.rows():
-            tally = self._tallies.get(row.model)
-            if tally is not None:
-                tally.sampled += 1
-                tally.usage += row.usage
-                self._add_cost(tally, row.cost)
-                if row.outcome is not None:
-                    self._count(tally, row.task_id, row.outcome)
+        table = store.table()
+        for position, (model, _) in enumerate(table.arms):
+            if model in self._tallies:
+                self._count_drawn(self._tallies[model], table, table.arm == position)
         self._live = (
             Live(console=console, get_renderable=self._panel, refresh_per_second=4, transient=True)
             if console.is_terminal
@@ -141,6 +138,16 @@ class SweepProgress(Observer):
         self._tallies[model].note = "stopped"
         self._console.print(Text(f"  {model}: {error}", style="red"))
 
+    @classmethod
+    def _count_drawn(cls, tally: _ModelTally, table: SampleTable, chosen: Bools) -> None:
+        """Count what earlier sessions drew under one strategy."""
+        tally.sampled += int(chosen.sum())
+        tally.verified += int((chosen & table.judged).sum())
+        tally.usage += table.usage(chosen)
+        cost = float(table.cost[chosen].sum())
+        cls._add_cost(tally, None if math.isnan(cost) else cost)
+        tally.solved.update(table.tasks[i] for i in np.unique(table.task[chosen & table.resolved]))
+
     @staticmethod
     def _add_cost(tally: _ModelTally, cost: float | None) -> None:
         tally.cost = None if cost is None or tally.cost is None else tally.cost + cost
@@ -148,7 +155,6 @@ class SweepProgress(Observer):
     @staticmethod
     def _count(tally: _ModelTally, task_id: str, outcome: str) -> None:
         tally.verified += 1
-        tally.outcomes[outcome] += 1
         if outcome == "resolved":
             tally.solved.add(task_id)
 

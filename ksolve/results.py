@@ -9,12 +9,15 @@ import typer
 from eval.flaky import FlakyTasks
 from eval.store import Store, StoreError
 from eval.summary import Summary, summarise
+from eval.table import SampleTable
 from ksolve.report import as_json, terminal
 from ksolve.screen import screen
 
 
-def summary_of(store: Store, flaky_tasks: FlakyTasks | None = None) -> Summary:
-    """Sum up the run in a store; raises StoreError when there is none.
+def summary_of(
+    store: Store, flaky_tasks: FlakyTasks | None = None, table: SampleTable | None = None
+) -> Summary:
+    """Sum up the run in a store, whose `table` may be at hand; raises StoreError without a run.
 
     Known to be flaky is what the run itself says to be (`flaky` in its configuration), and what was
     found of its dataset on this machine, before the run or since.
@@ -24,9 +27,7 @@ def summary_of(store: Store, flaky_tasks: FlakyTasks | None = None) -> Summary:
         raise StoreError(f"{store.folder} holds no run yet.")
     found = (flaky_tasks or FlakyTasks()).load().flaky_in(config["tasks_digest"])
     return summarise(
-        store.rows(),
-        task_ids=config["task_ids"],
-        models=list(dict.fromkeys(model for model, _ in config["arms"])),
+        table or store.table(),
         samples=max(config["samples"]),
         price_notes=config["prices"],
         failures=Counter(failure.key.model for failure in store.failures()),
@@ -36,6 +37,7 @@ def summary_of(store: Store, flaky_tasks: FlakyTasks | None = None) -> Summary:
         },
         failed_costs=store.failed_costs(),
         flaky={*found, *config.get("flaky", ())},
+        adaptive=config.get("allocate") == "adaptive",
     )
 
 

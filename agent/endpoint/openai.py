@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, cast
 from urllib.parse import urlsplit
@@ -33,7 +32,7 @@ from agent.endpoint.answer import Answer, ServedModels, TokenCount, Tokens
 from agent.endpoint.estimate import estimate_prompt, estimate_tokens
 from agent.endpoint.faults import Endpoint, UnknownModelError, WithheldError
 from agent.endpoint.meter import BusyMeter, Share
-from agent.endpoint.request import wire_messages, wire_tools
+from agent.endpoint.request import COMMON, Dialect, wire_messages, wire_tools
 from agent.endpoint.retry import TransientError, retrying
 
 DEFAULT_CONTEXT_WINDOW = 32_768
@@ -45,20 +44,6 @@ NO_KEY = "none"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 OFFERED = 8
 # Models that a message lists.
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dialect:
-    """How an endpoint departs from the common form of a request."""
-
-    limit_field: str = "max_tokens"
-    # "max_tokens" or "max_completion_tokens".
-    seed: bool = True
-    # Whether it takes one; some refuse it.
-    highest_temperature: float = 2.0
-
-
-COMMON = Dialect()
 
 
 class OpenAIBackend:

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
-
-from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from agent.backend import Message, Tool
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """How an endpoint departs from the common form of a request."""
+
+    limit_field: str = "max_tokens"
+    # "max_tokens" or "max_completion_tokens".
+    seed: bool = True
+    # Whether it takes one; some refuse it.
+    highest_temperature: float = 2.0
+
+
+COMMON = Dialect()
 
 
 def wire_messages(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from bm25s import BM25
-
 _LONGEST = 200_000
 # Characters of one file that are indexed.
 _PATH_NAMED, _FRAME, _LAST_FRAME, _MODULE_NAMED, _DEFINES = 2.0, 1.5, 0.5, 1.0, 1.0
@@ -115,6 +113,8 @@ def bm25(query: Sequence[str], documents: Sequence[Sequence[str]]) -> list[float
     wanted = [token for token in wanted if token in known]
     if not wanted:
         return [0.0] * len(documents)
+    from bm25s import BM25
+
     index = BM25()
     index.index([list(document) for document in documents], show_progress=False)
     return [float(score) for score in index.get_scores(wanted)]

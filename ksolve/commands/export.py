@@ -1,11 +1,11 @@
-"""`ksolve export`: the samples of a run as SWE-bench predictions, or with all that was said."""
+"""`ksolve export`: a run as SWE-bench predictions, with all that was said, or as tables."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,8 @@ from eval.store import Store, open_run
 from eval.trajectories import TrajectoryForm, to_atif, to_mini_swe_agent, to_record
 from ksolve import __version__
 from ksolve.errors import InputError
+from ksolve.exports import pairs as training_pairs
+from ksolve.exports import whole, write, write_tables
 
 Pick = Literal["all", "first", "solved"]
 
@@ -41,11 +43,28 @@ def export(
         Path | None,
         typer.Option(help="Where trajectories go: a file of jsonl, else a folder."),
     ] = None,
+    parquet: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where samples, verdicts and curves go as Parquet: a folder for all of them; a "
+            ".parquet file for the one of its name, samples where the name is none's."
+        ),
+    ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(help="The same as JSON lines: a folder, or a .jsonl file.")
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of prompts, patches and verdicts to train on: .parquet, else JSON lines."
+        ),
+    ] = None,
     pick: Annotated[
         Pick,
         typer.Option(
-            help="all: every sample; first: sample 0 of each task and model; solved: one resolved "
-            "sample where there is one, else sample 0 (looks at the verdicts)."
+            help="Of predictions, trajectories and pairs. all: every sample; first: sample 0 of "
+            "each task and model; solved: one resolved sample where there is one, else sample 0 "
+            "(looks at the verdicts)."
         ),
     ] = "all",
 ) -> None:
@@ -56,12 +75,19 @@ def export(
         ksolve export runs/a --predictions preds.jsonl --pick first
 
         ksolve export runs/a --trajectories atif --out trajectories/
+
+        ksolve export runs/a --parquet tables/
+
+        ksolve export runs/a --jsonl curves.jsonl
+
+        ksolve export runs/a --pairs pairs.jsonl --pick solved
     """
     if (trajectories is None) != (out is None):
         raise InputError("Give --trajectories and --out together: the form and where it goes.")
-    if predictions is None and trajectories is None:
+    if not any((predictions, trajectories, parquet, jsonl, pairs)):
         raise InputError(
-            "Say what to write: --predictions FILE, or --trajectories FORM --out PATH."
+            "Say what to write: --predictions FILE, --trajectories FORM --out PATH, "
+            "--parquet PATH, --jsonl PATH or --pairs FILE."
         )
     with open_run(run) as store:
         if predictions is not None:
@@ -69,6 +95,12 @@ def export(
             typer.echo(f"{count} predictions written to {predictions}.")
         if trajectories is not None and out is not None:
             typer.echo(_write(store, _picked(store, pick), trajectories, out))
+        for where, ending in ((parquet, ".parquet"), (jsonl, ".jsonl")):
+            for file, rows in write_tables(store, where, ending).items() if where else ():
+                typer.echo(f"{rows} rows written to {file}.")
+        if pairs is not None:
+            count = write(training_pairs(store, _picker(store, pick)), pairs)
+            typer.echo(f"{count} pairs written to {pairs}.")
 
 
 def _predictions(store: Store, pick: Pick) -> Iterator[Prediction]:
@@ -77,17 +109,28 @@ def _predictions(store: Store, pick: Pick) -> Iterator[Prediction]:
 
 
 def _picked(store: Store, pick: Pick) -> Iterator[SampleKey]:
+    is_picked = _picker(store, pick)
+    for row in store.rows():
+        key = SampleKey(
+            task_id=row.task_id, model=row.model, strategy=row.strategy, index=row.index
+        )
+        if is_picked(key):
+            yield key
+
+
+def _picker(store: Store, pick: Pick) -> Callable[[SampleKey], bool]:
+    """Return what says whether a sample is among those asked for."""
     solved: dict[tuple[str, str, str], int] = {}
     if pick == "solved":
         for row in store.rows():
             if row.outcome == "resolved":
                 solved.setdefault((row.model, row.strategy, row.task_id), row.index)
-    for row in store.rows():
-        chosen = solved.get((row.model, row.strategy, row.task_id), 0)
-        if pick == "all" or row.index == chosen:
-            yield SampleKey(
-                task_id=row.task_id, model=row.model, strategy=row.strategy, index=row.index
-            )
+
+    def is_picked(key: SampleKey) -> bool:
+        chosen = solved.get((key.model, key.strategy, key.task_id), 0)
+        return pick == "all" or key.index == chosen
+
+    return is_picked
 
 
 def _write(store: Store, keys: Iterable[SampleKey], form: TrajectoryForm, out: Path) -> str:
@@ -124,15 +167,11 @@ def _converted(store: Store, key: SampleKey, form: TrajectoryForm) -> dict[str, 
 
 
 def _write_lines(path: Path, rows: Iterable[object]) -> int:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: give a file to --out.")
     count = 0
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row) + "\n")
             count += 1
-    partial.replace(path)
     return count
 
 

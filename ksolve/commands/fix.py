@@ -19,7 +19,7 @@ from rich.text import Text
 from eval.cost import money
 from eval.sample import SampleKey
 from eval.store import Store
-from eval.summary import SampleRow
+from eval.table import SampleRow
 from eval.verify import evaluate
 from ksolve.commands.run import (
     FREE,

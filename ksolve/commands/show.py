@@ -13,7 +13,7 @@ import typer
 
 from eval.sample import SampleKey
 from eval.store import Store, open_run
-from eval.summary import SampleRow
+from eval.table import SampleRow
 from eval.trajectories import to_record
 from ksolve.errors import InputError
 from ksolve.options import JsonOption

@@ -22,7 +22,8 @@ from agent.backend import (
     Sampling,
 )
 from agent.endpoint.estimate import estimate_prompt
-from agent.endpoint.openai import DEFAULT_CONTEXT_WINDOW, Dialect, OpenAIBackend
+from agent.endpoint.openai import DEFAULT_CONTEXT_WINDOW, OpenAIBackend
+from agent.endpoint.request import Dialect
 from agent.endpoint.retry import ATTEMPTS_BILLED, retry_after
 from tests.agent.loopback import Endpoint, Reply, completion, error
 

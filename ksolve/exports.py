@@ -1,0 +1,267 @@
+"""What `ksolve export` writes as tables: samples, verdicts, curves, and pairs to train on.
+
+Rows go from the store into a file as they come, so that a run of any size takes little memory. A
+file appears whole or not at all. `docs/data.md` says what every column holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Integer, String, select
+
+from agent.trajectory import from_json
+from eval.sample import SampleKey
+from eval.schema import SAMPLES, USAGE, VERDICTS
+from eval.store import Store
+from eval.trajectories import is_drawn, valid
+from ksolve.errors import InputError
+from ksolve.results import summary_of
+
+Kind = Literal["text", "integer", "number", "truth", "texts", "messages"]
+"""Of a column: a list of texts, and one of messages with `role` and `content`, among them."""
+
+ROW_GROUP = 64 << 20
+"""Bytes that a group of rows of a Parquet file has in memory, about."""
+
+CONVERSATIONS = 100
+"""Read at once for pairs: those of agents are long."""
+
+ASIDES = frozenset({"ranking", "probe"})
+"""Sources of turns that are no part of the conversation that gave the patch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Columns by name, and their rows in batches; a value may be None where it is unknown."""
+
+    columns: Mapping[str, Kind]
+    batches: Iterable[Sequence[tuple[Any, ...]]]
+
+
+def samples(store: Store) -> Table:
+    """Return all samples as they were drawn, with outcomes; texts are named by their digests."""
+    columns = {
+        **{name: SAMPLES.c[name] for name in ("task_id", "model", "strategy", "index")},
+        "outcome": VERDICTS.c.outcome,
+        "cost": SAMPLES.c.cost,
+        **{name: SAMPLES.c[f"usage_{name}"] for name in USAGE if name != "seconds"},
+        "request_seconds": SAMPLES.c.usage_seconds,
+        "seconds": SAMPLES.c.seconds,
+        "verify_seconds": VERDICTS.c.seconds,
+        **{name: SAMPLES.c[name] for name in ("stop", "note", "temperature", "seed")},
+        **{name: SAMPLES.c[name] for name in ("strategy_version", "variant", "prompt_digest")},
+        **{name: SAMPLES.c[name] for name in ("patch_digest", "verdict_key")},
+    }
+    kinds: dict[str, Kind] = {
+        name: "text"
+        if isinstance(column.type, String)
+        else "integer"
+        if isinstance(column.type, Integer)
+        else "number"
+        for name, column in columns.items()
+    }
+    query = select(*columns.values()).outerjoin(VERDICTS, SAMPLES.c.verdict_key == VERDICTS.c.key)
+    return Table(columns=kinds, batches=store.stream(query))
+
+
+def verdicts(store: Store) -> Table:
+    """Return all verdicts: one serves all samples whose `verdict_key` is its own."""
+    columns: dict[str, Kind] = {
+        "verdict_key": "text",
+        "outcome": "text",
+        "missing_fail_to_pass": "texts",
+        "missing_pass_to_pass": "texts",
+        "exit_code": "integer",
+        "note": "text",
+        "seconds": "number",
+    }
+    kept = VERDICTS.c
+    query = select(kept.key, kept.outcome, kept.missing, kept.exit_code, kept.note, kept.seconds)
+    return Table(
+        columns=columns,
+        batches=(
+            [
+                (key, outcome, *json.loads(missing), exit_code, note, seconds)
+                for key, outcome, missing, exit_code, note, seconds in batch
+            ]
+            for batch in store.stream(query)
+        ),
+    )
+
+
+def curves(store: Store) -> Table:
+    """Return pass@k of every arm, with and (where any are known) without flaky issues."""
+    columns: dict[str, Kind] = {
+        "model": "text",
+        "strategy": "text",
+        "without_flaky": "truth",
+        "k": "integer",
+        "coverage": "number",
+        "low": "number",
+        "high": "number",
+        "issues": "integer",
+        "excluded": "integer",
+    }
+
+    def batches() -> Iterator[Sequence[tuple[Any, ...]]]:
+        for arm in summary_of(store).arms:
+            points = [(False, at) for at in arm.pass_at_k]
+            if arm.without_flaky is not None:
+                points += [(True, at) for at in arm.without_flaky.pass_at_k]
+            yield [
+                (arm.model, arm.strategy, steady, *dataclasses.astuple(at)) for steady, at in points
+            ]
+
+    return Table(columns=columns, batches=batches())
+
+
+def pairs(store: Store, picked: Callable[[SampleKey], bool]) -> Table:
+    """Return prompt, patch and verdict of the picked samples that have one.
+
+    The prompt is what the model was told before its first answer.
+    """
+    columns: dict[str, Kind] = {
+        "task_id": "text",
+        "model": "text",
+        "strategy": "text",
+        "index": "integer",
+        "prompt": "messages",
+        "patch": "text",
+        "verdict": "text",
+    }
+    of = SAMPLES.c
+    query = select(
+        of.task_id, of.model, of.strategy, of.index, of.trajectory, of.patch, VERDICTS.c.outcome
+    ).join(VERDICTS, of.verdict_key == VERDICTS.c.key)
+
+    def batches() -> Iterator[Sequence[tuple[Any, ...]]]:
+        for batch in store.stream(query):
+            chosen = [row for row in batch if picked(_key(*row[:4]))]
+            for start in range(0, len(chosen), CONVERSATIONS):
+                some = chosen[start : start + CONVERSATIONS]
+                texts = store.texts({digest for row in some for digest in row[4:6]})
+                yield [
+                    (*key, _prompt(texts[trajectory]), texts[patch], outcome)
+                    for *key, trajectory, patch, outcome in some
+                ]
+
+    return Table(columns=columns, batches=batches())
+
+
+def write_tables(store: Store, where: Path, ending: str) -> dict[Path, int]:
+    """Write all tables of a run into a folder, or the one that the file is named for.
+
+    A file of another name gets the samples. Returns the rows of each file.
+    """
+    tables = {"samples": samples, "verdicts": verdicts, "curves": curves}
+    if where.suffix == ending and not where.is_dir():
+        table = tables.get(where.stem, samples)
+        return {where: write(table(store), where)}
+    where.mkdir(parents=True, exist_ok=True)
+    files = {where / f"{name}{ending}": table for name, table in tables.items()}
+    return {file: write(table(store), file) for file, table in files.items()}
+
+
+def write(table: Table, path: Path) -> int:
+    """Write a table as Parquet where the name ends so, else as JSON lines; return its rows."""
+    with whole(path) as partial:
+        if path.suffix == ".parquet":
+            return _write_parquet(table, partial)
+        return _write_lines(table, partial)
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give the name to write to; the file is at its place once all is written, else not at all."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: give a file.")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    partial.replace(path)
+
+
+def _write_lines(table: Table, path: Path) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for batch in table.batches:
+            count += len(batch)
+            for row in batch:
+                named = dict(zip(table.columns, row, strict=True))
+                line = json.dumps(named, allow_nan=False)
+                if "\\ud" in line:
+                    line = json.dumps(_valid(named), allow_nan=False)
+                file.write(line + "\n")
+    return count
+
+
+def _write_parquet(table: Table, path: Path) -> int:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    types = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "truth": pa.bool_(),
+        "texts": pa.list_(pa.string()),
+        "messages": pa.list_(message),
+    }
+    schema = pa.schema([(name, types[kind]) for name, kind in table.columns.items()])
+
+    def array(values: Sequence[Any], form: Any) -> Any:
+        try:
+            return pa.array(values, form)
+        except UnicodeEncodeError:
+            return pa.array(_valid(list(values)), form)
+
+    count = size = 0
+    waiting: list[Any] = []
+    with ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in filter(None, table.batches):
+            columns = zip(*batch, strict=True)
+            arrays = [array(*both) for both in zip(columns, schema.types, strict=True)]
+            waiting.append(pa.record_batch(arrays, schema=schema))
+            count += len(batch)
+            size += waiting[-1].nbytes
+            if size >= ROW_GROUP:
+                writer.write_table(pa.Table.from_batches(waiting))
+                waiting.clear()
+                size = 0
+        writer.write_table(pa.Table.from_batches(waiting, schema))
+    return count
+
+
+def _valid(value: Any) -> Any:
+    """Return a value whose texts any reader takes."""
+    match value:
+        case str():
+            return valid(value)
+        case list():
+            return [_valid(one) for one in value]
+        case dict():
+            return {name: _valid(one) for name, one in value.items()}
+        case _:
+            return value
+
+
+def _prompt(trajectory: str) -> list[dict[str, str]]:
+    turns = (turn for turn in from_json(trajectory) if turn.source not in ASIDES)
+    told = itertools.takewhile(lambda turn: not is_drawn(turn), turns)
+    return [{"role": turn.message.role, "content": turn.message.content} for turn in told]
+
+
+def _key(task_id: str, model: str, strategy: str, index: int) -> SampleKey:
+    return SampleKey(task_id=task_id, model=model, strategy=strategy, index=index)
