@@ -7,7 +7,6 @@ like, also to git: the patch is told from the files alone.
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -75,7 +74,8 @@ async def open_clean(
 ) -> AsyncIterator[Sandbox]:
     """Open the issue's image and remove what leaks from its history, before anybody looks.
 
-    Every strategy opens its sandboxes by this. Raises ImageMissingError or SandboxError on entry.
+    No strategy sees a sandbox that was not opened by this or by a `Workspace`. Raises
+    ImageMissingError or SandboxError on entry.
     """
     async with sandboxes.open(issue.image, limits) as sandbox:
         await remove_leaks(sandbox, workdir=issue.workdir, base_commit=issue.base_commit)
@@ -104,6 +104,8 @@ class Workspace:
         self._limits = limits
         self._stack = AsyncExitStack()
         self._open: Sandbox | None = None
+        self._quick: Sandbox | None = None
+        # The same one for what nobody has to believe: commands, and the model's own files.
         self._environment: dict[str, str] = {}
         self._kept = ""
         # Where in the sandbox it stands what the tree was at first.
@@ -120,7 +122,7 @@ class Workspace:
         traceback: TracebackType | None,
     ) -> None:
         """Remove the sandbox."""
-        self._open = None
+        self._open = self._quick = None
         await self._stack.aclose()
 
     @property
@@ -138,7 +140,7 @@ class Workspace:
 
         Each is a shell of its own: neither `cd` nor variables live on.
         """
-        result = await self._sandbox.exec(
+        result = await _there(self._quick).exec(
             ["sh", "-c", _SHELL, command.replace("\0", "").encode(errors="replace").decode()],
             timeout=timeout,
             stdin=stdin,
@@ -176,7 +178,7 @@ class Workspace:
 
     async def reset(self) -> None:
         """Begin anew, in a fresh sandbox: what was done, in the tree or outside of it, is gone."""
-        self._open = None
+        self._open = self._quick = None
         await self._stack.aclose()
         limits = replace(
             Limits(),
@@ -184,19 +186,19 @@ class Workspace:
             network=self._issue.network,
             lifetime=max(Limits().lifetime, self._limits.seconds + _SPARE_LIFE),
         )
-        opening = open_clean(self._issue, self._sandboxes, limits)
-        sandbox = await self._stack.enter_async_context(opening)
-        kept, self._environment = await asyncio.gather(
-            run_git(sandbox, KEEP, *FINDABLE, workdir=self.workdir), _environment(sandbox)
-        )
-        self._kept = kept.decode()
-        self._open = sandbox
+        async with AsyncExitStack() as stack:
+            opening = self._sandboxes.open(self._issue.image, limits)
+            sandbox = await stack.enter_async_context(opening)
+            quick = await stack.enter_async_context(sandbox.resident())
+            await remove_leaks(quick, workdir=self.workdir, base_commit=self._issue.base_commit)
+            self._kept = (await run_git(quick, KEEP, *FINDABLE, workdir=self.workdir)).decode()
+            self._environment = await _environment(quick)
+            self._stack = stack.pop_all()
+        self._open, self._quick = sandbox, quick
 
     @property
     def _sandbox(self) -> Sandbox:
-        if self._open is None:
-            raise SandboxError("The sandbox of this sample is not open.")
-        return self._open
+        return _there(self._open)
 
     def _place(self, path: str) -> PurePosixPath:
         """Return the absolute path. Raises FileRefusedError."""
@@ -210,7 +212,7 @@ class Workspace:
 
     async def _act(self, script: str, path: str, data: bytes = b"") -> ExecResult:
         full = str(self._place(path))
-        result = await self._sandbox.exec(
+        result = await _there(self._quick).exec(
             ["sh", "-c", script, "sh", full], timeout=_DEADLINE, stdin=data
         )
         if result.exit_code == _FOLDER:
@@ -266,6 +268,12 @@ class Workspace:
         await self._sandbox.exec(
             ["tar", "-x", "--overwrite"], timeout=_DEADLINE, stdin=archive.stdout, cwd=self.workdir
         )
+
+
+def _there(sandbox: Sandbox | None) -> Sandbox:
+    if sandbox is None:
+        raise SandboxError("The sandbox of this sample is not open.")
+    return sandbox
 
 
 def cut(text: str, characters: int) -> str:

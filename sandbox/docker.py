@@ -32,8 +32,10 @@ from sandbox.archive import read_file
 from sandbox.connection import THREADS, connect, engine_address, engine_errors
 from sandbox.layers import container_changes
 from sandbox.orphans import labels, remove_container
+from sandbox.processes import KILLED, Processes
+from sandbox.resident import ResidentSandbox
 from sandbox.sandbox import Change, ExecResult, Limits, Sandbox, SandboxError
-from sandbox.stream import ExecStream, start_exec
+from sandbox.stream import ExecStream
 
 T = TypeVar("T")
 
@@ -54,11 +56,7 @@ _NO_PROGRAM = re.compile(
 _NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
 # What the engine writes in the place of a command's output when there is no process.
 
-_KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]
-# It spares itself and process 1, and fails when it finds no other.
-_KILL_ATTEMPTS = 20
 _PATH_MAX = 4096
-_KILLED = 137
 _WRITE = (
     'mkdir -p -- "$(dirname -- "$1")" || exit; '
     # Neither through a link nor into a pipe that nobody reads.
@@ -102,7 +100,15 @@ class DockerHost:
         starting = self.call(self._start, name, image, limits)
         try:
             user, workdir = await asyncio.shield(starting)
-            yield DockerSandbox(self, name, user, workdir, limits)
+            processes = Processes(
+                client=self.client,
+                call=self.call,
+                address=self.address,
+                name=name,
+                user=user,
+                limits=limits,
+            )
+            yield DockerSandbox(self, processes, workdir)
         finally:
             await _to_its_end(asyncio.create_task(self._remove(starting, name)))
 
@@ -175,10 +181,13 @@ class DockerSandbox:
     """One open container."""
 
     host: DockerHost
-    name: str
-    user: str
+    processes: Processes
     workdir: PurePosixPath
-    limits: Limits
+
+    @property
+    def name(self) -> str:
+        """The container's."""
+        return self.processes.name
 
     async def exec(
         self,
@@ -200,7 +209,7 @@ class DockerSandbox:
         result = await run()
         if result is None:
             # What earlier commands left behind may have used up the processes or the memory.
-            await self._end_processes()
+            await self.processes.end_all()
             result = await run()
         if result is None:
             raise SandboxError(f"The Docker Engine could not start a process in {self.name}.")
@@ -224,6 +233,10 @@ class DockerSandbox:
         """Return what differs from the image; see `Sandbox.changes`."""
         return await self.host.call(container_changes, self.host.client, self.name)
 
+    def resident(self) -> ResidentSandbox:
+        """Return the same sandbox with cheaper commands; see `Sandbox.resident`."""
+        return ResidentSandbox(self, self.processes, self.workdir)
+
     async def _run(
         self,
         argv: Sequence[str],
@@ -234,42 +247,24 @@ class DockerSandbox:
         env: Mapping[str, str] | None,
     ) -> ExecResult | None:
         """Run a command once. None when the engine could not even start it."""
-        api = self.host.client.api
-        made = await self.host.call(
-            api.exec_create,
-            self.name,
-            list(argv),
-            stdin=bool(stdin),
-            user=self.user,
-            workdir=str(self.workdir / (cwd or "")),
-            environment=dict(env or {}),
-        )
         since, began = time.time(), time.monotonic()
         exit_code: int | None = None
-        killed_for = ""
-        async with start_exec(
-            self.host.address, api.api_version, made["Id"], self.limits.output_bytes
-        ) as stream:
-            try:
-                async with asyncio.timeout(timeout):
-                    ended = await self._until_ended(made["Id"], stream, stdin)
-            except TimeoutError:
-                killed_for = "deadline"
-            else:
-                if ended is None:
-                    killed_for = "disk"
-                elif ended["Pid"] == 0 and _NOT_STARTED.search(bytes(stream.stdout)):
-                    if not _NO_PROGRAM.search(bytes(stream.stdout)):
-                        return None
-                    stream.stdout, stream.stderr = stream.stderr, stream.stdout
-                    exit_code = int(ended["ExitCode"])
-                elif ended["ExitCode"] == _KILLED and await self._ran_out_of_memory(since):
-                    killed_for = "memory"
-                else:
-                    exit_code = int(ended["ExitCode"])
+        async with self.processes.start(
+            argv, cwd=self.workdir / (cwd or ""), env=env or {}, stdin=bool(stdin)
+        ) as (exec_id, stream):
+            ending = self._until_ended(exec_id, stream, stdin)
+            ended, killed_for = await self.processes.held(ending, timeout)
+        if ended is not None:
+            if ended["Pid"] == 0 and _NOT_STARTED.search(bytes(stream.stdout)):
+                if not _NO_PROGRAM.search(bytes(stream.stdout)):
+                    return None
+                stream.stdout, stream.stderr = stream.stderr, stream.stdout
+            exit_code = int(ended["ExitCode"])
+            if exit_code == KILLED and await self.processes.ran_out_of_memory(since):
+                exit_code, killed_for = None, "memory"
         seconds = time.monotonic() - began
         if killed_for:
-            await self._end_processes()
+            await self.processes.end_all()
         return ExecResult(
             exit_code=exit_code,
             stdout=bytes(stream.stdout),
@@ -280,83 +275,26 @@ class DockerSandbox:
             killed_for=killed_for,
         )
 
-    async def _until_ended(
-        self, exec_id: str, stream: ExecStream, stdin: bytes
-    ) -> dict[str, Any] | None:
-        """Wait for a command; return the engine's record of it, None when the disk is full.
+    async def _until_ended(self, exec_id: str, stream: ExecStream, stdin: bytes) -> dict[str, Any]:
+        """Wait for a command; return the engine's record of it.
 
         The stream alone does not tell: a process in the background can hold it open after the
         command, and a command can close it and go on.
         """
         talking = asyncio.create_task(stream.talk(stdin))
         pause = 0.05
-        weigh_at = time.monotonic() + 1
         try:
             while True:
                 await asyncio.wait([talking], timeout=pause)
-                record = await self.host.call(self.host.client.api.exec_inspect, exec_id)
+                record = await self.processes.state(exec_id)
                 if not record["Running"]:
                     await _drain(talking, stream)
-                    return dict(record)
-                if time.monotonic() >= weigh_at:
-                    weighed = time.monotonic()
-                    if await self.host.call(self._bytes_written) > self.limits.disk_bytes:
-                        return None
-                    # The engine walks the whole layer for this: let it rest in between.
-                    weigh_at = time.monotonic() + max(1, 10 * (time.monotonic() - weighed))
+                    return record
                 if talking.done():
                     await asyncio.sleep(pause)
                 pause = min(1.0, pause * 1.5)
         finally:
             talking.cancel()
-
-    async def _end_processes(self) -> None:
-        """End every process but process 1; what is on the disk stays.
-
-        All of them are of one user, and one `kill -9 -1` of that user ends all that there are at
-        that moment, however they hid or multiply. Where that does not help, the container is
-        removed. (Restarting it would be surer still, but the engine at times removes a container
-        that it restarts, when it is to be removed at its end.)
-        """
-        for _ in range(_KILL_ATTEMPTS):
-            # A fork bomb may leave no room even for this: then again, a little later.
-            with contextlib.suppress(SandboxError):
-                if await self._kill_all():
-                    return
-            await asyncio.sleep(0.2)
-        await self.host.call(remove_container, self.host.client, self.name)
-
-    async def _kill_all(self) -> bool:
-        """Kill every process once; tell whether none is left."""
-        call, api = self.host.call, self.host.client.api
-        killer = await call(api.exec_create, self.name, _KILL_ALL, user=self.user, workdir="/")
-        await call(api.exec_start, killer["Id"], detach=True)
-        for _ in range(_KILL_ATTEMPTS):
-            record = await call(api.exec_inspect, killer["Id"])
-            if not record["Running"]:
-                return bool(record["ExitCode"] == 0)
-            await asyncio.sleep(0.1)
-        return False
-
-    async def _ran_out_of_memory(self, since: float) -> bool:
-        """Tell why something was killed. Raises SandboxError when the container was, too."""
-        # The engine hears of the end of a container and of the kernel's reasons a little later.
-        await asyncio.sleep(0.2)
-        state = await self.host.call(self.host.client.api.inspect_container, self.name)
-        if not state["State"]["Running"]:
-            raise SandboxError(f"The sandbox {self.name} was ended from outside.")
-        return await self.host.call(self._has_event, "oom", since)
-
-    def _has_event(self, event: str, since: float) -> bool:
-        now: Any = time.time()  # a fraction of a second is fine, but the stubs want whole ones
-        seen = self.host.client.events(
-            since=int(since), until=now, filters={"container": self.name, "event": event}
-        )
-        return len(list(seen)) > 0
-
-    def _bytes_written(self) -> int:
-        found = self.host.client.api.containers(filters={"name": f"^/{self.name}$"}, size=True)
-        return int(found[0].get("SizeRw", 0)) if found else 0
 
 
 def _refused(why: str) -> ExecResult:

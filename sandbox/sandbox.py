@@ -97,6 +97,14 @@ class Sandbox(Protocol):
         """
         ...
 
+    def resident(self) -> AbstractAsyncContextManager[Sandbox]:
+        """Return the same sandbox, whose commands may be started by a process that stays inside.
+
+        That is much cheaper, and every command can deceive or end that process. So it is for
+        what nobody has to believe: a command's word about what it did itself.
+        """
+        ...
+
 
 class SandboxHost(Protocol):
     """Opens sandboxes; each is fresh from its image and is removed when the block ends."""

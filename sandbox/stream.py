@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from sandbox.sandbox import HostDownError, SandboxError
 
 _HEADER = struct.Struct(">BxxxL")
-_STDERR = 2
+STDERR = 2
 _PIECE = 64 * 1024
 _PATIENCE = 120.0
 # Seconds until the engine must have answered.
@@ -69,6 +69,8 @@ class ExecStream:
         # Bytes read, kept or not.
         self._reader = reader
         self._writer = writer
+        self._kind = self._left = 0
+        # Of the frame that is being read: its output, and its bytes to come.
 
     @property
     def truncated(self) -> bool:
@@ -79,29 +81,37 @@ class ExecStream:
         """Send `stdin` and close it, and read until the other side closes both outputs."""
         feeding = asyncio.create_task(self._feed(stdin))
         try:
-            with contextlib.suppress(asyncio.IncompleteReadError, OSError):
-                while True:
-                    await self._read_frame()
+            while True:
+                kind, piece = await self.receive()
+                if not piece:
+                    return
+                self.received += len(piece)
+                (self.stderr if kind == STDERR else self.stdout).add(piece)
         finally:
             feeding.cancel()
 
+    async def send(self, data: bytes) -> None:
+        """Send some of the input, for who does not `talk`; it may find nobody who reads it."""
+        with contextlib.suppress(OSError):
+            self._writer.write(data)
+            await self._writer.drain()
+
+    async def receive(self) -> tuple[int, bytes]:
+        """Return on which output something came, and what; nothing when both are closed."""
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while not self._left:
+                header = await self._reader.readexactly(_HEADER.size)
+                self._kind, self._left = _HEADER.unpack(header)
+            piece = await self._reader.read(min(self._left, _PIECE))
+            self._left -= len(piece)
+            return self._kind, piece
+        return 0, b""
+
     async def _feed(self, stdin: bytes) -> None:
+        await self.send(stdin)
         # A command may end without reading its input.
         with contextlib.suppress(OSError):
-            self._writer.write(stdin)
-            await self._writer.drain()
             self._writer.write_eof()
-
-    async def _read_frame(self) -> None:
-        kind, length = _HEADER.unpack(await self._reader.readexactly(_HEADER.size))
-        kept = self.stderr if kind == _STDERR else self.stdout
-        while length:
-            piece = await self._reader.read(min(length, _PIECE))
-            if not piece:
-                raise asyncio.IncompleteReadError(b"", length)
-            length -= len(piece)
-            self.received += len(piece)
-            kept.add(piece)
 
 
 @contextlib.asynccontextmanager

@@ -110,6 +110,12 @@ find . -name .git -prune -o \( -type f -o -type l \) -printf '%P %M %l ' -exec s
 """
 
 
+# Says in the name of what starts commands that one printed "lie" and has ended.
+LIE = r"""
+while printf 'o\0\0\0\4lie\nx\0\0\0\4\0\0\0\0' > /proc/$1/fd/1; do sleep 0.01; done
+"""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     host: DockerHost
@@ -211,6 +217,19 @@ async def test_each_command_is_a_shell_of_its_own_in_the_workdir(workspace: Work
     assert (seen.text, seen.exit_code) == ("/testbed\nx\n", 0)
     seen = await workspace.run("cat; read -r line || echo nobody", timeout=30, stdin=b"given\n")
     assert seen.text == "given\nnobody\n"
+
+
+@docker
+async def test_commands_are_started_inside_and_nobody_there_tells_the_patch(
+    workspace: Workspace,
+) -> None:
+    seen = await workspace.run("cat /proc/$PPID/comm", timeout=30)
+    assert seen.text == "ksolve\n"
+    await workspace.write("/tmp/lie.sh", LIE)
+    await workspace.run(f"{EDIT} sh /tmp/lie.sh $PPID &", timeout=30)
+    patch = await workspace.patch()
+    assert "+b = 20" in patch
+    assert "lie" not in patch
 
 
 @docker

@@ -133,6 +133,15 @@ class SandboxContract:
             with pytest.raises(FileNotFoundError):
                 await two.read(path, 1)
 
+    async def test_with_cheaper_commands_it_is_the_same_sandbox(self, host: SandboxHost) -> None:
+        async with host.open(self.image, Limits()) as sandbox:
+            await sandbox.write(PurePosixPath("/tmp/a/b.txt"), b"seen")
+            async with sandbox.resident() as resident:
+                result = await resident.exec(LIST, timeout=60)
+                await resident.write(PurePosixPath("/tmp/c"), b"kept")
+            assert await sandbox.read(PurePosixPath("/tmp/c"), 9) == b"kept"
+        assert result.stdout == b"seen"
+
     async def test_closed_sandbox_is_at_fault_not_the_command(self, host: SandboxHost) -> None:
         async with host.open(self.image, Limits()) as sandbox:
             pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -264,6 +265,9 @@ class Counted:
 
     async def changes(self) -> dict[PurePosixPath, Change]:
         return await self.sandbox.changes()
+
+    def resident(self) -> AbstractAsyncContextManager[Sandbox]:
+        return nullcontext(self)
 
 
 async def test_a_clean_repository_costs_one_command(sandbox: Sandbox) -> None:

@@ -1,0 +1,149 @@
+"""The processes of one container, from outside: started, held to limits, ended.
+
+Nothing here believes what runs inside; whether something runs, what it has written and why it was
+killed is what the engine says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+
+from docker import DockerClient
+
+from sandbox.orphans import remove_container
+from sandbox.sandbox import Limits, SandboxError
+from sandbox.stream import ExecStream, start_exec
+
+T = TypeVar("T")
+
+KILLED = 137
+"""The exit code of what was killed."""
+
+_KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]
+# It spares itself and process 1, and fails when it finds no other.
+_KILL_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Processes:
+    """Those of the container `name`; all but process 1 are of `user`."""
+
+    client: DockerClient
+    call: Callable[..., asyncio.Future[Any]]
+    # Runs a blocking call to the engine in a thread.
+    address: str
+    # Of the engine.
+    name: str
+    user: str
+    limits: Limits
+
+    @contextlib.asynccontextmanager
+    async def start(
+        self, argv: Sequence[str], *, cwd: PurePosixPath, env: Mapping[str, str], stdin: bool
+    ) -> AsyncIterator[tuple[str, ExecStream]]:
+        """Start one; yields its id with the engine, and its input and outputs.
+
+        When the block ends nobody listens to it any more, but it goes on. Raises SandboxError.
+        """
+        api = self.client.api
+        made = await self.call(
+            api.exec_create,
+            self.name,
+            list(argv),
+            stdin=stdin,
+            user=self.user,
+            workdir=str(cwd),
+            environment=dict(env),
+        )
+        most = self.limits.output_bytes
+        async with start_exec(self.address, api.api_version, made["Id"], most) as stream:
+            yield made["Id"], stream
+
+    async def state(self, exec_id: str) -> dict[str, Any]:
+        """Return the engine's record of one."""
+        return dict(await self.call(self.client.api.exec_inspect, exec_id))
+
+    async def held(self, running: Coroutine[Any, Any, T], timeout: float) -> tuple[T | None, str]:
+        """Await a command for `timeout` seconds, and no longer than the disk has room.
+
+        Returns what it returns, or None and the limit that it met; it is not ended by that.
+        """
+        command = asyncio.create_task(running)
+        filling = asyncio.create_task(self._until_disk_is_full())
+        both = (command, filling)
+        try:
+            await asyncio.wait(both, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if command.done():
+                return command.result(), ""
+            if filling.done():
+                filling.result()
+                return None, "disk"
+            return None, "deadline"
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def end_all(self) -> None:
+        """End every process but process 1; what is on the disk stays.
+
+        All of them are of one user, and one `kill -9 -1` of that user ends all that there are at
+        that moment, however they hid or multiply. Where that does not help, the container is
+        removed. (Restarting it would be surer still, but the engine at times removes a container
+        that it restarts, when it is to be removed at its end.)
+        """
+        for _ in range(_KILL_ATTEMPTS):
+            # A fork bomb may leave no room even for this: then again, a little later.
+            with contextlib.suppress(SandboxError):
+                if await self._kill_all():
+                    return
+            await asyncio.sleep(0.2)
+        await self.call(remove_container, self.client, self.name)
+
+    async def ran_out_of_memory(self, since: float) -> bool:
+        """Tell why something was killed. Raises SandboxError when the container was, too."""
+        # The engine hears of the end of a container and of the kernel's reasons a little later.
+        await asyncio.sleep(0.2)
+        state = await self.call(self.client.api.inspect_container, self.name)
+        if not state["State"]["Running"]:
+            raise SandboxError(f"The sandbox {self.name} was ended from outside.")
+        return bool(await self.call(self._has_event, "oom", since))
+
+    async def _kill_all(self) -> bool:
+        """Kill every process once; tell whether none is left."""
+        api = self.client.api
+        killer = await self.call(api.exec_create, self.name, _KILL_ALL, user=self.user, workdir="/")
+        await self.call(api.exec_start, killer["Id"], detach=True)
+        for _ in range(_KILL_ATTEMPTS):
+            record = await self.state(killer["Id"])
+            if not record["Running"]:
+                return bool(record["ExitCode"] == 0)
+            await asyncio.sleep(0.1)
+        return False
+
+    async def _until_disk_is_full(self) -> None:
+        pause = 1.0
+        while True:
+            await asyncio.sleep(pause)
+            began = time.monotonic()
+            if await self.call(self._bytes_written) > self.limits.disk_bytes:
+                return
+            # The engine walks the whole layer for this: let it rest in between.
+            pause = max(1.0, 10 * (time.monotonic() - began))
+
+    def _bytes_written(self) -> int:
+        found = self.client.api.containers(filters={"name": f"^/{self.name}$"}, size=True)
+        return int(found[0].get("SizeRw", 0)) if found else 0
+
+    def _has_event(self, event: str, since: float) -> bool:
+        now: Any = time.time()  # a fraction of a second is fine, but the stubs want whole ones
+        seen = self.client.events(
+            since=int(since), until=now, filters={"container": self.name, "event": event}
+        )
+        return len(list(seen)) > 0
