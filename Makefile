@@ -23,7 +23,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	@$(BIN)/ksolve doctor --mend --part engine --part base-image --part server --part qwen2.5-coder-0.5b
-	@KSOLVE_REQUIRE_DOCKER=1 KSOLVE_REQUIRE_MODEL=1 $(BIN)/pytest $(PYTEST)
+	@command -v chromium >/dev/null || \
+	  { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y chromium >/dev/null; }
+	@KSOLVE_REQUIRE_DOCKER=1 KSOLVE_REQUIRE_MODEL=1 KSOLVE_REQUIRE_BROWSER=1 $(BIN)/pytest $(PYTEST)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from ksolve import __version__
-from ksolve.commands import demo, doctor, export, fix, models, report, run, show, tasks, verify
+from ksolve.commands import (
+    demo,
+    doctor,
+    export,
+    fix,
+    models,
+    report,
+    run,
+    select,
+    show,
+    simulate,
+    tasks,
+    verify,
+    view,
+)
 from ksolve.errors import one_sentence_errors
 
 app = typer.Typer(
@@ -44,6 +58,9 @@ app.command("fix")(one_sentence_errors(fix.fix))
 app.command("verify")(one_sentence_errors(verify.verify_predictions))
 app.command("report")(one_sentence_errors(report.report))
 app.command("show")(one_sentence_errors(show.show))
+app.command("view")(one_sentence_errors(view.view))
+app.command("select")(one_sentence_errors(select.select))
+app.command("simulate")(one_sentence_errors(simulate.simulate))
 app.add_typer(tasks.app, name="tasks")
 app.command("models")(one_sentence_errors(models.models))
 app.command("export")(one_sentence_errors(export.export))

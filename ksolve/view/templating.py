@@ -1,0 +1,73 @@
+"""Templates of the view, and the one way in which they are filled.
+
+Whatever is put into a template is text: rid of what a browser acts on or cannot show, then escaped.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from eval.cost import money
+from ksolve.transcript import harmless, one_line
+from ksolve.view.figures import short
+from ksolve.view.turns import used
+
+
+def page(template: str, **values: Any) -> str:
+    """Fill one of the templates; raises what jinja2 raises for a value that it lacks."""
+    return environment().get_template(template).render(**values)
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the templates, with filters for numbers and names."""
+    made = Environment(
+        loader=PackageLoader("ksolve.view"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        count=count,
+        money=money,
+        name=one_line,
+        seconds=seconds,
+        short=short,
+        used=used,
+        words=words,
+    )
+    return made
+
+
+def count(number: float, noun: str = "") -> str:
+    """Write a count with its noun, in the plural where that is due."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
+
+
+def seconds(amount: float) -> str:
+    """Write how long something took."""
+    if math.isnan(amount):
+        return "unknown"
+    if amount < 60:  # noqa: PLR2004 - a minute
+        return f"{amount:.1f} s"
+    minutes, rest = divmod(round(amount), 60)
+    return f"{minutes} min {rest} s"
+
+
+def words(name: str) -> str:
+    """Write the name of an outcome."""
+    return name.replace("_", " ")
+
+
+def _shown(value: Any) -> Any:
+    """Make text harmless before it is escaped; markup of our own stays as it is."""
+    if value is None:
+        return "unknown"
+    return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
