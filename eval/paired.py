@@ -21,6 +21,9 @@ from eval.table import Bools, Ints, SampleTable
 FLIPS = 9_999
 """Sign flips of the permutation test, at most; up to 13 issues that differ it is all of them."""
 
+ROUNDING = 1e-9
+"""Two shares less than this apart are the same, summed in two orders."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
@@ -162,7 +165,7 @@ def sign_flips(differences: ArrayLike, *, seed: int = 0) -> float:
     from scipy.stats import permutation_test
 
     values = np.asarray(differences, dtype=np.float64)
-    values = values[values != 0]
+    values = values[np.abs(values) > ROUNDING]
     if values.size <= 1:
         return 1.0  # A single flip gives the same difference.
     found = permutation_test(

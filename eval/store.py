@@ -232,10 +232,15 @@ class Store:
         return from_json(self._text(self._field(key, SAMPLES.c.trajectory)))
 
     def texts(self, digests: Collection[str]) -> dict[str, str]:
-        """Return some large texts by their digests, such as `patch` of samples."""
+        """Return some large texts by their digests. Raises StoreError where one is missing."""
         query = select(TEXTS.c.digest, TEXTS.c.zstd).where(TEXTS.c.digest.in_(set(digests)))
         with self._text_db.connect() as connection:
             rows = connection.execute(query).all()
+        if len(rows) < len(set(digests)):
+            raise StoreError(
+                f"{self.folder} lacks texts of its samples: a run is copied as a whole folder, "
+                "texts.db with it."
+            )
         unpack = zstandard.ZstdDecompressor().decompress
         return {digest: unpack(data).decode("utf-8", "surrogatepass") for digest, data in rows}
 

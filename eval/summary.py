@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from agent.backend import Usage
 from eval import cost
 from eval.coverage import Coverage, coverage, ladder, pass_at_k
-from eval.table import NO_PATCH, Ints, SampleTable
+from eval.table import NO_PATCH, Floats, Ints, SampleTable
 from eval.verdict import OUTCOMES
 
 SCHEMA = 1
@@ -59,7 +59,7 @@ class Arm:
     owed_verdicts: int
     # Drawn, without a verdict yet: in no rate.
     failures: int
-    # Of the system, over all strategies of the model: in no rate.
+    # Of the system: in no rate.
     pass_at_k: tuple[Coverage, ...]
     outcomes: dict[str, int]
     # Samples by outcome, every one of `OUTCOMES`.
@@ -104,7 +104,7 @@ def summarise(
     *,
     samples: int,
     price_notes: Mapping[str, str],
-    failures: Mapping[str, int],
+    failures: Mapping[tuple[str, str], int],
     wanted: Mapping[tuple[str, str], int] = MappingProxyType({}),
     failed_costs: Mapping[tuple[str, str], float | None] = MappingProxyType({}),
     flaky: Collection[str] = (),
@@ -112,7 +112,7 @@ def summarise(
 ) -> Summary:
     """Sum up a run of `samples` for every task by every arm, of which `wanted` says another number.
 
-    `price_notes` and `failures` are by model, `failed_costs` (what failed attempts were billed) by
+    `price_notes` are by model, `failures` and `failed_costs` (what failed attempts were billed) by
     arm. What was solved is told once more without the issues that `flaky` names, where the run has
     any. `adaptive` says that what was drawn depended on what was solved.
     """
@@ -129,7 +129,7 @@ def summarise(
             samples=depth,
             ks=ks,
             label=labels[arm],
-            failures=failures.get(arm[0], 0),
+            failures=failures.get(arm, 0),
             failed_cost=failed_costs.get(arm, 0.0),
             price_note=price_notes.get(arm[0], ""),
             steady=steady,
@@ -141,7 +141,7 @@ def summarise(
         issues=len(table.tasks),
         samples_per_issue=max(asked, default=samples),
         arms=arms,
-        failures=dict(failures),
+        failures=_by_model(failures),
         comparisons=tuple(_compare(a, of_a, b, of_b) for (a, of_a), (b, of_b) in pairs),
         flaky=tuple(task_id for task_id in table.tasks if task_id in flaky),
         adaptive=adaptive,
@@ -157,6 +157,13 @@ def to_json(summary: Summary) -> dict[str, Any]:
     return {"schema": SCHEMA, **plain}
 
 
+def _by_model(failures: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    by_model: Counter[str] = Counter()
+    for (model, _), count in failures.items():
+        by_model[model] += count
+    return dict(by_model)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Tally:
     """What there is of one arm. Arrays have one entry an issue."""
@@ -164,6 +171,8 @@ class _Tally:
     drawn: Ints
     judged: Ints
     resolved: Ints
+    costs: Floats
+    # NaN where any of it is unknown.
     outcomes: dict[str, int]
     distinct_patches: int
     verify_seconds: float
@@ -188,6 +197,7 @@ def _tally(table: SampleTable, arm: int) -> _Tally:
         drawn=np.bincount(table.task[chosen], minlength=len(table.tasks)),
         judged=judged,
         resolved=resolved,
+        costs=np.bincount(table.task[chosen], table.cost[chosen], len(table.tasks)),
         outcomes=dict(zip(OUTCOMES, outcomes, strict=True)),
         distinct_patches=patches.size,
         verify_seconds=float(verify_seconds.sum()),
@@ -250,7 +260,8 @@ def _compare(a: Arm, of_a: _Tally, b: Arm, of_b: _Tally) -> cost.Comparison:
     """Compare two arms on the issues that both were judged on, to the depth that both have.
 
     While a run is incomplete, depth and issues trade against each other: those that keep the
-    most samples are taken.
+    most samples are taken. An attempt costs what it does on these issues, and its share of the
+    failed ones.
     """
     both = np.minimum(of_a.judged, of_b.judged)
     deepest_first = np.sort(np.append(both, 0))[::-1]
@@ -262,11 +273,14 @@ def _compare(a: Arm, of_a: _Tally, b: Arm, of_b: _Tally) -> cost.Comparison:
 
     def curve(arm: Arm, t: _Tally) -> cost.Curve:
         judged, resolved = t.judged[chosen], t.resolved[chosen]
+        drawn, paid = int(t.drawn[chosen].sum()), float(t.costs[chosen].sum())
+        per_sample = cost.cost_per_attempt(None if math.isnan(paid) else paid, drawn)
+        failed = cost.cost_per_attempt(arm.failed_cost, arm.samples)
         return cost.Curve(
             name=arm.label,
             k=tuple(ks),
             coverage=tuple(float(pass_at_k(judged, resolved, k).mean()) for k in ks),
-            cost_per_attempt=arm.cost_per_attempt,
+            cost_per_attempt=cost.add(per_sample, failed),
             issues=int(chosen.sum()),
         )
 

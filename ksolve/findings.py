@@ -93,7 +93,7 @@ class Findings:
     table: SampleTable
     # Of all runs: task by task the union, arm by arm the solvers.
     frontier: Frontier | None
-    # In US dollars; None where no price is known.
+    # In US dollars; None where no price is known. As all below, without adaptive runs.
     break_evens: Sequence[BreakEven]
     crossings: Sequence[Crossing]
     # Of every pair of solvers whose prices are known, in US dollars.
@@ -118,6 +118,7 @@ class Findings:
             },
             comparisons=tuple(one for part in parts for one in part.comparisons),
             flaky=tuple(task for task in self.table.tasks if task in flaky),
+            adaptive=any(part.adaptive for part in parts),
         )
 
 
@@ -148,9 +149,11 @@ def findings(runs: Sequence[RunRead]) -> Findings:
     ]
     table = side_by_side([run.table for run in runs])
     money = amounts(table, "money")
+    # Where what was drawn followed what was solved, the depths of issues tell of their difficulty.
+    fair = {i: solver for i, solver in enumerate(solvers) if not solver.run.summary.adaptive}
     priced = {
         solver.label: attempts(table, column, money, failed_cost=solver.arm.failed_cost)
-        for column, solver in enumerate(solvers)
+        for column, solver in fair.items()
         if solver.arm.cost is not None and solver.arm.samples
     }
     pairs = list(combinations(priced, 2)) if len(priced) <= COMPARED else []
@@ -161,7 +164,7 @@ def findings(runs: Sequence[RunRead]) -> Findings:
         frontier=frontier(priced) if priced else None,
         break_evens=[_break_even(priced, pair) for pair in pairs],
         crossings=[crossing(priced[a], priced[b], names=(a, b)) for a, b in pairs],
-        paired=_paired(table, solvers),
+        paired=_paired(table, fair),
     )
 
 
@@ -194,9 +197,11 @@ def side_by_side(tables: Sequence[SampleTable]) -> SampleTable:
 
 
 def _solver(run: RunRead, position: int, prefix: str) -> Solver:
-    arm = next(
-        arm for arm in run.summary.arms if (arm.model, arm.strategy) == run.table.arms[position]
-    )
+    arm = run.summary.arms[position]
+    scaling = fit(*run.table.counts(position))
+    if run.summary.adaptive:
+        why = "What was drawn followed what was solved, so its coverage carries no law."
+        scaling = dataclasses.replace(scaling, law=None, cannot_say=why)
     of = attempts(run.table, position, amounts(run.table, "money"), failed_cost=arm.failed_cost)
     return Solver(
         label=prefix + arm.label,
@@ -205,7 +210,7 @@ def _solver(run: RunRead, position: int, prefix: str) -> Solver:
         arm=arm,
         spent=spent(run.table, position, failed_cost=arm.failed_cost),
         costs=cost_curve(of, [point.k for point in arm.pass_at_k]),
-        scaling=fit(*run.table.counts(position)),
+        scaling=scaling,
         selection=_selection(run, position),
     )
 
@@ -235,10 +240,10 @@ def rows_of(table: SampleTable, chosen: Bools) -> SampleTable:
     )
 
 
-def _paired(table: SampleTable, solvers: Sequence[Solver]) -> dict[int, Sequence[Paired]]:
+def _paired(table: SampleTable, solvers: Mapping[int, Solver]) -> dict[int, Sequence[Paired]]:
     if not 1 < len(solvers) <= COMPARED:
         return {}
-    sides = [side(table, column, solver.label) for column, solver in enumerate(solvers)]
+    sides = [side(table, column, solver.label) for column, solver in solvers.items()]
     depth = common_depth(np.min([one.n for one in sides], axis=0))
     return {k: compare_all(sides, k=k) for k in sorted({1, max(depth, 1)})}
 

@@ -30,7 +30,7 @@ def summary_of(
         table or store.table(),
         samples=max(config["samples"]),
         price_notes=config["prices"],
-        failures=Counter(failure.key.model for failure in store.failures()),
+        failures=Counter((failure.key.model, failure.key.strategy) for failure in store.failures()),
         wanted={
             (model, name): samples
             for (model, name), samples in zip(config["arms"], config["samples"], strict=True)

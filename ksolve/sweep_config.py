@@ -42,7 +42,7 @@ Allocate = Literal["uniform", "adaptive"]
 
 _Positive = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0.0)]
-_Money = Annotated[float, Field(ge=0.0)]
+_Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _LIMITS = AgentLimits()
 
 

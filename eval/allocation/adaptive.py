@@ -74,9 +74,11 @@ class Allocation:
         every = np.ones(known.task.size)
         self._judged = self._sums(known, known.judged).astype(np.int64)
         self._resolved = self._sums(known, known.resolved).astype(np.int64)
-        self._paid = self._sums(known, every).astype(np.int64)
-        self._pending = self._paid - self._judged
+        self._pending = self._sums(known, every).astype(np.int64) - self._judged
         self._unpriced = any(cost is None for cost in guesses.values())
+        # Samples whose cost is known: a price may have been unknown in an earlier session.
+        priced = every if self._unpriced else ~np.isnan(known.cost)
+        self._paid = self._sums(known, priced).astype(np.int64)
         self._spent = self._sums(known, every if self._unpriced else np.nan_to_num(known.cost))
         self._guess: Floats = np.array(
             [1.0 if self._unpriced else guesses[arm] for arm in self.arms], dtype=np.float64
@@ -118,8 +120,9 @@ class Allocation:
         """Count what a draw cost."""
         at = self.at(key)
         self._drawing -= 1
-        self._paid[at] += 1
-        self._spent[at] += 1.0 if self._unpriced else cost or 0.0
+        if self._unpriced or cost is not None:
+            self._paid[at] += 1
+            self._spent[at] += 1.0 if self._unpriced else cost or 0.0
         self.forget_choice()
 
     def learn(self, key: SampleKey, *, resolved: bool | None) -> None:

@@ -74,8 +74,8 @@ class Regression:
 def breaks(before: Observation, after: Observation | None) -> bool:
     """Whether visible tests that passed do not any more; `after` is None for what git refuses.
 
-    Where they do not all pass to begin with, by the names of those that fail; where these cannot be
-    read, nothing is said to be broken.
+    Where they do not all pass to begin with, by the names of those that fail. Where these cannot be
+    read before, nothing is said to be broken; where they cannot only after, it is (a crash, say).
     """
     if after is None:
         return True

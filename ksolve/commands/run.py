@@ -178,9 +178,8 @@ def run(
         stages=stages,
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "sweep.toml").write_text(as_toml(asked), encoding="utf-8")
-    raise typer.Exit(sweep_and_report(plan, out, session, source=asked.tasks, json=json))
+    code = sweep_and_report(plan, out, session, source=asked.tasks, json=json, toml=as_toml(asked))
+    raise typer.Exit(code)
 
 
 def plan_of(asked: SweepConfig, tasks: Sequence[Task], stages: Stages) -> Plan:
@@ -207,9 +206,18 @@ def plan_of(asked: SweepConfig, tasks: Sequence[Task], stages: Stages) -> Plan:
 
 
 def sweep_and_report(
-    plan: Plan, out: Path, session: Session, *, source: str, json: bool = False
+    plan: Plan,
+    out: Path,
+    session: Session,
+    *,
+    source: str,
+    json: bool = False,
+    toml: str | None = None,
 ) -> int:
-    """Draw what is owed, print the report, and return the exit code."""
+    """Draw what is owed, print the report, and return the exit code.
+
+    `toml` asks for the same and is kept beside the run, once that is known to be this one.
+    """
     models = [solver.model for solver in plan.solvers]
     limits = (session.budget, session.budget_per_issue, session.budget_per_sample)
     refuse_unknown_prices(models, next((one for one in limits if one is not None), None))
@@ -218,6 +226,8 @@ def sweep_and_report(
         wanted[solver.model.name] += len(plan.tasks) * plan.samples_of(solver)
     with Store(out) as store:
         store.begin(configuration(plan, source, limits), free=FREE)
+        if toml is not None:
+            (out / "sweep.toml").write_text(toml, encoding="utf-8")
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         show(summary_of(store), json=json)
         failures = store.failures()

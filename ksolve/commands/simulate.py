@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json as jsonlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -75,6 +76,8 @@ def simulate(
 
         ksolve simulate runs/a runs/b --budget 0.5 --budget 2
     """
+    if any(not math.isfinite(one) for one in budget or ()):
+        raise InputError("A budget is a number: give another --budget.")
     tables = [(folder.name, _table(folder)) for folder in runs]
     try:
         matrix = matrix_of(tables, axis)
@@ -106,6 +109,11 @@ def simulate(
 
 def _table(folder: Path) -> SampleTable:
     with open_run(folder) as store:
+        if (store.config() or {}).get("allocate") == "adaptive":
+            raise InputError(
+                f"{folder} was drawn with --allocate adaptive, so it lacks the samples that other "
+                "ways would have drawn: continue it with --allocate uniform first."
+            )
         return store.table()
 
 

@@ -59,10 +59,11 @@ def view(
             raise InputError(f"There is no folder {place}: give one that is or holds a run.")
     if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii()):
         raise InputError(f"A token needs at least {SHORTEST_TOKEN} characters, all of ASCII.")
-    only_loopback = is_loopback(host)
+    listening = listen(host, port)
+    # A name may lead elsewhere than it sounds.
+    only_loopback = is_loopback(host) and is_loopback(listening.getsockname()[0])
     if not only_loopback:
         token = token or secrets.token_urlsafe(24)
-    listening = listen(host, port)
     address = _address(host, listening)
     if token is not None:
         address += f"?token={token}"

@@ -108,8 +108,22 @@ def frontier(of: Findings) -> Figure:
                 for option in options
             ],
         ),
-        notes=["No price is known, so nothing is said of cost."] if not known else (),
+        notes=list(_left_out(of)),
     )
+
+
+def _left_out(of: Findings) -> Iterator[str]:
+    """Say who is not on the frontier's plane, and why."""
+    for solver in of.solvers:
+        if solver.run.summary.adaptive:
+            why = "what was drawn followed what was solved"
+        elif solver.arm.cost is None:
+            why = "its price is unknown"
+        elif solver.arm.cost == 0 and solver.arm.samples:
+            why = "it is free, and the axis is logarithmic"
+        else:
+            continue
+        yield f"{solver.label} is not drawn: {why}."
 
 
 def _at_k(of: Findings) -> Iterator[tuple[Solver, AtK]]:

@@ -89,6 +89,12 @@ def again(run: RunRead) -> str:
     for name in ("temperature", "top_p", "max_tokens", "seed", "context"):
         if settings.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
+    if config.get("allocate") == "adaptive":
+        words += ["--allocate", "adaptive"]
+    budgets = zip(("", "-per-issue", "-per-sample"), config.get("budgets", ()), strict=False)
+    for of, limit in budgets:
+        if limit is not None:
+            words += [f"--budget{of}", f"{limit:g}"]
     for task in config.get("task_ids", ()):
         words += ["--id", str(task)]
     return shlex.join([*words, "--out", "runs/again"])

@@ -82,5 +82,7 @@ def run_folders(place: Path) -> Iterator[Path]:
         if is_run:
             yield folder
         is_deep = len(folder.relative_to(place).parts) >= DEPTH
-        is_leaf = is_run or is_deep or looked_into >= FOLDERS
+        if looked_into >= FOLDERS:
+            return
+        is_leaf = is_run or is_deep
         below[:] = [] if is_leaf else sorted(name for name in below if not name.startswith("."))

@@ -27,6 +27,8 @@ def listen(host: str, port: int | None) -> socket.socket:
     for candidate in PORTS if port is None else (port,):
         try:
             return _bound(host, candidate)
+        except UnicodeError:
+            raise InputError(f"{host!r} is no name of a machine: give another --host.") from None
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 continue

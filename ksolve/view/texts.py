@@ -7,6 +7,7 @@ template that it goes into.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -21,7 +22,9 @@ PATCH, BODY, PAGE = 200_000, 60_000, 1_500_000
 
 _LINE = 5_000
 # Characters of one line in colour: the expressions of pygments are slow on what is no code.
-_FENCE = re.compile(r"^```([A-Za-z]*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_COLOURED = 20_000
+# Characters of one block of code in colour, but for diffs, which are read line by line.
+_OPENS = re.compile(r"```([A-Za-z]*)[ \t]*")
 _LANGUAGES = {"diff": "diff", "patch": "diff", "python": "python", "py": "python"} | {
     "bash": "bash",
     "sh": "bash",
@@ -61,7 +64,8 @@ def coloured(text: str, language: str) -> Markup:
     """Return code in colour, where its language is one of the few that occur."""
     safe = harmless(text)
     known = _LANGUAGES.get(language.lower())
-    if known is None or any(len(line) > _LINE for line in safe.split("\n")):
+    most = len(safe) if known == "diff" else _COLOURED
+    if known is None or len(safe) > most or any(len(line) > _LINE for line in safe.split("\n")):
         return escape(safe)
     lexer = get_lexer_by_name(known, stripnl=False, ensurenl=False)
     made = highlight(safe, lexer, _HTML)
@@ -77,20 +81,47 @@ def one_line(text: str, most: int = 120) -> str:
 
 def statement(text: str) -> Markup:
     """Return an issue's statement, its fenced code set apart; nothing else of it is Markdown."""
-    parts, end = Markup(), 0
-    for found in _FENCE.finditer(text):
-        start, stop = found.span()
-        code = coloured(found[2].strip("\n"), found[1])
-        parts += escape(harmless(text[end:start].rstrip("\n")))
+    text, end = text[:BODY], 0
+    parts = Markup()
+    for fence in _fences(text):
+        code = coloured(text[fence.start : fence.stop].strip("\n"), fence.language)
+        parts += escape(harmless(text[end : fence.above].rstrip("\n")))
         parts += Markup("<code>{}</code>").format(code)
-        end = stop
+        end = fence.below
     return parts + escape(harmless(text[end:].strip("\n")))
 
 
 def _fenced(text: str) -> Markup:
     parts, end = Markup(), 0
-    for found in _FENCE.finditer(text):
-        start, stop = found.span(2)
-        parts += escape(harmless(text[end:start])) + coloured(text[start:stop], found[1])
-        end = stop
+    for fence in _fences(text):
+        parts += escape(harmless(text[end : fence.start]))
+        parts += coloured(text[fence.start : fence.stop], fence.language)
+        end = fence.stop
     return parts + escape(harmless(text[end:]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    """Where fenced code lies in a text."""
+
+    language: str
+    above: int
+    start: int
+    stop: int
+    # Of the code: the first character, and the one past the last.
+    below: int
+    # Past the line that closes it.
+
+
+def _fences(text: str) -> Iterator[_Fence]:
+    """Yield what is fenced, in one pass: a model may write a line that opens a thousand times."""
+    at, opened = 0, None
+    for line in text.split("\n"):
+        end = at + len(line)
+        fence = _OPENS.fullmatch(line)
+        if fence and opened is None:
+            opened = fence[1], at, end + 1
+        elif fence and opened is not None and not fence[1]:
+            yield _Fence(*opened, at, end)
+            opened = None
+        at = end + 1

@@ -44,6 +44,10 @@ def test_sign_flips_are_all_tried_while_there_are_few(differences: list[int]) ->
     assert sign_flips(values) == pytest.approx(expected)
 
 
+def test_shares_that_are_equal_but_for_rounding_are_no_difference() -> None:
+    assert sign_flips(np.full(12, -5.6e-17)) == 1.0
+
+
 @given(st.integers(0, 12), st.integers(0, 12))
 @settings(max_examples=20, deadline=None)
 def test_the_two_tests_agree_where_every_issue_is_solved_or_not(a: int, b: int) -> None:

@@ -64,6 +64,11 @@ def sample(which: SampleKey, *, patch: str = PATCH, cost: float | None = 0.5) ->
     )
 
 
+def test_a_text_that_is_missing_is_a_fault_of_the_folder(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, pytest.raises(StoreError, match="copied as a whole folder"):
+        store.texts(["d" * 64])
+
+
 def test_a_sample_comes_back_as_it_was_given(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.add_sample(sample(key()))

@@ -55,7 +55,7 @@ def summary_of(
     rows: Iterable[SampleRow],
     *,
     models: Sequence[str] = MODELS,
-    failures: Mapping[str, int] | None = None,
+    failures: Mapping[tuple[str, str], int] | None = None,
     failed_costs: Mapping[tuple[str, str], float | None] | None = None,
     strategies: Sequence[str] = ("oneshot",),
     flaky: Collection[str] = (),
@@ -167,11 +167,31 @@ def test_an_owed_verdict_changes_no_rate() -> None:
     assert after.outcomes == before.outcomes
 
 
+def test_failures_are_those_of_their_own_strategy() -> None:
+    arms = [("m", "oneshot"), ("m", "loop")]
+    summary = summarise(
+        table_of([], tasks=["t"], arms=arms),
+        samples=1,
+        price_notes={},
+        failures={arms[0]: 3, arms[1]: 1},
+    )
+    assert [arm.failures for arm in summary.arms] == [3, 1]
+    assert summary.failures == {"m": 4}
+
+
+def test_what_is_dear_where_the_other_has_no_verdict_decides_nothing() -> None:
+    rows = [row("t0", 0, "resolved", model=one) for one in MODELS]
+    dear = [row("t1", 0, None, cost=1_000.0)]
+    (before,), (after,) = summary_of(rows).comparisons, summary_of(rows + dear).comparisons
+    assert (before.issues, after.issues) == (1, 1)
+    assert after.points == before.points
+
+
 def test_failures_change_no_rate_but_their_bill_is_paid() -> None:
     rows = whole({"t0": ["resolved", "unresolved"]})
     small = (MODELS[0], "oneshot")
     before = summary_of(rows).arms[0]
-    after = summary_of(rows, failures={MODELS[0]: 3}, failed_costs={small: 0.1}).arms[0]
+    after = summary_of(rows, failures={small: 3}, failed_costs={small: 0.1}).arms[0]
     assert (before.failures, after.failures) == (0, 3)
     assert after.pass_at_k == before.pass_at_k
     assert (before.cost, after.cost, after.failed_cost) == (0.5, 0.6, 0.1)

@@ -86,6 +86,20 @@ def test_without_a_price_there_is_no_frontier_and_the_rest_is_there(
     assert all(one.selection is not None for one in of.solvers)
 
 
+def test_nothing_that_stands_on_depths_is_said_of_an_adaptive_run(
+    tmp_path: Path, found: Found
+) -> None:
+    adaptive = record(tmp_path / "adaptive", allocate="adaptive")
+    alone = found(adaptive)
+    assert (alone.frontier, alone.crossings, alone.paired) == (None, [], {})
+    assert all(one.scaling.law is None for one in alone.solvers)
+    assert "followed what was solved" in alone.solvers[0].scaling.cannot_say
+    beside = found(adaptive, record(tmp_path / "uniform"))
+    assert beside.summary.adaptive
+    (pair,) = beside.paired[1]
+    assert (pair.a, pair.b) == ("uniform: small", "uniform: large")
+
+
 def test_a_run_without_verdicts_has_nothing_to_choose_from(tmp_path: Path, found: Found) -> None:
     of = found(record(tmp_path / "run", judged=0))
     assert [one.selection for one in of.solvers] == [None, None]

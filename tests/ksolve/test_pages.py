@@ -166,7 +166,7 @@ def test_numbers_say_what_they_stand_on(page: str) -> None:
 def test_an_unknown_price_is_said_and_nothing_is_drawn_of_it(tmp_path: Path) -> None:
     page = page_of(record(tmp_path / "run", cost=None))
     text = "".join(Parsed(page).texts)
-    assert "No price is known, so nothing is said of cost." in text
+    assert "small is not drawn: its price is unknown." in text
     assert "The price of small is unknown" in text
     # What failed attempts cost, of which there are none.
     assert set(re.findall(r"\$\d[\d.]*", text)) == {"$0"}

@@ -64,7 +64,7 @@ def run(
         ),
         samples=samples,
         price_notes=dict.fromkeys(models, LOCAL if cost is not None else "unknown"),
-        failures={models[0]: failures},
+        failures={(models[0], "oneshot"): failures},
         flaky=flaky,
     )
 

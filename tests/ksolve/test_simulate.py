@@ -104,5 +104,19 @@ def test_an_unknown_price_leaves_the_other_axes(tmp_path: Path) -> None:
     assert {one["spent"] for one in said["bought"] if one["policy"] == "uniform: m"} == {12.0}
 
 
+@pytest.mark.parametrize("budget", ["inf", "nan"])
+def test_a_budget_that_is_no_number_is_refused(tmp_path: Path, budget: str) -> None:
+    run = record(tmp_path / "run", "m", cost=1.0, solves={})
+    simulate(run, "--budget", budget, code=2)
+
+
+def test_a_run_that_lacks_what_others_would_have_drawn_is_refused(tmp_path: Path) -> None:
+    run = record(tmp_path / "run", "m", cost=1.0, solves={"t0": 1})
+    with Store(run) as store:
+        config = store.config() or {}
+        store.begin({**config, "allocate": "adaptive"}, free=["allocate"])
+    assert "--allocate uniform first" in " ".join(simulate(run, code=2).split())
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     simulate(tmp_path, code=2)

@@ -30,6 +30,12 @@ const tell = (news) => {
   if (news.chart) redraw();
 };
 
+const say = (words) => {
+  const said = document.getElementById("gone");
+  said.textContent = words;
+  said.hidden = words === "";
+};
+
 const redraw = async () => {
   if (waits) return;
   waits = true;
@@ -51,11 +57,11 @@ const listen = () => {
     tell(JSON.parse(event.data));
   });
   source.addEventListener("gone", (event) => {
-    const said = document.getElementById("gone");
-    said.textContent = JSON.parse(event.data).said;
-    said.hidden = false;
+    say(JSON.parse(event.data).said);
     source.close();
   });
+  source.addEventListener("error", () => say("Not connected: these numbers are old."));
+  source.addEventListener("open", () => say(""));
 };
 
 // A browser holds few connections to one server: tabs that nobody sees let theirs go.

@@ -20,7 +20,7 @@ TASKS = ("t0", "t1", "t2", "t3")
 COSTS: Mapping[Arm, float] = {A: 1.0, B: 10.0}
 
 
-def row(arm: Arm, task: str, index: int, outcome: str | None) -> SampleRow:
+def row(arm: Arm, task: str, index: int, outcome: str | None, *, priced: bool = True) -> SampleRow:
     model, strategy = arm
     return SampleRow(
         task_id=task,
@@ -29,7 +29,7 @@ def row(arm: Arm, task: str, index: int, outcome: str | None) -> SampleRow:
         index=index,
         outcome=outcome,
         usage=Usage(),
-        cost=COSTS[arm],
+        cost=COSTS[arm] if priced else None,
         patch_digest="",
         verify_seconds=None,
     )
@@ -129,6 +129,16 @@ async def test_unknown_prices_make_every_sample_count_the_same() -> None:
     key = await drawn(Share(known, [A, B]))
     assert key is not None
     assert key.model == "b"
+
+
+async def test_a_price_that_was_unknown_at_first_does_not_make_an_arm_free() -> None:
+    tasks = [f"t{n}" for n in range(24)]
+    unpriced = [row(B, f"t{n}", i, "unresolved", priced=False) for n in range(24) for i in (0, 1)]
+    solved = [row(arm, f"t{n}", 2, "resolved") for n in range(20) for arm in (A, B)]
+    failed = [row(A, f"t{n}", i, "unresolved") for n in range(24) for i in (0, 1)]
+    key = await drawn(Share(allocation(A, B, rows=unpriced + solved + failed, tasks=tasks), [A, B]))
+    assert key is not None
+    assert key.model == "a"
 
 
 async def test_what_it_does_next_follows_from_what_is_recorded_in_any_order() -> None:

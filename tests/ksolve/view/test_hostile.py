@@ -94,6 +94,15 @@ def test_code_in_colour_keeps_every_character_and_adds_only_spans(text: str, lan
     assert page.text == Parsed(f"<pre>{coloured(text, '')}</pre>").text
 
 
+def test_only_code_whose_fence_is_closed_is_set_apart() -> None:
+    open_ = "```python\n" * 5_000
+    page = Parsed(f"<div>{statement(f'a{chr(10)}```{chr(10)}b{chr(10)}```{chr(10)}c')}</div>")
+    assert page.tags == ["div", "code"]
+    assert page.text.split() == ["abc"]
+    assert Parsed(f"<div>{statement(open_)}</div>").tags == ["div"]
+    assert Parsed(f"<div>{statement(f'{open_}```')}</div>").tags[:2] == ["div", "code"]
+
+
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from(["```", "```python\n", "\n", "<b>", "x", "&amp;", "'"])))
 def test_a_statement_adds_only_code_and_spans(parts: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""`ksolve run --allocate`: what is asked for reaches the plan, and may change between sessions."""
+"""`ksolve run`: what is asked for reaches the plan and the folder, which keeps what it holds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from eval.store import Store
-from ksolve.commands.run import FREE, configuration, plan_of
+from eval.store import ConfigChangedError, Store
+from eval.sweep import Plan
+from ksolve.commands.run import FREE, configuration, plan_of, sweep_and_report
 from ksolve.errors import InputError
 from ksolve.progress import Stages
+from ksolve.screen import screen
+from ksolve.session import Session
 from ksolve.sweep_config import resolve_config
 from tests.eval.test_sweep import task
 
@@ -28,3 +31,14 @@ def test_a_run_may_go_on_the_other_way(tmp_path: Path) -> None:
 def test_another_way_is_refused() -> None:
     with pytest.raises(InputError, match="allocate"):
         resolve_config(None, {"tasks": "starter", "model": ["m"], "allocate": "greedy"})
+
+
+def test_a_folder_of_another_run_keeps_what_that_was_asked_for(tmp_path: Path) -> None:
+    kept = tmp_path / "sweep.toml"
+    kept.write_text("tasks = 'of the run'\n")
+    with Store(tmp_path) as store:
+        store.begin({"tasks": "another"})
+    session = Session(console=screen(stderr=True), workers=1)
+    with pytest.raises(ConfigChangedError):
+        sweep_and_report(Plan(tasks=[]), tmp_path, session, source="starter", toml="tasks = 'x'\n")
+    assert kept.read_text() == "tasks = 'of the run'\n"
