@@ -109,6 +109,30 @@ def in_turn_at_ks(n: ArrayLike, c: ArrayLike, ks: Sequence[int]) -> FloatArray:
     return split_at(n, c, (np.asarray(ks)[:, None] + np.arange(len(n))[::-1]) // len(n))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Together:
+    """What several arms solve together, on the issues that all of them carry."""
+
+    union: tuple[Coverage, ...]
+    # When each of them draws k.
+    in_turn: tuple[Coverage, ...]
+    # When all of them draw k, taking turns.
+
+
+def together(n: ArrayLike, c: ArrayLike) -> Together:
+    """Return the curves of several arms together, as deep as they have verdicts in common.
+
+    `n` and `c` are (arms, issues), the first arm first.
+    """
+    n, c = _counts(n, c)
+    depth = common_depth(n.min(axis=0))
+    each, in_all = ladder(depth), ladder(depth * len(n))
+    return Together(
+        union=curve_of(union_at_ks(n, c, each), each),
+        in_turn=curve_of(in_turn_at_ks(n, c, in_all), in_all),
+    )
+
+
 def mixture_at_ks(
     n: ArrayLike, c: ArrayLike, ks: Sequence[int], weights: Sequence[float]
 ) -> FloatArray:

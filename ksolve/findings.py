@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from eval.attempts import AtK, Attempts, attempts, cost_curve
 from eval.axes import Spent, amounts, spent
 from eval.break_even import BreakEven, Crossing, break_even, crossing
-from eval.coverage import common_depth
+from eval.coverage import Together, common_depth, together
 from eval.frontier import Frontier, frontier
 from eval.paired import Paired, compare_all, side
 from eval.sample import Failure, SampleKey
@@ -92,8 +92,10 @@ class Findings:
     solvers: Sequence[Solver]
     table: SampleTable
     # Of all runs: task by task the union, arm by arm the solvers.
+    together: Together | None
+    # Of all solvers, as all below without those of adaptive runs; None of fewer than two.
     frontier: Frontier | None
-    # In US dollars; None where no price is known. As all below, without adaptive runs.
+    # In US dollars; None where no price is known.
     break_evens: Sequence[BreakEven]
     crossings: Sequence[Crossing]
     # Of every pair of solvers whose prices are known, in US dollars.
@@ -156,11 +158,13 @@ def findings(runs: Sequence[RunRead]) -> Findings:
         for column, solver in fair.items()
         if solver.arm.cost is not None and solver.arm.samples
     }
+    counts = [table.counts(column) for column in fair]
     pairs = list(combinations(priced, 2)) if len(priced) <= COMPARED else []
     return Findings(
         runs=runs,
         solvers=solvers,
         table=table,
+        together=together(*map(np.array, zip(*counts, strict=True))) if len(fair) > 1 else None,
         frontier=frontier(priced) if priced else None,
         break_evens=[_break_even(priced, pair) for pair in pairs],
         crossings=[crossing(priced[a], priced[b], names=(a, b)) for a, b in pairs],

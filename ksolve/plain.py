@@ -42,6 +42,7 @@ def as_json(of: Findings) -> str:
     runs = [{"name": run.name, **to_json(run.summary)} for run in of.runs]
     analysis = {
         "solvers": [_solver(solver) for solver in of.solvers],
+        "together": _plain(of.together),
         "frontier": _plain(of.frontier),
         "break_evens": _plain(of.break_evens),
         "crossings": _plain(of.crossings),

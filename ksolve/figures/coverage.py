@@ -65,6 +65,32 @@ def coverage(of: Findings) -> Figure:
     )
 
 
+def together(of: Findings) -> Table | None:
+    """What all solvers solve together, by the samples that they draw of an issue in all."""
+    if of.together is None:
+        return None
+    arms = sum(not solver.run.summary.adaptive for solver in of.solvers)
+    ways = [
+        *(("any of them, k each", point, arms * point.k) for point in of.together.union),
+        *(("in turn, k in all", point, point.k) for point in of.together.in_turn),
+    ]
+    return Table(
+        caption=f"Coverage of all {arms} together, on the issues that all of them have verdicts "
+        f"of; in small the {INTERVAL}",
+        head=heads("drawn", "k", "samples an issue", "coverage", "issues"),
+        rows=[
+            [
+                Cell(text=way),
+                number(point.k),
+                number(samples),
+                share(point.coverage, point.low, point.high, issues=point.issues),
+                number(point.issues),
+            ]
+            for way, point, samples in ways
+        ],
+    )
+
+
 def needed(of: Findings) -> Table:
     """How many samples an issue a coverage takes."""
     return Table(

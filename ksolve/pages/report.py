@@ -14,7 +14,7 @@ from typing import Any
 from eval.axes import AXES, Axis, Spent
 from eval.cost import money, percent
 from ksolve import __version__
-from ksolve.figures.coverage import needed
+from ksolve.figures.coverage import needed, together
 from ksolve.figures.figure import INTERVAL, Figure
 from ksolve.findings import Findings, RunRead
 from ksolve.pages.html import count, page
@@ -59,6 +59,7 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
         figures={figure.name: figure for figure in figures},
         results=_results(of),
         needed=needed(of),
+        together=together(of),
         took=[_took(of), _tokens(of)],
         paired=_paired(of),
         worth=[*(one.sentence for one in of.crossings), *(one.sentence for one in of.break_evens)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -84,6 +85,18 @@ def test_without_a_price_there_is_no_frontier_and_the_rest_is_there(
     assert not of.crossings
     assert of.paired
     assert all(one.selection is not None for one in of.solvers)
+
+
+def test_solvers_together_solve_what_any_of_them_does(tmp_path: Path, found: Found) -> None:
+    of = found(record(tmp_path / "run"))
+    assert of.together is not None
+    # The large one solves all that the small one does: 5 of 6.
+    assert [point.k for point in of.together.union] == [1, 2, 4]
+    assert of.together.union[-1].coverage == pytest.approx(5 / 6)
+    assert [point.k for point in of.together.in_turn] == [1, 2, 4, 8]
+    assert of.together.in_turn[0].coverage == of.solvers[0].arm.pass_at_k[0].coverage
+    assert of.together.in_turn[-1] == dataclasses.replace(of.together.union[-1], k=8)
+    assert found(record(tmp_path / "one", models=[SMALL])).together is None
 
 
 def test_nothing_that_stands_on_depths_is_said_of_an_adaptive_run(
