@@ -184,7 +184,8 @@ def _tally(table: SampleTable, arm: int) -> _Tally:
     chosen = table.arm == arm
     judged, resolved = table.counts(arm)
     outcomes = np.bincount(table.outcome[chosen & table.judged], minlength=len(OUTCOMES)).tolist()
-    total = float(table.cost[chosen].sum())
+    # Exact, so that it does not depend on the order in which the samples came.
+    total = math.fsum(table.cost[chosen].tolist())
     patched = chosen & (table.patch != NO_PATCH)
     # A patch that came several times for an issue was verified once.
     patches, which = np.unique(

@@ -167,6 +167,12 @@ def test_an_owed_verdict_changes_no_rate() -> None:
     assert after.outcomes == before.outcomes
 
 
+def test_what_was_paid_does_not_depend_on_the_order_in_which_samples_came() -> None:
+    rows = [row("t0", index, cost=cost) for index, cost in enumerate([0.1, 0.2, 0.3, 1e-17])]
+    (there, back) = (summary_of(some).arms[0].cost for some in (rows, rows[::-1]))
+    assert there == back
+
+
 def test_failures_are_those_of_their_own_strategy() -> None:
     arms = [("m", "oneshot"), ("m", "loop")]
     summary = summarise(
