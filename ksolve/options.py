@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -94,3 +95,17 @@ def models_of(
         resolve(spec, price=for_one.get(spec, for_all), in_flight=in_flight, progress=progress)
         for spec in specs
     ]
+
+
+def refuse_unwritable(*files: Path | None, or_folder: bool = False) -> None:
+    """Raise InputError for a file that cannot be written, before any work is done for it."""
+    for file in files:
+        if file is None:
+            continue
+        if file.is_dir():
+            if not or_folder:
+                raise InputError(f"{file} is a folder: give a file.")
+        elif not file.parent.is_dir() and not (or_folder and not file.suffix):
+            raise InputError(f"There is no folder {file.parent}: make it, or give another file.")
+        elif file.parent.is_dir() and not os.access(file.parent, os.W_OK):
+            raise InputError(f"Nothing may be written in {file.parent}: give another file.")

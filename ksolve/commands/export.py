@@ -19,6 +19,7 @@ from ksolve import __version__
 from ksolve.errors import InputError
 from ksolve.exports import pairs as training_pairs
 from ksolve.exports import whole, write, write_tables
+from ksolve.options import refuse_unwritable
 
 Pick = Literal["all", "first", "solved"]
 
@@ -89,6 +90,8 @@ def export(
             "Say what to write: --predictions FILE, --trajectories FORM --out PATH, "
             "--parquet PATH, --jsonl PATH or --pairs FILE."
         )
+    refuse_unwritable(predictions, pairs)
+    refuse_unwritable(parquet, jsonl, out, or_folder=True)
     with open_run(run) as store:
         if predictions is not None:
             count = write_predictions(predictions, _predictions(store, pick))

@@ -16,7 +16,7 @@ from ksolve.figures.axes import document
 from ksolve.figures.drawn import figures
 from ksolve.figures.figure import Figure
 from ksolve.findings import Findings, findings, read_run
-from ksolve.options import JsonOption
+from ksolve.options import JsonOption, refuse_unwritable
 from ksolve.pages.report import html as html_of
 from ksolve.plain import as_csv, as_json
 from ksolve.report import markdown, terminal
@@ -57,6 +57,8 @@ def report(
     """
     if json + as_markdown + as_table > 1:
         raise InputError("Give one of --json, --markdown and --csv.")
+    refuse_unwritable(html)
+    refuse_unwritable(svg, or_folder=True)
     with ExitStack() as stack:
         of = findings([read_run(stack.enter_context(open_run(run))) for run in runs])
         pairs = [one for both in of.paired.values() for one in both] if len(runs) > 1 else []

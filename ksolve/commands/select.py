@@ -32,7 +32,14 @@ from eval.selection.scripts import ScriptVote
 from eval.selection.votes import ANY, FIRST, MAJORITY
 from eval.store import Store, open_run
 from ksolve.errors import InputError
-from ksolve.options import WORKERS, InFlightOption, JsonOption, PriceOption, models_of
+from ksolve.options import (
+    WORKERS,
+    InFlightOption,
+    JsonOption,
+    PriceOption,
+    models_of,
+    refuse_unwritable,
+)
 from ksolve.screen import screen
 from ksolve.session import ready_images
 from sandbox.docker import DockerHost
@@ -126,6 +133,7 @@ def select(
         raise InputError(f"There is no method {unknown[0]!r}: use one of {', '.join(_NAMES)}.")
     if compare and out is not None:
         raise InputError("Give either --compare or --out: a comparison chooses nothing.")
+    refuse_unwritable(out)
     if len(names) > 1 and not compare:
         raise InputError("Give one --method to choose by, or --compare to see several.")
     asking = [name for name in names if name in _ASKING]

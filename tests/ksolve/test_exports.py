@@ -23,6 +23,7 @@ from ksolve import exports
 from ksolve.cli import app
 from ksolve.exports import Table
 from ksolve.results import summary_of
+from tests.ksolve.recorded import record
 
 DOCS = Path(__file__).parents[2] / "docs"
 ARMS = (("m:small", "oneshot"), ("m:large", "loop"))
@@ -325,3 +326,12 @@ def test_every_column_is_documented_and_every_documented_column_is_there(
             "pairs": exports.pairs(store, lambda _: True),
         }
         assert told == {name: list(table.columns) for name, table in tables.items()}
+
+
+@pytest.mark.parametrize("option", ["--parquet", "--jsonl", "--pairs", "--predictions"])
+def test_a_file_in_no_folder_is_refused_with_what_to_do(tmp_path: Path, option: str) -> None:
+    run = record(tmp_path / "run")
+    target = str(tmp_path / "none" / "file.jsonl")
+    result = CliRunner().invoke(app, ["export", str(run), option, target])
+    assert result.exit_code == 2
+    assert "make it, or give another file" in " ".join(result.output.split())

@@ -248,6 +248,15 @@ def test_a_run_that_does_not_say_who_draws_is_refused_with_a_sentence(tmp_path: 
     assert "written by another version of ksolve" in " ".join(result.output.split())
 
 
+@pytest.mark.parametrize("option", ["--html", "--svg"])
+def test_a_file_in_no_folder_is_refused_before_any_work(tmp_path: Path, option: str) -> None:
+    run = record(tmp_path / "run")
+    result = reported(run, option, tmp_path / "none" / "a.svg")
+    assert result.exit_code == 2
+    assert "make it, or give another file" in " ".join(result.output.split())
+    assert "pass" not in result.output
+
+
 def test_a_page_and_figures_are_written_besides_what_is_printed(tmp_path: Path) -> None:
     run, page, figures = record(tmp_path / "run"), tmp_path / "r.html", tmp_path / "figures"
     result = reported(run, "--json", "--html", page, "--svg", figures)

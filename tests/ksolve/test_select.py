@@ -194,7 +194,7 @@ def test_a_judge_is_asked_and_paid(run: Path, tmp_path: Path) -> None:
         (("--method", "tests"), ("No sample of this run holds a script", "--strategy monkeys")),
         (("--method", "regression"), ("visible tests", "test_command")),
         (("--method", "regression", "--tasks", "nowhere"), ("no tasks called 'nowhere'",)),
-        (("--out", "no/such/folder/x.jsonl"), ("No such file or directory",)),
+        (("--out", "no/such/folder/x.jsonl"), ("There is no folder", "make it")),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
