@@ -198,7 +198,9 @@ def _tally(table: SampleTable, arm: int) -> _Tally:
         drawn=np.bincount(table.task[chosen], minlength=len(table.tasks)),
         judged=judged,
         resolved=resolved,
-        costs=np.bincount(table.task[chosen], table.cost[chosen], len(table.tasks)),
+        costs=np.bincount(table.task[chosen], table.cost[chosen], len(table.tasks)).astype(
+            np.float64
+        ),
         outcomes=dict(zip(OUTCOMES, outcomes, strict=True)),
         distinct_patches=patches.size,
         verify_seconds=float(verify_seconds.sum()),
