@@ -24,17 +24,22 @@ def page(template: str, **values: Any) -> str:
     return environment().get_template(template).render(**values)
 
 
-@functools.cache
-def environment() -> Environment:
-    """Return the templates, with `style` and `script` to put in, and filters for numbers."""
-    made = Environment(
-        loader=PackageLoader("ksolve.pages"),
+def harmless_templates(package: str) -> Environment:
+    """Return the templates of a package, which make harmless and escape all that is put in."""
+    return Environment(
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the templates, with `style` and `script` to put in, and filters for numbers."""
+    made = harmless_templates("ksolve.pages")
     made.filters.update(money=money, percent=percent, count=count, diff=diff)
     made.globals.update(
         style=Markup(read("style.css") + read("chart.css")),  # noqa: S704 - our own files

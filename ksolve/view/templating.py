@@ -9,11 +9,11 @@ import functools
 import math
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from eval.cost import money
-from ksolve.transcript import harmless, one_line
+from ksolve.pages.html import harmless_templates
+from ksolve.transcript import one_line
 from ksolve.view.figures import short
 from ksolve.view.turns import used
 
@@ -26,14 +26,7 @@ def page(template: str, **values: Any) -> str:
 @functools.cache
 def environment() -> Environment:
     """Return the templates, with filters for numbers and names."""
-    made = Environment(
-        loader=PackageLoader("ksolve.view"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = harmless_templates("ksolve.view")
     made.filters.update(
         count=count,
         money=money,
@@ -64,10 +57,3 @@ def seconds(amount: float) -> str:
 def words(name: str) -> str:
     """Write the name of an outcome."""
     return name.replace("_", " ")
-
-
-def _shown(value: Any) -> Any:
-    """Make text harmless before it is escaped; markup of our own stays as it is."""
-    if value is None:
-        return "unknown"
-    return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
