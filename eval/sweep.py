@@ -304,14 +304,11 @@ class Sweep:
                 self._patches.pop(key, None)
                 continue
             try:
-                verdict = await self._verify(key)
+                await self._verify(key)
             except SandboxError as error:
                 await self._fail(key, "verify", error)
-                continue
-            self._faults = 0
-            await self._learn(key, resolved=verdict.outcome == "resolved")
 
-    async def _verify(self, key: SampleKey) -> Verdict:
+    async def _verify(self, key: SampleKey) -> None:
         task = self._tasks[key.task_id]
         patch = self._patches.pop(key, None)
         if patch is None:
@@ -323,8 +320,10 @@ class Sweep:
             verdict, reused = await self._verifier.judge(task, patch, name)
         judged = Judged(key=key, verdict_key=name, verdict=verdict, is_kept=is_kept)
         await self._recorder.add(judged)
+        self._faults = 0
+        # Before anybody sees the verdict, so that no sample is begun that it makes needless.
+        await self._learn(key, resolved=verdict.outcome == "resolved")
         self._observer.verified(key, verdict, reused=reused)
-        return verdict
 
     async def _learn(self, key: SampleKey, *, resolved: bool | None) -> None:
         for schedule in self._schedules:
