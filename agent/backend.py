@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
@@ -115,6 +115,10 @@ class Usage:
             seconds=self.seconds + other.seconds,
             accelerator_seconds=self.accelerator_seconds + other.accelerator_seconds,
         )
+
+
+USAGE = tuple(field.name for field in fields(Usage))
+"""What is counted, by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

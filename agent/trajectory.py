@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.backend import Message, Role, ToolCall, Usage
+from agent.backend import USAGE, Message, Role, ToolCall, Usage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +53,7 @@ def _row(turn: Turn) -> dict[str, Any]:
         row["tool_calls"] = [dataclasses.asdict(call) for call in message.tool_calls]
     if message.tool_call_id:
         row["tool_call_id"] = message.tool_call_id
-    usage = {name: value for name, value in dataclasses.asdict(turn.usage).items() if value}
+    usage = {name: value for name in USAGE if (value := getattr(turn.usage, name))}
     if turn.exit_code is not None:
         row["exit_code"] = turn.exit_code
     rest = {

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Select, select
 
-from agent.backend import Usage
-from eval.schema import SAMPLES, USAGE, VERDICTS
+from agent.backend import USAGE, Usage
+from eval.schema import SAMPLES, VERDICTS
 from eval.table import NUMBERS, OWED, Columns, SampleRow, outcome_code
 
 Stream: TypeAlias = Callable[[Select[Any]], Iterator[Sequence[tuple[Any, ...]]]]

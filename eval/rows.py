@@ -9,17 +9,15 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam
 
+from agent.backend import USAGE
 from agent.trajectory import to_json
 from eval.sample import Judged, Sample, SampleKey
 from eval.schema import SAMPLES
 from sandbox.patch import patch_digest
 
-THIS_SAMPLE = and_(
-    *(
-        SAMPLES.c[field.name] == bindparam(f"of_{field.name}")
-        for field in dataclasses.fields(SampleKey)
-    )
-)
+KEY = tuple(field.name for field in dataclasses.fields(SampleKey))
+
+THIS_SAMPLE = and_(*(SAMPLES.c[name] == bindparam(f"of_{name}") for name in KEY))
 """The condition that a row is of the sample that `parameters` name."""
 
 SETTLE = SAMPLES.update().where(THIS_SAMPLE).values(verdict_key=bindparam("by"))
@@ -28,20 +26,14 @@ SETTLE = SAMPLES.update().where(THIS_SAMPLE).values(verdict_key=bindparam("by"))
 
 def parameters(key: SampleKey) -> dict[str, Any]:
     """Return what `THIS_SAMPLE` is to be executed with."""
-    return {
-        "of_task_id": key.task_id,
-        "of_model": key.model,
-        "of_strategy": key.strategy,
-        "of_index": key.index,
-    }
+    return {f"of_{name}": getattr(key, name) for name in KEY}
 
 
 def sample_row(sample: Sample, texts: dict[str, bytes]) -> dict[str, Any]:
     """Return the row of a sample, and put its large texts into `texts` by digest."""
     proposal = sample.proposal
-    usage = dataclasses.asdict(proposal.usage)
     return {
-        **dataclasses.asdict(sample.key),
+        **{name: getattr(sample.key, name) for name in KEY},
         "patch": _put(proposal.patch, texts),
         "patch_digest": patch_digest(proposal.patch),
         "stop": proposal.stop,
@@ -52,7 +44,7 @@ def sample_row(sample: Sample, texts: dict[str, bytes]) -> dict[str, Any]:
         "variant": proposal.variant,
         "prompt_digest": proposal.prompt_digest,
         "trajectory": _put(to_json(proposal.trajectory), texts),
-        **{f"usage_{name}": value for name, value in usage.items()},
+        **{f"usage_{name}": getattr(proposal.usage, name) for name in USAGE},
         "seconds": proposal.seconds,
         "cost": sample.cost,
     }

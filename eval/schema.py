@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,11 @@ from sqlalchemy import (
     event,
 )
 
-from agent.backend import Usage
+from agent.backend import USAGE
 
 SCHEMA = 2
 """Of both files; a run folder of another number is refused rather than misread."""
 
-USAGE = tuple(field.name for field in dataclasses.fields(Usage))
 RECORDS = MetaData()
 TEXTS_SCHEMA = MetaData()
 

@@ -22,7 +22,7 @@ from sqlalchemy import Column, Engine, Select, and_, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
-from agent.backend import Usage
+from agent.backend import USAGE, Usage
 from agent.strategy import Proposal
 from agent.trajectory import Turn, from_json
 from eval import reading
@@ -35,7 +35,6 @@ from eval.schema import (
     SAMPLES,
     TEXTS,
     TEXTS_SCHEMA,
-    USAGE,
     VERDICTS,
     SchemaError,
     open_database,

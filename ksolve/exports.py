@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 from sqlalchemy import Integer, String, select
 
+from agent.backend import USAGE
 from agent.trajectory import from_json
 from eval.sample import SampleKey
-from eval.schema import SAMPLES, USAGE, VERDICTS
+from eval.schema import SAMPLES, VERDICTS
 from eval.store import Store
 from eval.trajectories import is_drawn, valid
 from ksolve.errors import InputError

@@ -108,8 +108,9 @@ def files_map(title: str, paths: Sequence[str], texts: Mapping[str, str], budget
         return ""
     out = [title]
     for number, path in enumerate(paths):
-        names = definitions(texts[path]) if number < _MAPPED and path.endswith(".py") else None
-        top = [item.name for item in names or [] if "." not in item.name and not is_test(path)]
+        is_mapped = number < _MAPPED and path.endswith(".py") and not is_test(path)
+        names = (definitions(texts[path]) if is_mapped else None) or []
+        top = [item.name for item in names if "." not in item.name]
         line = f"{path}: {', '.join(top)}" if top else path
         cost = likely_tokens(line) + 1
         if cost > budget - _FILE_TOKENS:

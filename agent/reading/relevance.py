@@ -7,12 +7,12 @@ lower still. The same issue and repository always give the same order.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 _LONGEST = 200_000
 # Characters of one file that are indexed.
@@ -21,6 +21,7 @@ _PATH_NAMED, _FRAME, _LAST_FRAME, _MODULE_NAMED, _DEFINES = 2.0, 1.5, 0.5, 1.0, 
 _MOST_DEFINING = 2.0
 _TOO_MANY = 10
 # Files that share a name past which the name points to none of them.
+_TEST_FOLDERS = frozenset({"test", "tests", "testing", "spec", "specs", "__tests__"})
 _TEST, _ONLY_NAMES, _PROSE = 0.3, 0.3, 0.15
 # Code that defines nothing passes on what other files define.
 
@@ -122,11 +123,10 @@ def bm25(query: Sequence[str], documents: Sequence[Sequence[str]]) -> list[float
 
 def is_test(path: str) -> bool:
     """Tell whether a path belongs to a test suite, by its usual names."""
-    parts = PurePosixPath(path.lower()).parts
-    name = parts[-1].partition(".")[0]
-    folders = {"test", "tests", "testing", "spec", "specs", "__tests__"}
+    *folders, file = path.lower().split("/")
+    name = file.partition(".")[0]
     return (
-        not folders.isdisjoint(parts[:-1])
+        not _TEST_FOLDERS.isdisjoint(folders)
         or name.startswith("test_")
         or name.endswith(("_test", "_spec"))
         or name in {"tests", "conftest"}
@@ -135,7 +135,7 @@ def is_test(path: str) -> bool:
 
 def is_code(path: str) -> bool:
     """Tell whether a path is a program's, by its ending."""
-    return _CODE.fullmatch(PurePosixPath(path).suffix) is not None
+    return _CODE.fullmatch(posixpath.splitext(path)[1]) is not None
 
 
 @lru_cache(maxsize=200_000)

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, and_, func, literal_column, select
 
-from agent.backend import Usage
+from agent.backend import USAGE, Usage
 from eval.sample import Failure, SampleKey
-from eval.schema import FAILURES, RUNS, SAMPLES, USAGE, VERDICTS
+from eval.schema import FAILURES, RUNS, SAMPLES, VERDICTS
 
 _row: ColumnElement[int] = literal_column("samples.rowid", Integer)
 _OUTCOMES = SAMPLES.outerjoin(VERDICTS, SAMPLES.c.verdict_key == VERDICTS.c.key)
