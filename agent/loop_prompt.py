@@ -64,8 +64,12 @@ _EXAMPLE_QUESTION = _QUESTION.format(
 _EXAMPLE: tuple[tuple[str, Action, str], ...] = (
     (
         "I look at how a box computes its area.",
-        Bash(command="grep -n -A 1 'def area' shapes/box.py"),
-        "6:    def area(self):\n7-        return self.width + self.height\n",
+        Bash(command="cat shapes/box.py"),
+        (
+            "class Box:\n    def __init__(self, width, height):\n        self.width = width\n"
+            "        self.height = height\n\n    def area(self):\n"
+            "        return self.width + self.height\n"
+        ),
     ),
     (
         "It adds where it should multiply.",

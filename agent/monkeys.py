@@ -72,7 +72,7 @@ class Monkeys:
         """Aim for first questions of `prompt_tokens`; by default those of `oneshot`."""
         if depth < 1:
             raise ValueError(f"The depth of monkeys is at least 1, not {depth}.")
-        words = ["1", f"depth-{depth}"]
+        words = ["2", f"depth-{depth}"]
         words += [context] if context != "bm25" else []
         words += [str(prompt_tokens)] if prompt_tokens else []
         self.version = "-".join(words)

@@ -116,9 +116,11 @@ class Questions:
         def build(parts: Sequence[str]) -> Sequence[Message]:
             messages = base
             if script:
+                # Not a fence: asked for code, small models hand back the code that they saw last.
                 shown = (
-                    f"\n\nThis script exits with {NOT_FIXED} now and has to exit with {FIXED}:\n"
-                    f"{fenced(parts[0])}{_printed(parts[1])}"
+                    f"\n\nA script shows the issue. It exits with {NOT_FIXED} now, and has to exit "
+                    f"with {FIXED} without being changed:\n"
+                    f"<script>\n{parts[0].rstrip()}\n</script>{_printed(parts[1])}"
                 )
                 messages = _with_more(messages, f"{shown}\n\n{self._ask_edit}")
             if edit is None:

@@ -7,8 +7,9 @@ a command may do is bounded by its sandbox, not here.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, ClassVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +33,9 @@ _SHOWN_LINES = 200
 _SHOWN_CHANGE = 1_500
 # Characters of what an edit did.
 _SHOWN_PLACES = 8
+_LINES_AROUND = 4
+_COMPARED_LINES = 20_000
+# Of a file, with a text that is not in it.
 
 
 class _Asked(BaseModel):
@@ -228,10 +232,23 @@ def _replaced(asked: Edit, before: str) -> tuple[str, str]:
     end = [lines.pop()] if lines[-1] == "" else []
     placed = replace_lines(lines, asked.old.split("\n"), asked.new.split("\n"))
     if placed is None:
-        raise FileRefusedError(
-            f"The text is not in {asked.path}; look at the file, and copy the lines exactly."
-        )
+        raise FileRefusedError(_missed(asked, lines))
     return "\n".join([*placed.lines, *(end if placed.lines else [])]), placed.note
+
+
+def _missed(asked: Edit, lines: Sequence[str]) -> str:
+    """Say that a text is not in a file, and what is there that is most like it."""
+    meant = max((line.strip() for line in asked.old.split("\n")), key=len)
+    by_text = {line.strip(): number for number, line in enumerate(lines[:_COMPARED_LINES])}
+    near = get_close_matches(meant, by_text, n=1)
+    if not near:
+        return f"The text is not in {asked.path}; look at the file, and copy the lines exactly."
+    at = by_text[near[0]]
+    around = lines[max(at - _LINES_AROUND, 0) : at + _LINES_AROUND + 1]
+    return (
+        f"The text is not in {asked.path}. Most like it are these lines; copy what is to be "
+        "replaced exactly, or look at the file.\n" + cut("\n".join(around), _SHOWN_CHANGE)
+    )
 
 
 def _lines(text: str, part: str) -> str:

@@ -92,6 +92,20 @@ async def test_a_text_that_is_not_there_is_not_replaced(workspace: Workspace) ->
     assert "same" in await refused(Edit(path="n.py", old="return 1", new="return 1"), workspace)
 
 
+async def test_of_a_text_that_is_not_there_the_lines_most_like_it_are_shown(
+    workspace: Workspace,
+) -> None:
+    lines = [f"    a_{number} = {number}\n" for number in range(20)]
+    lines[11] = "    return total + width\n"
+    await workspace.write("l.py", "def f():\n" + "".join(lines))
+    told = await refused(
+        Edit(path="l.py", old="    return total + widths\n    # end\n", new="x"), workspace
+    )
+    assert "".join(lines[7:16]).rstrip() in told
+    assert "a_6 " not in told
+    assert "a_16 " not in told
+
+
 async def test_blanks_that_differ_are_forgiven_and_told(workspace: Workspace) -> None:
     await workspace.write("b.py", "class A:\n    def f(self):\n        return 1\n")
     told = await said(
