@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from eval.store import open_run
+from ksolve import worth
 from ksolve.errors import InputError
 from ksolve.figures.axes import document
 from ksolve.figures.drawn import figures
@@ -62,12 +63,14 @@ def report(
     with ExitStack() as stack:
         of = findings([read_run(stack.enter_context(open_run(run))) for run in runs])
         pairs = [one for both in of.paired.values() for one in both] if len(runs) > 1 else []
+        kept = [one for one in of.choices if one.is_kept]
         if as_markdown:
             typer.echo(markdown(of.summary, pairs))
+            typer.echo(worth.markdown(kept), nl=False)
         elif json or as_table:
             typer.echo(as_json(of) if json else as_csv(of), nl=False)
         else:
-            screen().print(terminal(of.summary, pairs))
+            screen().print(terminal(of.summary, pairs), worth.terminal(kept))
         drawn = figures(of) if html or svg else []
         console = screen(stderr=json or as_markdown or as_table)
         if html is not None:
