@@ -14,7 +14,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent.models import Model
 from agent.reading.snapshot import read_snapshot
@@ -26,7 +25,7 @@ from eval.selection.pool import Pool
 from eval.selection.regression import Regression
 from eval.selection.scripts import ScriptVote
 from eval.selection.votes import ANY, FIRST, MAJORITY
-from ksolve.session import ready_images
+from ksolve.session import counting, ready_images
 from sandbox.docker import DockerHost
 from sandbox.orphans import remove_run
 from sandbox.sandbox import SandboxError, SandboxHost
@@ -102,7 +101,7 @@ class Choosing:
             host = await opened.host({one.task_id for one in owed}) if needs_host else None
             if name in ASKING:
                 await opened.judge()
-            with _progress(opened.console) as progress:
+            with counting("issues", opened.console) as progress:
                 bar = progress.add_task(f"{name}, {group.label}", total=len(owed))
 
                 async def keep(candidates: Candidates, scored: Scored) -> None:
@@ -191,14 +190,3 @@ class _Opened:
 async def _swept(run_id: str) -> None:
     with contextlib.suppress(SandboxError):
         await remove_run(run_id)
-
-
-def _progress(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TextColumn("issues"),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=console, transient=True)

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from agent.backend import Backend, Completion, Message, Sampling, Tool, Usage
+from agent.backend import Backend, Completion, Message, Sampling, Tool, ToolCall, Usage
 from agent.limits import AgentLimits
 from agent.price import Price
 from agent.reproduction import Bench
@@ -73,7 +73,8 @@ class AskedOnce(MeteredBackend):
         usage = Usage(**known["usage"])
         self.usage += usage
         self._evidence.seconds += usage.seconds
-        return Completion(text=known["text"], stop=known["stop"], usage=usage)
+        calls = tuple(ToolCall(**call) for call in known["tool_calls"])
+        return Completion(text=known["text"], stop=known["stop"], usage=usage, tool_calls=calls)
 
 
 class RunOnce:
