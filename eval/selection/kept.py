@@ -139,18 +139,22 @@ class Kept:
         columns = (_WORDS.c.way, _WORDS.c.task_id, _WORDS.c.zstd)
         found = []
         for key, task_id, data in self._read(select(*columns)):
-            way, said = _way(key), _unpacked(data)
-            if way is not None:
-                found.append(
-                    Word(
-                        way=way,
-                        task_id=task_id,
-                        arm=np.array(said["arm"], dtype=np.int64),
-                        index=np.array(said["index"], dtype=np.int64),
-                        chances=np.array(said["chances"], dtype=np.float64),
-                        **{name: getattr(_scored(said), name) for name in ("scores", "effort")},
-                    )
+            way = _way(key)
+            if way is None:
+                continue
+            said = _unpacked(data)
+            scored = _scored(said)
+            found.append(
+                Word(
+                    way=way,
+                    task_id=task_id,
+                    arm=np.array(said["arm"], dtype=np.int64),
+                    index=np.array(said["index"], dtype=np.int64),
+                    scores=scored.scores,
+                    chances=np.array(said["chances"], dtype=np.float64),
+                    effort=scored.effort,
                 )
+            )
         return found
 
     def _find(self, question: str) -> Known | None:
@@ -171,7 +175,7 @@ class Kept:
     def _write(self, table: Table, row: dict[str, Any]) -> None:
         statement = insert(table).values(row)
         statement = statement.on_conflict_do_update(
-            index_elements=list(table.primary_key), set_={"zstd": row["zstd"]}
+            index_elements=list(table.primary_key.columns), set_={"zstd": row["zstd"]}
         )
         try:
             with self._db.begin() as connection:

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from eval.store import open_run
-from ksolve import worth
 from ksolve.errors import InputError
 from ksolve.figures.axes import document
 from ksolve.figures.drawn import figures
@@ -22,6 +21,8 @@ from ksolve.pages.report import html as html_of
 from ksolve.plain import as_csv, as_json
 from ksolve.report import markdown, terminal
 from ksolve.screen import screen
+from ksolve.worth import markdown as worth_markdown
+from ksolve.worth import terminal as worth_terminal
 
 
 def report(
@@ -66,11 +67,11 @@ def report(
         kept = [one for one in of.choices if one.is_kept]
         if as_markdown:
             typer.echo(markdown(of.summary, pairs))
-            typer.echo(worth.markdown(kept), nl=False)
+            typer.echo(worth_markdown(kept), nl=False)
         elif json or as_table:
             typer.echo(as_json(of) if json else as_csv(of), nl=False)
         else:
-            screen().print(terminal(of.summary, pairs), worth.terminal(kept))
+            screen().print(terminal(of.summary, pairs), worth_terminal(kept))
         drawn = figures(of) if html or svg else []
         console = screen(stderr=json or as_markdown or as_table)
         if html is not None:
