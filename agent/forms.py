@@ -88,6 +88,28 @@ shapes/box.py
     ],
 )
 
+BASKET = """\
+<file path="shop/basket.py">
+class Basket:
+    def __init__(self):
+        self.counts = {}
+
+    def add(self, name, count=1):
+        \"""Put `count` more of an article into the basket.\"""
+        self.counts[name] = count
+
+    def size(self):
+        return sum(self.counts.values())
+</file>
+"""
+"""A file that an example shows."""
+
+BASKET_ISSUE = """\
+The basket forgets what I added before
+
+I add two apples and later three more, and `basket.size()` says 3. Expected 5."""
+"""What is wrong with it."""
+
 FUNCTIONS = replace(
     _form(
         """\
@@ -129,24 +151,8 @@ def take(jobs, count):
 ```""",
             ),
             (
-                """\
-<file path="shop/basket.py">
-class Basket:
-    def __init__(self):
-        self.counts = {}
-
-    def add(self, name, count=1):
-        \"""Put `count` more of an article into the basket.\"""
-        self.counts[name] = count
-
-    def size(self):
-        return sum(self.counts.values())
-</file>
-""",
-                """\
-The basket forgets what I added before
-
-I add two apples and later three more, and `basket.size()` says 3. Expected 5.""",
+                BASKET,
+                BASKET_ISSUE,
                 """\
 ```python
 def add(self, name, count=1):

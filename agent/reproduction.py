@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent.backend import Message
-from agent.forms import Form
+from agent.forms import BASKET, BASKET_ISSUE, Form
 from agent.reading.syntax import parse_python
 from agent.workspace import Observation, Workspace
 
@@ -126,24 +126,6 @@ Issue:
 Write a script that shows this issue: sys.exit({NOT_FIXED}) if the result is wrong, \
 sys.exit({FIXED}) if it is as the issue expects."""
 
-_EXAMPLE = """\
-<file path="shop/basket.py">
-class Basket:
-    def __init__(self):
-        self.counts = {}
-
-    def add(self, name, count=1):
-        \"""Put `count` more of an article into the basket.\"""
-        self.counts[name] = count
-
-    def size(self):
-        return sum(self.counts.values())
-</file>
-"""
-_EXAMPLE_ISSUE = """\
-The basket forgets what I added before
-
-I add two apples and later three more, and `basket.size()` says 3. Expected 5."""
 _EXAMPLE_SCRIPT = f"""\
 import sys
 
@@ -159,7 +141,7 @@ sys.exit({FIXED} if size == 5 else {NOT_FIXED})"""
 _FORM = Form(
     shared=(
         Message(role="system", content=_SYSTEM),
-        Message(role="user", content=_QUESTION.format(context=_EXAMPLE, statement=_EXAMPLE_ISSUE)),
+        Message(role="user", content=_QUESTION.format(context=BASKET, statement=BASKET_ISSUE)),
         Message(role="assistant", content=fenced(_EXAMPLE_SCRIPT)),
     ),
     question=_QUESTION,

@@ -121,3 +121,11 @@ def open_database(path: Path, schema: MetaData, *, form: int = SCHEMA) -> Engine
             connection.commit()
     schema.create_all(engine)
     return engine
+
+
+def sentence(folder: Path, error: Exception) -> str:
+    """Return what a person is told of an error of a database in a run folder."""
+    reason = str(getattr(error, "orig", None) or error)
+    if "full" in reason or "No space" in reason:
+        return f"The disk that holds {folder} is full: free some space and run the command again."
+    return f"The run folder {folder} cannot be used: {reason}."

@@ -38,6 +38,7 @@ from eval.schema import (
     VERDICTS,
     SchemaError,
     open_database,
+    sentence,
 )
 from eval.table import ForeignSampleError, SampleRow, SampleTable, tabulated
 from eval.verdict import Verdict
@@ -72,7 +73,7 @@ class Store:
         except SchemaError as error:
             raise StoreError(str(error)) from None
         except (OSError, DatabaseError) as error:
-            raise StoreError(_sentence(folder, error)) from error
+            raise StoreError(sentence(folder, error)) from error
         self._lock = threading.Lock()
         self._writer: TextIO | None = None
         # Held locked while this process draws into the run; the kernel lets go when it dies.
@@ -324,7 +325,7 @@ class Store:
                 while batch := cursor.fetchmany(BATCH):
                     yield batch
         except (DatabaseError, DriverError) as error:
-            raise StoreError(_sentence(self.folder, error)) from error
+            raise StoreError(sentence(self.folder, error)) from error
 
     def rows(self, task_id: str | None = None) -> Iterator[SampleRow]:
         """Stream samples (of one task) and outcomes, ordered by model, strategy, task, index."""
@@ -350,7 +351,7 @@ class Store:
             with self._db.connect() as connection:
                 return connection.execute(query, values).all()
         except DatabaseError as error:
-            raise StoreError(_sentence(self.folder, error)) from error
+            raise StoreError(sentence(self.folder, error)) from error
 
     def _write(self, engine: Engine, *statements: tuple[Any, Sequence[dict[str, Any]]]) -> None:
         """Execute statements, each for all of its rows, in one transaction."""
@@ -360,7 +361,7 @@ class Store:
                     if rows:
                         connection.execute(statement, rows)
         except DatabaseError as error:
-            raise StoreError(_sentence(self.folder, error)) from error
+            raise StoreError(sentence(self.folder, error)) from error
 
 
 def open_run(folder: Path) -> Store:
@@ -389,10 +390,3 @@ def _differences(
 def _same_sample() -> Any:
     names = (field.name for field in dataclasses.fields(SampleKey))
     return and_(*(FAILURES.c[name] == SAMPLES.c[name] for name in names))
-
-
-def _sentence(folder: Path, error: Exception) -> str:
-    reason = str(getattr(error, "orig", None) or error)
-    if "full" in reason or "No space" in reason:
-        return f"The disk that holds {folder} is full: free some space and run the command again."
-    return f"The run folder {folder} cannot be used: {reason}."

@@ -120,7 +120,7 @@ def summarise(
     ks = sorted({k for depth in asked for k in ladder(depth)})
     flaky = frozenset(flaky)
     steady = np.array([task_id not in flaky for task_id in table.tasks], dtype=np.bool_)
-    labels = _labels(table.arms)
+    labels = solver_labels(table.arms)
     tallies = [_tally(table, arm) for arm in range(len(table.arms))]
     arms = tuple(
         _arm(
@@ -290,12 +290,12 @@ def _compare(a: Arm, of_a: _Tally, b: Arm, of_b: _Tally) -> cost.Comparison:
     return cost.cheaper_at_equal_coverage(curve(a, of_a), curve(b, of_b))
 
 
-def _labels(arms: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def solver_labels(arms: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Shorten the models' names to their last part, where that tells them apart.
 
     The strategy is named where there are several.
     """
-    short = {model: _last_part(model) for model, _ in arms}
+    short = {model: last_part(model) for model, _ in arms}
     taken = Counter(short.values())
     several = len({strategy for _, strategy in arms}) > 1
     return {
@@ -305,7 +305,7 @@ def _labels(arms: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     }
 
 
-def _last_part(model: str) -> str:
-    """`vllm:/models/qwen` and `http://host/v1#org/qwen` are both `qwen`."""
+def last_part(model: str) -> str:
+    """Return what is left of `vllm:/models/qwen`, or of `http://host/v1#org/qwen`: `qwen`."""
     within = model.partition("#")[2] or model.partition(":")[2] or model
     return within.rstrip("/").rpartition("/")[2] or model

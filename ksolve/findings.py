@@ -24,13 +24,11 @@ from eval.frontier import Frontier, frontier
 from eval.paired import Paired, compare_all, side
 from eval.sample import Failure, SampleKey
 from eval.scaling import Scaling, fit
-from eval.selection.candidates import Effort, Selection
-from eval.selection.evaluate import Evaluation, evaluate
-from eval.selection.pool import read_pool
-from eval.selection.votes import PURE
+from eval.selection.evaluate import Evaluation
 from eval.store import Store
 from eval.summary import Arm, Summary
-from eval.table import NO_PATCH, Bools, SampleTable
+from eval.table import NO_PATCH, SampleTable
+from ksolve.chosen import ALL_TOGETHER, Worth, worths
 from ksolve.results import summary_of
 
 COMPARED = 8
@@ -38,9 +36,6 @@ COMPARED = 8
 
 TARGETS = (0.25, 0.5, 0.75, 0.9, 0.95)
 """Coverages of which it is said how many samples they take."""
-
-CHOSEN_FROM = 5_000
-"""Samples of a solver among which choosing is tried; comparing the patches of more takes long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,8 +68,14 @@ class Solver:
     costs: Sequence[AtK]
     # When all k are drawn, at the same k as `arm.pass_at_k`.
     scaling: Scaling
-    selection: Evaluation | None
-    # What is chosen without the oracle is worth; None of samples without verdicts, and of too many.
+    choices: Sequence[Worth]
+    # What is chosen without the oracle is worth: first among all samples with a verdict, unless
+    # there are too many, then where `ksolve select` chose when there were fewer.
+
+    @property
+    def selection(self) -> Evaluation | None:
+        """What is chosen among all samples with a verdict; None of none, and of too many."""
+        return next((one.evaluation for one in self.choices if not one.as_of), None)
 
     def patch(self, task_id: str, index: int) -> str:
         """Return the patch of one of its samples."""
@@ -101,6 +102,13 @@ class Findings:
     # Of every pair of solvers whose prices are known, in US dollars.
     paired: Mapping[int, Sequence[Paired]]
     # By k, of every pair of solvers: 1, and what most issues carry.
+    together_chosen: Sequence[Worth]
+    # What `ksolve select` chose among the samples of all solvers of a run is worth.
+
+    @property
+    def choices(self) -> list[Worth]:
+        """Everything that is chosen without the oracle, solver by solver."""
+        return [*(one for of in self.solvers for one in of.choices), *self.together_chosen]
 
     @property
     def summary(self) -> Summary:
@@ -144,11 +152,14 @@ def findings(runs: Sequence[RunRead]) -> Findings:
     """Work out all that is to be said of runs, in their order."""
     runs = _named_apart(runs)
     several = len(runs) > 1
-    solvers = [
-        _solver(run, position, f"{run.name}: " if several else "")
-        for run in runs
-        for position in range(len(run.table.arms))
-    ]
+    solvers: list[Solver] = []
+    mixed: list[Worth] = []
+    for run in runs:
+        prefix = f"{run.name}: " if several else ""
+        labels = [prefix + arm.label for arm in run.summary.arms]
+        *choices, of_all = worths(run.store, run.table, labels, together=prefix + ALL_TOGETHER)
+        solvers += [_solver(run, i, labels[i], choices[i]) for i in range(len(labels))]
+        mixed += of_all
     table = side_by_side([run.table for run in runs])
     money = amounts(table, "money")
     # Where what was drawn followed what was solved, the depths of issues tell of their difficulty.
@@ -169,6 +180,7 @@ def findings(runs: Sequence[RunRead]) -> Findings:
         break_evens=[_break_even(priced, pair) for pair in pairs],
         crossings=[crossing(priced[a], priced[b], names=(a, b)) for a, b in pairs],
         paired=_paired(table, fair),
+        together_chosen=mixed,
     )
 
 
@@ -200,7 +212,7 @@ def side_by_side(tables: Sequence[SampleTable]) -> SampleTable:
     return SampleTable(tasks=tasks, arms=tuple(arms), **joined)
 
 
-def _solver(run: RunRead, position: int, prefix: str) -> Solver:
+def _solver(run: RunRead, position: int, label: str, choices: Sequence[Worth]) -> Solver:
     arm = run.summary.arms[position]
     scaling = fit(*run.table.counts(position))
     if run.summary.adaptive:
@@ -208,39 +220,14 @@ def _solver(run: RunRead, position: int, prefix: str) -> Solver:
         scaling = dataclasses.replace(scaling, law=None, cannot_say=why)
     of = attempts(run.table, position, amounts(run.table, "money"), failed_cost=arm.failed_cost)
     return Solver(
-        label=prefix + arm.label,
+        label=label,
         run=run,
         position=position,
         arm=arm,
         spent=spent(run.table, position, failed_cost=arm.failed_cost),
         costs=cost_curve(of, [point.k for point in arm.pass_at_k]),
         scaling=scaling,
-        selection=_selection(run, position),
-    )
-
-
-def _selection(run: RunRead, position: int) -> Evaluation | None:
-    """Hold what needs neither a model nor a container against the verdicts of one solver."""
-    table = rows_of(run.table, (run.table.arm == position) & run.table.judged)
-    if not 0 < table.arm.size <= CHOSEN_FROM:
-        return None
-    pool = read_pool(run.store, table)
-    selections = [
-        Selection(
-            method=method.name,
-            scores=tuple(method.rank(candidates) for candidates in pool.issues),
-            effort=Effort(),
-        )
-        for method in PURE
-    ]
-    return evaluate(pool.issues, pool.resolved(table), selections)
-
-
-def rows_of(table: SampleTable, chosen: Bools) -> SampleTable:
-    """Return a table of the chosen samples only, with the tasks and arms of all."""
-    fields = dataclasses.fields(table)[2:]
-    return dataclasses.replace(
-        table, **{field.name: getattr(table, field.name)[chosen] for field in fields}
+        choices=choices,
     )
 
 

@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from eval.summary import SCHEMA, to_json
+from ksolve.chosen import Worth
 from ksolve.findings import TARGETS, Findings, Solver
 
 COLUMNS = (
@@ -47,6 +48,7 @@ def as_json(of: Findings) -> str:
         "break_evens": _plain(of.break_evens),
         "crossings": _plain(of.crossings),
         "paired": [_plain(pair) for pairs in of.paired.values() for pair in pairs],
+        "selection_together": [_worth(one) for one in of.together_chosen],
     }
     told: dict[str, Any] = runs[0] if len(runs) == 1 else {"schema": SCHEMA, "runs": runs}
     return json.dumps({**told, "analysis": analysis}, indent=2, allow_nan=False) + "\n"
@@ -101,7 +103,13 @@ def _solver(solver: Solver) -> dict[str, Any]:
             "needed": [_plain(scaling.samples_for(target)) for target in TARGETS],
         },
         "selection": _plain(solver.selection),
+        "selection_as_of": [_worth(one) for one in solver.choices if one.as_of],
     }
+
+
+def _worth(one: Worth) -> dict[str, Any]:
+    """Return an evaluation beside the number of samples that there are now."""
+    return {"label": one.label, "samples": one.samples, **_plain(one.evaluation)}
 
 
 def _plain(value: Any) -> Any:

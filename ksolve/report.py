@@ -69,13 +69,13 @@ def markdown(summary: Summary, pairs: Sequence[Paired] = ()) -> str:
     ks = _ladder(summary)
     without_flaky = [
         _flaky(summary),
-        _markdown_table(*_without_flaky(summary, ks, "{} ({})".format)),
+        markdown_table(*_without_flaky(summary, ks, "{} ({})".format)),
     ]
     parts = [
         _heading(summary),
-        _markdown_table(*_results(summary, ks, "{} ({})".format)),
+        markdown_table(*_results(summary, ks, "{} ({})".format)),
         *(without_flaky if summary.flaky else ()),
-        _markdown_table(*_outcomes(summary)),
+        markdown_table(*_outcomes(summary)),
         "\n".join(f"- {note}" for note in _notes(summary)),
         *(f"**{sentence}**" for sentence in _comparisons(summary)),
         "\n".join(f"- {paired(pair)}" for pair in pairs),
@@ -263,7 +263,8 @@ def _table(headers: Cells, rows: list[Cells], label_width: int) -> Table:
     return table
 
 
-def _markdown_table(headers: Cells, rows: list[Cells]) -> str:
+def markdown_table(headers: Cells, rows: list[Cells]) -> str:
+    """Return a table whose first column is text and whose others are numbers."""
     lines = [headers, ["---", *["---:"] * (len(headers) - 1)], *rows]
     flat = [[cell.replace("\n", " ").replace("|", "\\|") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in flat)

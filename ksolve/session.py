@@ -103,15 +103,8 @@ async def sweep_on_docker(
 async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console) -> None:
     """Find, build or pull the image of every task; raises ImageMissingError, SandboxError."""
     places = asyncio.Semaphore(BUILDS_AT_ONCE)
-    columns = (
-        TextColumn("images"),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
     by_image = {task.issue.image: task for task in tasks}
-    with Progress(*columns, console=console, transient=True) as progress:
+    with counting("images", console) as progress:
         bar = progress.add_task("", total=len(by_image))
 
         async def ready(task: Task) -> None:
@@ -130,3 +123,15 @@ async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console
                     group.create_task(ready(task))
         except* SandboxError as errors:
             raise first_error(errors) from None
+
+
+def counting(what: str, console: Console) -> Progress:
+    """Return a bar that counts, and goes when it is done."""
+    columns = (
+        TextColumn(what),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    return Progress(*columns, console=console, transient=True)

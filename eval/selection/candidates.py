@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from agent.backend import Usage
 from eval.cost import add
 from eval.selection.behaviour import behaviours
+from eval.selection.evidence import Evidence
 from eval.sweep import first_error
 from tasks.task import Issue
 
@@ -56,6 +57,8 @@ class Candidates:
     # None in a pool without its tasks; what asks a model or runs something needs it.
     texts: Mapping[str, str] = field(default_factory=dict)
     # The repository's files by path; empty where nobody read them.
+    evidence: Evidence = field(default_factory=Evidence)
+    # What was asked and run about this issue so far.
 
     @functools.cached_property
     def has_patch(self) -> Bools:
@@ -99,7 +102,7 @@ class Effort:
     runs: int = 0
     # Of a script or of tests, in a container.
     seconds: float = 0.0
-    # Wall time, issue after issue.
+    # Wall time, issue after issue; of what was known before, the time that it took then.
 
     def __add__(self, other: Effort) -> Effort:
         return Effort(
@@ -117,6 +120,8 @@ class Scored:
     scores: Floats
     # One a candidate, the highest is chosen; -inf for what is not to be.
     effort: Effort = field(default_factory=Effort)
+    groups: Ints | None = None
+    # As `Candidates.behaviour` was when it was said; set by `select`.
 
 
 class Method(Protocol):
@@ -146,29 +151,53 @@ class Pure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """What one method says of a whole pool."""
+    """What one method chooses of a whole pool."""
 
     method: str
-    scores: tuple[Floats, ...]
-    # One array an issue, in the order of the pool.
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    # Besides the method itself: who judges, say.
+    chances: tuple[Floats, ...]
+    # With which each candidate is chosen: one array an issue, in the order of the pool.
+    groups: tuple[Ints, ...] = ()
+    # Equal numbers do the same; empty where nobody asked for them.
     effort: Effort
 
 
-async def select(method: Method, pool: Sequence[Candidates], *, at_once: int = 1) -> Selection:
-    """Score every issue of a pool, `at_once` of them at a time. Raises what the method does."""
+Keep = Callable[[Candidates, Scored], Awaitable[None]]
+
+
+async def select(
+    method: Method, pool: Sequence[Candidates], *, at_once: int = 1, keep: Keep | None = None
+) -> list[Scored]:
+    """Score every issue of a pool, `at_once` of them at a time; each is kept when it is scored.
+
+    Raises what the method does.
+    """
     places = asyncio.Semaphore(at_once)
 
     async def score(candidates: Candidates) -> Scored:
         async with places:
-            started = time.monotonic()
+            started, known = time.monotonic(), candidates.evidence.seconds
             scored = await method.score(candidates)
-            seconds = time.monotonic() - started
-            return replace(scored, effort=replace(scored.effort, seconds=seconds))
+            seconds = time.monotonic() - started + candidates.evidence.seconds - known
+            effort = replace(scored.effort, seconds=seconds)
+            scored = replace(scored, effort=effort, groups=candidates.behaviour)
+            if keep is not None:
+                await keep(candidates, scored)
+            return scored
 
-    scored = await together(score(candidates) for candidates in pool)
+    return await together(score(candidates) for candidates in pool)
+
+
+def selection(method: str, pool: Sequence[Candidates], scored: Sequence[Scored]) -> Selection:
+    """Put together what a method says of each issue of a pool."""
     return Selection(
-        method=method.name,
-        scores=tuple(one.scores for one in scored),
+        method=method,
+        chances=tuple(
+            chances(one.scores, candidates.has_patch)
+            for candidates, one in zip(pool, scored, strict=True)
+        ),
+        groups=tuple(one.groups for one in scored if one.groups is not None),
         effort=sum((one.effort for one in scored), Effort()),
     )
 

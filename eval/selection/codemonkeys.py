@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from agent.backend import Message
 from agent.limits import AgentLimits
-from agent.reproduction import Bench, script_from_answer
-from agent.workspace import Observation, cut, open_workspace
-from eval.metered import MeteredBackend
+from agent.reproduction import script_from_answer
+from agent.workspace import Observation, cut
 from eval.selection.candidates import Candidates, Scored
+from eval.selection.evidence import AskedOnce, RunOnce, open_bench
 from eval.selection.judge import Judge
 from eval.selection.scripts import LIMITS, count_votes
 from eval.selection.votes import sizes
@@ -70,12 +70,12 @@ class CodeMonkeysChoice:
 
     async def score(self, candidates: Candidates) -> Scored:
         """Vote, then ask. Raises BackendError or SandboxError."""
-        issue, metered = candidates.known_issue(), self._judge.metered(candidates.task_id)
+        issue, metered = candidates.known_issue(), self._judge.metered(candidates)
         patches, frequency = candidates.distinct(), sizes(candidates)
         if len(patches) < 2:  # noqa: PLR2004 - nothing to choose between
             return Scored(scores=candidates.spread(dict.fromkeys(patches, 0.0)))
-        async with open_workspace(issue, self._sandboxes, self._limits) as workspace:
-            bench = Bench(workspace)
+        opened = open_bench(issue, self._sandboxes, self._limits, candidates.evidence)
+        async with opened as bench:
             votes = await count_votes(bench, candidates, self._limits.command_seconds)
             ahead = sorted(patches, key=lambda one: (-votes.by_group[one], -frequency[one], one))
             final = ahead[: self._finalists]
@@ -87,7 +87,7 @@ class CodeMonkeysChoice:
         effort = self._judge.effort(metered, runs=votes.runs + table.runs)
         return Scored(scores=candidates.spread(scores), effort=effort)
 
-    async def _decide(self, statement: str, table: _Table, metered: MeteredBackend) -> int | None:
+    async def _decide(self, statement: str, table: _Table, metered: AskedOnce) -> int | None:
         """Return the position of the model's choice, None when it makes none."""
         shown = "\n\n".join(
             f"Patch {number}:\n```diff\n{patch.strip()}\n```"
@@ -118,7 +118,7 @@ class CodeMonkeysChoice:
 class _Table:
     """The finalists, and what scripts do under each of them."""
 
-    def __init__(self, bench: Bench, patches: Sequence[str], timeout: float) -> None:
+    def __init__(self, bench: RunOnce, patches: Sequence[str], timeout: float) -> None:
         self.patches = patches
         self.runs = 0
         self._bench = bench

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from eval.coverage import bounds, resampled_means
-from eval.selection.candidates import Bools, Candidates, Effort, Floats, Selection, chances
+from eval.selection.candidates import Bools, Effort, Floats, Selection
 
 SCHEMA = 1
 """Of the JSON form; rises when a key changes its meaning or goes."""
@@ -37,6 +37,8 @@ class Result:
     """What one method solved, and what it used for that."""
 
     method: str
+    settings: Mapping[str, Any]
+    # Who judges, say; as in `Selection`.
     solved: Share
     recovered: Share | None
     # Of the gap from floor to ceiling; below 0 where the method is worse than chance. None where
@@ -58,28 +60,25 @@ class Evaluation:
 
 
 def evaluate(
-    pool: Sequence[Candidates],
-    resolved: Sequence[Bools],
-    selections: Sequence[Selection],
-    *,
-    seed: int = 0,
+    resolved: Sequence[Bools], selections: Sequence[Selection], *, seed: int = 0
 ) -> Evaluation:
     """Hold choices against verdicts.
 
     `resolved` has one array an issue with one entry a candidate, in the order of the pool. Raises
     ValueError for an empty pool, and where shapes differ.
     """
-    if not pool:
+    issues = len(resolved)
+    if not issues:
         raise ValueError("There is no issue to choose for.")
     columns = [
         [float(one.mean()) for one in resolved],
         [float(one.any()) for one in resolved],
-        *(_expected(pool, resolved, selection) for selection in selections),
+        *(_expected(resolved, selection) for selection in selections),
     ]
     values = np.array(columns, dtype=np.float64).T
     means, again = values.mean(0), resampled_means(values, seed=seed)
     floor, ceiling, *solved = (
-        _share(mean, column, issues=len(pool))
+        _share(mean, column, issues=issues)
         for mean, column in zip(means.tolist(), again.T, strict=True)
     )
     recovered = (
@@ -88,17 +87,23 @@ def evaluate(
             again[:, 1] - again[:, 0],
             one.share - floor.share,
             ceiling.share - floor.share,
-            len(pool),
+            issues,
         )
         for one, column in zip(solved, again.T[2:], strict=True)
     )
     return Evaluation(
-        issues=len(pool),
-        candidates=sum(len(one.candidates) for one in pool),
+        issues=issues,
+        candidates=sum(one.size for one in resolved),
         floor=floor,
         ceiling=ceiling,
         results=tuple(
-            Result(method=selection.method, solved=share, recovered=part, effort=selection.effort)
+            Result(
+                method=selection.method,
+                settings=selection.settings,
+                solved=share,
+                recovered=part,
+                effort=selection.effort,
+            )
             for selection, share, part in zip(selections, solved, recovered, strict=True)
         ),
     )
@@ -110,13 +115,11 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
     return {"schema": SCHEMA, **plain}
 
 
-def _expected(
-    pool: Sequence[Candidates], resolved: Sequence[Bools], selection: Selection
-) -> list[float]:
+def _expected(resolved: Sequence[Bools], selection: Selection) -> list[float]:
     """Return the chance that the choice of each issue is a resolved one."""
     return [
-        float(chances(scores, candidates.has_patch) @ verdicts)
-        for candidates, verdicts, scores in zip(pool, resolved, selection.scores, strict=True)
+        float(chances @ verdicts)
+        for chances, verdicts in zip(selection.chances, resolved, strict=True)
     ]
 
 

@@ -15,9 +15,8 @@ from agent.backend import Backend, ContextOverflowError, Message, Sampling
 from agent.price import Price
 from agent.prompts import MARGIN
 from agent.reading.context import shortened
-from eval.budget import Budgets
-from eval.metered import MeteredBackend
 from eval.selection.candidates import Candidates, Effort, Method, Scored, together
+from eval.selection.evidence import AskedOnce
 from eval.selection.votes import sizes, weighted
 
 SAMPLING = Sampling(temperature=0.0, max_tokens=512, seed=0)
@@ -69,12 +68,12 @@ class Judge:
         self.price = price
         self.sampling = sampling
 
-    def metered(self, task_id: str) -> MeteredBackend:
+    def metered(self, candidates: Candidates) -> AskedOnce:
         """Return the model with a meter of its own, for one issue."""
-        return MeteredBackend(self.backend, self.price, Budgets(), task_id)
+        return AskedOnce(self.backend, self.price, candidates.task_id, candidates.evidence)
 
-    def effort(self, metered: MeteredBackend, *, runs: int = 0) -> Effort:
-        """Return what was used since, attempts that failed included."""
+    def effort(self, metered: AskedOnce, *, runs: int = 0) -> Effort:
+        """Return what was used since, and for what was known before, failed attempts included."""
         usage = metered.usage
         return Effort(usage=usage, cost=self.price.cost(usage) if usage.calls else 0.0, runs=runs)
 
@@ -92,7 +91,7 @@ class Judge:
                 break
         return messages
 
-    async def answer(self, metered: MeteredBackend, messages: Sequence[Message]) -> str:
+    async def answer(self, metered: AskedOnce, messages: Sequence[Message]) -> str:
         """Return what it says at last; "" when that does not fit. Raises BackendError."""
         try:
             completion = await metered.complete(messages, self.sampling)
@@ -111,7 +110,7 @@ class ScoredJudge:
 
     async def score(self, candidates: Candidates) -> Scored:
         """Ask once for each different patch. Raises BackendError."""
-        issue, metered = candidates.known_issue(), self._judge.metered(candidates.task_id)
+        issue, metered = candidates.known_issue(), self._judge.metered(candidates)
 
         async def ask(patch: str) -> float:
             question = await self._judge.question(_ALONE, issue.statement.strip(), patch.strip())
@@ -140,7 +139,7 @@ class PairwiseJudge:
 
     async def score(self, candidates: Candidates) -> Scored:
         """Ask for every ordered pair. The score is the share of points. Raises BackendError."""
-        issue, metered = candidates.known_issue(), self._judge.metered(candidates.task_id)
+        issue, metered = candidates.known_issue(), self._judge.metered(candidates)
         frequency, patches = sizes(candidates), candidates.distinct()
         meeting = sorted(patches, key=lambda group: (-frequency[group], group))[: self._most]
 

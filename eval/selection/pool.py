@@ -1,12 +1,11 @@
 """The frozen pool of a run: its candidates by issue, and apart from them which are resolved.
 
-A verdict is looked at by `Pool.resolved` alone. What `judged_only` tells of a sample is that it has
-one, not which.
+A verdict is looked at by `Pool.resolved` alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,6 +15,7 @@ from agent.reproduction import NOT_FIXED, script_from_answer
 from agent.trajectory import Turn
 from eval.sample import SampleKey
 from eval.selection.candidates import Bools, Candidate, Candidates, Ints
+from eval.selection.evidence import Evidence
 from eval.store import Store
 from eval.table import NO_PATCH, SampleTable
 from tasks.task import Issue
@@ -41,28 +41,26 @@ def read_pool(
     table: SampleTable,
     issues: Mapping[str, Issue] = MappingProxyType({}),
     *,
-    judged_only: bool = False,
+    among: Bools | None = None,
     scripts: bool = False,
+    evidence: Callable[[], Evidence] = Evidence,
 ) -> Pool:
     """Read the patches of a run whose samples are in `table`.
 
-    With `judged_only` samples whose verdict is owed are left out; with `scripts` what their models
-    wrote to show the issues is read. Raises StoreError.
+    `among` says of each sample whether it is a candidate; with `scripts` what their models wrote to
+    show the issues is read. `evidence` gives what is known of an issue. Raises StoreError.
     """
-    order = np.lexsort((table.index, table.arm, table.task))
-    order = order[table.judged[order]] if judged_only else order
-    # One part for each task, those without samples empty.
-    parts = np.split(order, np.searchsorted(table.task[order], np.arange(1, len(table.tasks))))
     found = [
         (
             Candidates(
                 task_id=task_id,
                 candidates=_candidates(store, table, rows, scripts=scripts),
                 issue=issues.get(task_id),
+                evidence=evidence(),
             ),
             rows,
         )
-        for task_id, rows in zip(table.tasks, parts, strict=True)
+        for task_id, rows in zip(table.tasks, rows_by_task(table, among), strict=True)
         if rows.size
     ]
     return Pool(
@@ -70,6 +68,13 @@ def read_pool(
         rows=tuple(rows for _, rows in found),
         left_out=len(table.tasks) - len(found),
     )
+
+
+def rows_by_task(table: SampleTable, among: Bools | None = None) -> list[Ints]:
+    """Return the rows of each task in the order of a pool, as many arrays as there are tasks."""
+    order = np.lexsort((table.index, table.arm, table.task))
+    order = order if among is None else order[among[order]]
+    return np.split(order, np.searchsorted(table.task[order], np.arange(1, len(table.tasks))))
 
 
 def _candidates(

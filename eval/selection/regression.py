@@ -11,9 +11,9 @@ import re
 import numpy as np
 
 from agent.limits import AgentLimits
-from agent.reproduction import Bench
-from agent.workspace import Observation, open_workspace
+from agent.workspace import Observation
 from eval.selection.candidates import Candidates, Effort, Method, Scored
+from eval.selection.evidence import open_bench
 from eval.selection.scripts import LIMITS
 from eval.selection.votes import ANY
 from sandbox.sandbox import SandboxHost
@@ -57,8 +57,8 @@ class Regression:
             return scored
         kept: dict[int, float] = {}
         script = _RUN.format(command=issue.test_command)
-        async with open_workspace(issue, self._sandboxes, self._limits) as workspace:
-            bench = Bench(workspace)
+        opened = open_bench(issue, self._sandboxes, self._limits, candidates.evidence)
+        async with opened as bench:
             before = await bench.run(script, "", timeout=self._seconds)
             for group, patch in patches.items():
                 after = await bench.run(script, patch, timeout=self._seconds)

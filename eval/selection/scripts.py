@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from agent.limits import AgentLimits
-from agent.reproduction import FIXED, Bench, Reproduction
-from agent.workspace import open_workspace
+from agent.reproduction import FIXED, Reproduction
 from eval.selection.candidates import Candidates, Effort, Scored
+from eval.selection.evidence import RunOnce, open_bench
 from sandbox.sandbox import SandboxHost
 
 LIMITS = AgentLimits()
@@ -50,12 +50,13 @@ class ScriptVote:
         if len(patches) < 2 or not any(one.scripts for one in candidates.candidates):  # noqa: PLR2004
             # Nothing to choose between, or nobody to ask.
             return Scored(scores=candidates.spread(dict.fromkeys(patches, 0.0)))
-        async with open_workspace(issue, self._sandboxes, self._limits) as workspace:
-            votes = await count_votes(Bench(workspace), candidates, self._limits.command_seconds)
+        opened = open_bench(issue, self._sandboxes, self._limits, candidates.evidence)
+        async with opened as bench:
+            votes = await count_votes(bench, candidates, self._limits.command_seconds)
         return Scored(scores=candidates.spread(votes.by_group), effort=Effort(runs=votes.runs))
 
 
-async def count_votes(bench: Bench, candidates: Candidates, timeout: float) -> Votes:
+async def count_votes(bench: RunOnce, candidates: Candidates, timeout: float) -> Votes:
     """Run the scripts of the candidates, each for `timeout` seconds at most, under each of them.
 
     A candidate that git does not apply has no votes. Raises SandboxError.

@@ -21,6 +21,8 @@ from ksolve.pages.report import html as html_of
 from ksolve.plain import as_csv, as_json
 from ksolve.report import markdown, terminal
 from ksolve.screen import screen
+from ksolve.worth import markdown as worth_markdown
+from ksolve.worth import terminal as worth_terminal
 
 
 def report(
@@ -62,12 +64,14 @@ def report(
     with ExitStack() as stack:
         of = findings([read_run(stack.enter_context(open_run(run))) for run in runs])
         pairs = [one for both in of.paired.values() for one in both] if len(runs) > 1 else []
+        kept = [one for one in of.choices if one.is_kept]
         if as_markdown:
             typer.echo(markdown(of.summary, pairs))
+            typer.echo(worth_markdown(kept), nl=False)
         elif json or as_table:
             typer.echo(as_json(of) if json else as_csv(of), nl=False)
         else:
-            screen().print(terminal(of.summary, pairs))
+            screen().print(terminal(of.summary, pairs), worth_terminal(kept))
         drawn = figures(of) if html or svg else []
         console = screen(stderr=json or as_markdown or as_table)
         if html is not None:

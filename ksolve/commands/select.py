@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json as json_text
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from agent.models import Model
-from agent.reading.snapshot import read_snapshot
-from eval.cost import money, percent
 from eval.predictions import Prediction, write_predictions
-from eval.selection.candidates import Candidates, Floats, Method, Selection, chances
-from eval.selection.candidates import select as select_by
-from eval.selection.codemonkeys import CodeMonkeysChoice
-from eval.selection.evaluate import Evaluation, Share, evaluate, to_json
-from eval.selection.judge import SAMPLING, Judge, PairwiseJudge, ScoredJudge, WeightedVote
+from eval.selection.candidates import Selection
+from eval.selection.evaluate import evaluate, to_json
+from eval.selection.judge import SAMPLING
+from eval.selection.kept import Kept
 from eval.selection.pool import Pool, read_pool
-from eval.selection.regression import Regression
-from eval.selection.scripts import ScriptVote
-from eval.selection.votes import ANY, FIRST, MAJORITY
 from eval.store import Store, open_run
+from eval.summary import solver_labels
+from eval.table import SampleTable
+from ksolve.choosing import ASKING, PURE, Choosing, Chosen, Group
+from ksolve.chosen import ALL_TOGETHER, METHODS, Worth
 from ksolve.errors import InputError
 from ksolve.options import (
     WORKERS,
@@ -41,21 +36,13 @@ from ksolve.options import (
     refuse_unwritable,
 )
 from ksolve.screen import screen
-from ksolve.session import ready_images
-from sandbox.docker import DockerHost
-from sandbox.orphans import remove_run
-from sandbox.sandbox import SandboxError, SandboxHost
+from ksolve.worth import plain_table, terminal
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
-_PURE = ("any", "first", "majority")
-_RUNNING = ("tests", "regression", "regression+majority", "codemonkeys")
-_ASKING = ("judge", "pairwise", "weighted", "codemonkeys")
-_NAMES = tuple(dict.fromkeys((*_PURE, *_RUNNING, *_ASKING)))
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Choice:
+class _Pick:
     """What was chosen for one issue."""
 
     task_id: str
@@ -100,6 +87,10 @@ def select(
     max_tokens: Annotated[
         int, typer.Option(min=1, help="Output tokens of one answer of the judge, at most.")
     ] = SAMPLING.max_tokens,
+    solver: Annotated[
+        str | None,
+        typer.Option(help="Only among the samples of this one, by its name in `ksolve report`."),
+    ] = None,
     tasks: Annotated[
         str | None, typer.Option(help="Where the run's tasks are, if not where they were.")
     ] = None,
@@ -117,7 +108,10 @@ def select(
     """Choose one patch for each issue of a run, without looking at the hidden tests.
 
     A sample without a patch is chosen only where no other is there. Of samples that a method likes
-    equally the first is taken; --compare counts the mean over them. Ends with 0 when it is done.
+    equally the first is taken; --compare counts the mean over them, for each solver by itself and,
+    where there are several, for all together. What is asked, run and chosen is kept with the run:
+    it is not paid for again, and `ksolve report` shows what it is worth. Ends with 0 when it is
+    done.
 
     [bold]Examples[/bold]
 
@@ -127,76 +121,101 @@ def select(
 
         ksolve select runs/a --method judge --model openai:gpt-4o-mini --out preds.jsonl
     """
-    names = list(dict.fromkeys(method or (_PURE if compare else ("majority",))))
-    unknown = [name for name in names if name not in _NAMES]
+    names = list(dict.fromkeys(method or (PURE if compare else ("majority",))))
+    unknown = [name for name in names if name not in METHODS]
     if unknown:
-        raise InputError(f"There is no method {unknown[0]!r}: use one of {', '.join(_NAMES)}.")
+        raise InputError(f"There is no method {unknown[0]!r}: use one of {', '.join(METHODS)}.")
     if compare and out is not None:
         raise InputError("Give either --compare or --out: a comparison chooses nothing.")
     refuse_unwritable(out)
     if len(names) > 1 and not compare:
         raise InputError("Give one --method to choose by, or --compare to see several.")
-    asking = [name for name in names if name in _ASKING]
+    asking = [name for name in names if name in ASKING]
     if asking and model is None:
         raise InputError(f"The method {asking[0]} needs a model that judges: give --model.")
     judge = models_of([model], price or (), in_flight=in_flight)[0] if model and asking else None
     console = screen(stderr=json or out is not None)
     with open_run(run) as store:
-        plan = _planned(store, names, tasks=tasks, compare=compare, read_code=read_code)
-        work = _Work(
-            names=names, judge=judge, max_tokens=max_tokens, workers=workers, read_code=read_code
+        table = store.table()
+        found = _tasks(store, tasks) if read_code or set(names) - {*PURE} else []
+        with Kept(store.folder) as kept:
+            groups = _groups(store, table, found, kept, names, compare=compare, solver=solver)
+            _refuse_what_is_not_there(groups, found, names)
+            choosing = Choosing(
+                names=names,
+                tasks=found,
+                judge=judge,
+                max_tokens=max_tokens,
+                workers=workers,
+                read_code=read_code,
+                run_id=f"select from {store.folder}",
+            )
+            chosen = asyncio.run(choosing.chosen(groups, kept, screen(stderr=True)))
+    if compare:
+        _compare(chosen, table, console, json=json)
+    else:
+        (by_one,) = chosen
+        _give(by_one, console, out=out, json=json)
+
+
+def _groups(
+    store: Store,
+    table: SampleTable,
+    tasks: Sequence[Task],
+    kept: Kept,
+    names: Sequence[str],
+    *,
+    compare: bool,
+    solver: str | None,
+) -> list[Group]:
+    """Read the pools among which is chosen, those without a sample left out."""
+    labels = [solver_labels(table.arms)[arm] for arm in table.arms]
+    if solver is not None and solver not in labels:
+        raise InputError(f"This run has no solver {solver!r}: it has {', '.join(labels)}.")
+    pools = {label: [number] for number, label in enumerate(labels)}
+    if solver is not None:
+        pools = {solver: pools[solver]}
+    elif len(pools) > 1:
+        pools = {**(pools if compare else {}), ALL_TOGETHER: [*range(len(labels))]}
+    groups = [
+        Group(
+            label=label,
+            solvers=tuple(table.arms[arm] for arm in arms),
+            pool=read_pool(
+                store,
+                table,
+                {task.id: task.issue for task in tasks},
+                among=np.isin(table.arm, arms) & (table.judged | (not compare)),
+                scripts=any(name in {"tests", "codemonkeys"} for name in names),
+                evidence=kept.evidence,
+            ),
         )
-        pool, selections = asyncio.run(work.done(plan, store, screen(stderr=True)))
-        if compare:
-            table = store.table()
-            evaluation = evaluate(pool, plan.pool.resolved(table), selections)
-            owed = int((~table.judged).sum())
-            _show(evaluation, console, owed=owed, left_out=plan.pool.left_out, json=json)
-            return
-    choices = [
-        _chosen(candidates, scores)
-        for candidates, scores in zip(pool, selections[0].scores, strict=True)
+        for label, arms in pools.items()
     ]
-    _give(choices, names[0], console, out=out, left_out=plan.pool.left_out, json=json)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Plan:
-    pool: Pool
-    tasks: Sequence[Task]
-    # Empty where no method needs them.
-
-
-def _planned(
-    store: Store, names: Sequence[str], *, tasks: str | None, compare: bool, read_code: bool
-) -> _Plan:
-    """Read what the methods need; raises InputError where it is not there."""
-    table = store.table()
-    needs_tasks = read_code or any(name not in _PURE for name in names)
-    found = _tasks(store, tasks) if needs_tasks else []
-    pool = read_pool(
-        store,
-        table,
-        {task.id: task.issue for task in found},
-        judged_only=compare,
-        scripts=any(name in {"tests", "codemonkeys"} for name in names),
-    )
-    if not pool.issues:
+    found = [group for group in groups if group.pool.issues]
+    if not found:
         what = "no sample with a verdict" if compare else "no sample"
-        raise InputError(f"{store.folder} holds {what} yet.")
-    written = any(one.scripts for issue in pool.issues for one in issue.candidates)
-    if "tests" in names and not written:
+        whose = f" of {solver}" if solver else ""
+        raise InputError(f"{store.folder} holds {what}{whose} yet.")
+    return found
+
+
+def _refuse_what_is_not_there(
+    groups: Sequence[Group], tasks: Sequence[Task], names: Sequence[str]
+) -> None:
+    """Raise InputError where a method has nothing to go by."""
+    issues = [issue for group in groups for issue in group.pool.issues]
+    if "tests" in names and not any(one.scripts for of in issues for one in of.candidates):
         raise InputError(
             "No sample of this run holds a script that shows its issue, so there is nothing to "
             "vote: they are written by `ksolve run --strategy monkeys`."
         )
     filters = [name for name in names if name.startswith("regression")]
-    if filters and not any(task.issue.test_command for task in found):
+    if filters and not any(task.issue.test_command for task in tasks):
         raise InputError(
             f"No task of this run says how its visible tests are run, so {filters[0]} has nothing "
             "to go by: its rows have no `test_command`."
         )
-    return _Plan(pool=pool, tasks=[task for task in found if task.id in set(table.tasks)])
 
 
 def _tasks(store: Store, source: str | None) -> list[Task]:
@@ -210,174 +229,88 @@ def _tasks(store: Store, source: str | None) -> list[Task]:
     return found
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Work:
-    """The methods, and what they need to be carried out."""
-
-    names: Sequence[str]
-    judge: Model | None
-    max_tokens: int
-    workers: int
-    read_code: bool
-
-    async def done(
-        self, plan: _Plan, store: Store, console: Console
-    ) -> tuple[Sequence[Candidates], list[Selection]]:
-        """Score the whole pool by every method; return it as it was scored."""
-        async with contextlib.AsyncExitStack() as stack:
-            host: SandboxHost | None = None
-            pool: Sequence[Candidates] = plan.pool.issues
-            if self.read_code or any(name in _RUNNING for name in self.names):
-                # Not the run's own, whose containers a sweep that goes on may remove.
-                run_id = f"select from {store.folder}"
-                stack.push_async_callback(_swept, run_id)
-                host = docker = await stack.enter_async_context(DockerHost(run_id=run_id))
-                held = {candidates.task_id for candidates in pool}
-                tasks = [task for task in plan.tasks if task.id in held]
-                await ready_images(docker, tasks, console)
-            if self.judge is not None:
-                await stack.enter_async_context(self.judge.backend)
-            if self.read_code and host is not None:
-                pool = [await _with_code(candidates, host) for candidates in pool]
-            selections = []
-            for name in self.names:
-                with console.status(Text(f"{name} over {len(pool)} issues")):
-                    selections.append(
-                        await select_by(self._method(name, host), pool, at_once=self.workers)
-                    )
-            return pool, selections
-
-    def _method(self, name: str, host: SandboxHost | None) -> Method:
-        pure = {"any": ANY, "first": FIRST, "majority": MAJORITY}
-        if name in pure:
-            return pure[name]
-        if self.judge is not None and name in _ASKING:
-            sampling = dataclasses.replace(SAMPLING, max_tokens=self.max_tokens)
-            judge = Judge(self.judge.backend, self.judge.price, sampling=sampling)
-            if host is not None and name == "codemonkeys":
-                return CodeMonkeysChoice(judge, host)
-            if name == "pairwise":
-                return PairwiseJudge(judge)
-            scored = ScoredJudge(judge)
-            return WeightedVote(scored) if name == "weighted" else scored
-        assert host is not None  # the others need one, and one was opened for them
-        if name == "tests":
-            return ScriptVote(host)
-        return Regression(host, then=MAJORITY if name == "regression+majority" else ANY)
+def _picks(pool: Pool, selection: Selection) -> list[_Pick]:
+    return [
+        _Pick(
+            task_id=candidates.task_id,
+            model=one.model,
+            strategy=one.strategy,
+            index=one.index,
+            candidates=len(candidates.candidates),
+            agreeing=int(np.count_nonzero(groups == groups[place])) if groups[place] >= 0 else 0,
+            tied=int(np.count_nonzero(chances)),
+            patch=one.patch,
+        )
+        for candidates, chances, groups in zip(
+            pool.issues, selection.chances, selection.groups, strict=True
+        )
+        for place in [int(np.argmax(chances))]
+        for one in [candidates.candidates[place]]
+    ]
 
 
-async def _swept(run_id: str) -> None:
-    with contextlib.suppress(SandboxError):
-        await remove_run(run_id)
-
-
-async def _with_code(candidates: Candidates, host: SandboxHost) -> Candidates:
-    snapshot = await read_snapshot(candidates.known_issue(), host)
-    return dataclasses.replace(candidates, texts=snapshot.texts)
-
-
-def _chosen(candidates: Candidates, scores: Floats) -> _Choice:
-    likely = chances(scores, candidates.has_patch)
-    place = int(np.argmax(likely))
-    one, group = candidates.candidates[place], candidates.behaviour[place]
-    return _Choice(
-        task_id=candidates.task_id,
-        model=one.model,
-        strategy=one.strategy,
-        index=one.index,
-        candidates=len(candidates.candidates),
-        agreeing=int(np.count_nonzero(candidates.behaviour == group)) if group >= 0 else 0,
-        tied=int(np.count_nonzero(likely)),
-        patch=one.patch,
-    )
-
-
-def _give(
-    choices: Sequence[_Choice],
-    name: str,
-    console: Console,
-    *,
-    out: Path | None,
-    left_out: int,
-    json: bool,
-) -> None:
+def _give(chosen: Chosen, console: Console, *, out: Path | None, json: bool) -> None:
     """Write the predictions, or print what was chosen."""
+    (selection,) = chosen.selections
+    picks, left_out = _picks(chosen.group.pool, selection), chosen.group.pool.left_out
     if out is not None:
         predictions = (
-            Prediction(task_id=one.task_id, model=f"ksolve-{name}", patch=one.patch)
-            for one in choices
+            Prediction(task_id=one.task_id, model=f"ksolve-{selection.method}", patch=one.patch)
+            for one in picks
         )
         count = write_predictions(out, predictions)
-        empty = sum(not one.patch.strip() for one in choices)
+        empty = sum(not one.patch.strip() for one in picks)
         rest = f", {empty} of them without a patch" if empty else ""
         console.print(Text(f"{count} predictions written to {out}{rest}."), soft_wrap=True)
     if json:
-        typer.echo(json_text.dumps([dataclasses.asdict(one) for one in choices], indent=2))
+        typer.echo(json_text.dumps([dataclasses.asdict(one) for one in picks], indent=2))
     elif out is None:
-        table = _table("issue", "chosen", "of", "agree", "tied")
-        for one in choices:
-            note = "" if one.patch.strip() else " (no patch)"
-            sample = f"{one.model} {one.strategy} #{one.index}{note}"
-            counts = map(str, (one.candidates, one.agreeing, one.tied))
-            table.add_row(*map(Text, (one.task_id, sample, *counts)))
-        console.print(table)
+        rows = [
+            (
+                one.task_id,
+                f"{one.model} {one.strategy} #{one.index}"
+                + ("" if one.patch.strip() else " (no patch)"),
+                *map(str, (one.candidates, one.agreeing, one.tied)),
+            )
+            for one in picks
+        ]
+        console.print(plain_table(("issue", "chosen", "of", "agree", "tied"), rows, words=2))
     if left_out:
         console.print(Text(f"{_number(left_out, 'issue')} without a sample: nothing to choose."))
 
 
-def _show(
-    evaluation: Evaluation, console: Console, *, owed: int, left_out: int, json: bool
-) -> None:
-    """Print a comparison."""
-    if json:
-        rest = {"owed": owed, "left_out": left_out}
-        typer.echo(json_text.dumps({**to_json(evaluation), **rest}, indent=2))
-        return
-    issues = evaluation.issues
-    console.print(
-        Text(
-            f"One patch for each of {_number(issues, 'issue')} out of "
-            f"{_number(evaluation.candidates, 'sample')}; 95% bootstrap intervals over issues.\n"
+def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, json: bool) -> None:
+    """Hold what was chosen against the verdicts, and print that."""
+    told: list[dict[str, Any]] = []
+    for one in chosen:
+        pool = one.group.pool
+        arms = [table.arms.index(solver) for solver in one.group.solvers]
+        evaluation = evaluate(pool.resolved(table), one.selections)
+        owed = int((np.isin(table.arm, arms) & ~table.judged).sum())
+        told.append(
+            {
+                "label": one.group.label,
+                **to_json(evaluation),
+                "owed": owed,
+                "left_out": pool.left_out,
+            }
         )
-    )
-    table = _table("method", "solved", "", "of the gap", "", "cost", "requests", "runs", "seconds")
-    table.add_row("random floor", *_cells(evaluation.floor, issues))
-    for result in evaluation.results:
-        effort = result.effort
-        gap = ("-", "") if result.recovered is None else _cells(result.recovered, 0)
-        table.add_row(
-            result.method,
-            *_cells(result.solved, issues),
-            *gap,
-            money(effort.cost),
-            f"{effort.usage.calls:,}",
-            f"{effort.runs:,}",
-            f"{effort.seconds:,.1f}",
-        )
-    table.add_row("oracle ceiling", *_cells(evaluation.ceiling, issues))
-    console.print(table)
-    if owed or left_out:
-        console.print(
-            Text(
-                f"\nLeft out: {_number(owed, 'sample')} whose verdict is owed, "
-                f"{_number(left_out, 'issue')} without any."
+        if not json:
+            samples = evaluation.candidates
+            label = one.group.label
+            console.print(terminal([Worth(label=label, evaluation=evaluation, samples=samples)]))
+        if not json and (owed or pool.left_out):
+            console.print(
+                Text(
+                    f"\nLeft out: {_number(owed, 'sample')} whose verdict is owed, "
+                    f"{_number(pool.left_out, 'issue')} without any."
+                )
             )
-        )
-
-
-def _cells(share: Share, issues: int) -> tuple[str, str]:
-    if share.low is None or share.high is None:
-        return percent(share.share, issues), ""
-    return percent(share.share, issues), f"{100 * share.low:.0f}-{100 * share.high:.0f}"
+    if json:
+        # Of all samples first, as where there is but one solver.
+        *solvers, of_all = told
+        typer.echo(json_text.dumps({**of_all, "solvers": solvers}, indent=2))
 
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _table(*headers: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column(headers[0], style="bold")
-    for header in headers[1:]:
-        table.add_column(header, justify="right" if header != "chosen" else "left", no_wrap=True)
-    return table

@@ -80,6 +80,8 @@ class Bar:
     value: float
     low: float | None = None
     high: float | None = None
+    used: str = ""
+    # What it took, in a word or two.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,11 +145,13 @@ def solve_cost_chart(series: Sequence[Series], *, title: str) -> Markup:
 
 def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
     """Draw what each way of choosing solves, between choosing at random and knowing the answer."""
-    margin = 190.0
+    names = [bar.name for one in groups for bar in one.bars]
+    margin = 24 + min(max(LETTER * max(map(len, names), default=0), 166.0), 300.0)
+    end = WIDTH - 24.0 - LETTER * max((len(b.used) for one in groups for b in one.bars), default=0)
     values = [v for one in groups for bar in one.bars for v in (bar.value, bar.high) if v]
     highest = max([*values, *(one.ceiling for one in groups)], default=1.0)
     top, step = next(axis for axis in _TOPS if axis[0] >= highest - 1e-9)
-    across = Scale(low=0.0, high=top, start=margin, end=WIDTH - 24.0)
+    across = Scale(low=0.0, high=top, start=margin, end=end)
     ticks = [i * step for i in range(round(top / step) + 1)]
     parts, y = [], 1.2 * LINE
     for style, one in enumerate(groups):
@@ -165,6 +169,9 @@ def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
                 ends = [(across(bar.low), y - 4.5), (across(bar.high), y - 4.5)]
                 inside.append(path(ends, "line"))
             told = f"{one.name}, {bar.name}: {_share(bar.value, bar.low, bar.high)}"
+            if bar.used:
+                told += f"; {bar.used}"
+                parts.append(label(bar.used, WIDTH - 10.0, y, anchor="end", css="soft"))
             inside.append(mark(style, across(bar.value), y - 4.5, told))
         edges = across(one.floor), across(one.ceiling)
         inside += [path([(edge, first), (edge, last)], "edge") for edge in edges]
@@ -172,7 +179,7 @@ def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
         y = last + 1.6 * LINE
     parts += [label(f"{tick:.0%}", across(tick), y - LINE, anchor="middle") for tick in ticks]
     parts.append(
-        label("issues solved by the patch that is chosen", WIDTH - 24, y, anchor="end", css="soft")
+        label("issues solved by the patch that is chosen", end, y, anchor="end", css="soft")
     )
     told = "; ".join(
         f"{one.name}: floor {one.floor:.0%}, ceiling {one.ceiling:.0%}, "

@@ -6,56 +6,71 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from eval.cost import money
+from eval.selection.candidates import Effort
 from eval.selection.evaluate import Evaluation, Share
+from ksolve.chosen import method_name
 from ksolve.figures.charts import Bar, Bars, heat_chart, outcome_chart, selection_chart
 from ksolve.figures.figure import INTERVAL, Figure
 from ksolve.findings import Findings, Solver
-from ksolve.pages.tables import Cell, Table, heads, number, share
-
-METHODS = {"any": "any patch", "first": "the first patch", "majority": "the most frequent one"}
-"""Methods of selection by their word of the command line."""
+from ksolve.pages.tables import Cell, Table, dollars, heads, number, share
 
 
 def selection(of: Findings) -> Figure:
     """What choosing one patch without the oracle solves."""
-    known = [(one.label, one.selection) for one in of.solvers if one.selection is not None]
     title = "One patch chosen, without the oracle"
     groups = [
         Bars(
-            name=label,
-            floor=found.floor.share,
-            ceiling=found.ceiling.share,
+            name=one.name,
+            floor=one.evaluation.floor.share,
+            ceiling=one.evaluation.ceiling.share,
             bars=[
                 Bar(
-                    name=METHODS.get(result.method, result.method),
+                    name=method_name(result),
                     value=result.solved.share,
                     low=result.solved.low,
                     high=result.solved.high,
+                    used=_used(result.effort),
                 )
-                for result in found.results
+                for result in one.evaluation.results
             ],
         )
-        for label, found in known
+        for one in of.choices
     ]
     return Figure(
         name="selection",
         caption=f"{title}. The tinted field reaches from the floor (a sample at random) to the "
-        f"ceiling (whoever knows the answer). Lines: {INTERVAL}. Methods that need neither a model "
-        "nor a container; ksolve select has the others.",
+        f"ceiling (whoever knows the answer). Lines: {INTERVAL}. Besides the votes, what ksolve "
+        "select --compare was asked to try; on the right what that took by itself.",
         drawn=selection_chart(groups, title=title) if groups else None,
         table=Table(
             caption=f"Issues solved by the patch that is chosen; in small the {INTERVAL}",
-            head=heads("model", "method", "solved", "of the gap", "issues", words=("method",)),
+            head=heads(
+                "model",
+                "method",
+                "solved",
+                "of the gap",
+                "issues",
+                "samples",
+                "cost",
+                "requests",
+                "tokens",
+                "runs",
+                "seconds",
+                words=("method",),
+            ),
             rows=[
                 [
-                    Cell(text=label),
+                    Cell(text=one.name),
                     Cell(text=method),
-                    share(worth.share, worth.low, worth.high, issues=found.issues),
+                    share(worth.share, worth.low, worth.high, issues=one.evaluation.issues),
                     _recovered(recovered),
-                    number(found.issues),
+                    number(one.evaluation.issues),
+                    number(one.evaluation.candidates),
+                    *_took(effort),
                 ]
-                for label, found in known
-                for method, worth, recovered in _methods(found)
+                for one in of.choices
+                for method, worth, recovered, effort in _methods(one.evaluation)
             ],
         ),
         notes=[
@@ -119,14 +134,39 @@ def _why_none(solver: Solver) -> str:
     return f"choosing among {judged:,} samples takes long; ksolve select does it."
 
 
-def _methods(found: Evaluation) -> Iterator[tuple[str, Share, Share | None]]:
-    yield "floor: a sample at random", found.floor, None
+def _methods(found: Evaluation) -> Iterator[tuple[str, Share, Share | None, Effort | None]]:
+    yield "floor: a sample at random", found.floor, None, None
     for result in found.results:
-        yield METHODS.get(result.method, result.method), result.solved, result.recovered
-    yield "ceiling: knowing the answer", found.ceiling, None
+        yield method_name(result), result.solved, result.recovered, result.effort
+    yield "ceiling: knowing the answer", found.ceiling, None, None
 
 
 def _recovered(worth: Share | None) -> Cell:
     if worth is None:
         return Cell(text="-")
     return share(worth.share, worth.low, worth.high)
+
+
+def _took(effort: Effort | None) -> list[Cell]:
+    """Return what a method used: money, requests, tokens, runs, seconds."""
+    if effort is None:
+        return [Cell(text="-")] * 5
+    used = effort.usage
+    return [
+        dollars(effort.cost),
+        number(used.calls),
+        number(used.input_tokens + used.output_tokens),
+        number(effort.runs),
+        number(effort.seconds, ",.1f"),
+    ]
+
+
+def _used(effort: Effort) -> str:
+    """Say what a method used, "" where it asked and ran nothing."""
+    cost = f"cost {money(effort.cost)}" if effort.cost is None else money(effort.cost)
+    return ", ".join(
+        [
+            *([cost] if effort.usage.calls else []),
+            *([f"{effort.runs:,} runs"] if effort.runs else []),
+        ]
+    )

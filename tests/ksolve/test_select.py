@@ -7,6 +7,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -16,12 +17,14 @@ from agent.strategy import Proposal
 from agent.trajectory import Turn
 from eval.predictions import read_predictions
 from eval.sample import Sample, SampleKey
+from eval.selection.kept import FILE, words_of
 from eval.selection.pool import last_script, read_pool
 from eval.store import Store, open_run
 from eval.verdict import Verdict, verdict_key
 from ksolve.cli import app
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
+from tests.ksolve.recorded import LARGE, record
 
 MODEL = "vllm:small"
 ANSWERS = {
@@ -182,6 +185,71 @@ def test_a_judge_is_asked_and_paid(run: Path, tmp_path: Path) -> None:
     assert efforts["judge"]["usage"]["calls"] == efforts["weighted"]["usage"]["calls"] == 5
     assert efforts["judge"]["cost"] > 0
     assert efforts["pairwise"]["usage"]["calls"] == 3 * 2 + 2 * 1
+
+
+def test_what_a_judge_said_is_not_paid_for_again(run: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"answers": ["SCORE: 2"]}\n')
+    words = ("--compare", "--method", "judge", "--model", f"scripted:{answers}", "--json")
+    first = json.loads(ksolve(run, *words, "--price", "in=1,out=2").stdout)
+    # Whoever is asked now says something else.
+    answers.write_text('{"match": "return x - 1", "answers": ["SCORE: 9"]}\n{"answers": ["?"]}\n')
+    again = json.loads(ksolve(run, *words, "--price", "in=1,out=2").stdout)
+    assert again == first
+    assert first["results"][0]["settings"] == {"judge": f"scripted:{answers}", "max_tokens": 512}
+    # The price is that of now, whatever it was.
+    dearer = json.loads(ksolve(run, *words, "--price", "in=2,out=4").stdout)["results"][0]
+    assert dearer["effort"]["cost"] == pytest.approx(2 * first["results"][0]["effort"]["cost"])
+    # A vote that weighs by scores takes them from there, and one more setting asks anew.
+    weighted = ("--compare", "--method", "weighted", *words[3:])
+    of = json.loads(ksolve(run, *weighted).stdout)["results"][0]
+    used, known = of["effort"]["usage"], first["results"][0]["effort"]["usage"]
+    assert [used[name] for name in ("calls", "output_tokens")] == [
+        known[name] for name in ("calls", "output_tokens")
+    ]
+    assert (
+        of["solved"]
+        == json.loads(ksolve(run, "--compare", "--json").stdout)["results"][2]["solved"]
+    )
+    other = json.loads(ksolve(run, *words, "--max-tokens", "9").stdout)["results"][0]
+    assert other["solved"] != first["results"][0]["solved"]
+
+
+def test_what_is_kept_holds_no_verdict(run: Path) -> None:
+    assert ksolve(run, "--compare").exit_code == 0
+    before = [dataclasses.astuple(word)[2:5] for word in words_of(run)]
+    with sqlite3.connect(run / "run.db") as database:
+        database.execute("UPDATE verdicts SET outcome = 'unresolved'")
+    (run / FILE).unlink()
+    assert ksolve(run, "--compare").exit_code == 0
+    after = [dataclasses.astuple(word)[2:5] for word in words_of(run)]
+    assert len(before) == len(after) == 3 * 3
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_each_solver_is_compared_by_itself_and_all_of_them_together(tmp_path: Path) -> None:
+    run = record(tmp_path / "run")
+    told = json.loads(ksolve(run, "--compare", "--json").stdout)
+    assert [one["label"] for one in told["solvers"]] == ["small", "large"]
+    assert (told["label"], told["candidates"]) == ("all together", 2 * 6 * 4)
+    assert [one["ceiling"]["share"] for one in told["solvers"]] == pytest.approx([3 / 6, 5 / 6])
+    assert told["ceiling"]["share"] == pytest.approx(5 / 6)
+    shown = ksolve(run, "--compare").stdout
+    assert [shown.count(f"{name}: one patch") for name in ("small", "large", "all together")] == [
+        1,
+        1,
+        1,
+    ]
+
+    told = json.loads(ksolve(run, "--compare", "--solver", "large", "--json").stdout)
+    assert (told["label"], told["candidates"], told["solvers"]) == ("large", 6 * 4, [])
+    chosen = json.loads(ksolve(run, "--solver", "large", "--json").stdout)
+    assert {one["model"] for one in chosen} == {LARGE}
+    assert {one["candidates"] for one in chosen} == {4}
+    done = ksolve(run, "--solver", "huge")
+    assert done.exit_code == 2
+    assert "no solver 'huge': it has small, large" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(

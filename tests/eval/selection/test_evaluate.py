@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from eval.selection.candidates import (
     Selection,
     chances,
     select,
+    selection,
 )
 from eval.selection.evaluate import evaluate, to_json
 from eval.selection.votes import ANY, FIRST, MAJORITY, weighted
@@ -44,10 +46,13 @@ def right(answers: str, letters: str) -> np.ndarray[tuple[int], np.dtype[np.bool
     return np.array([letter in letters for letter in answers], dtype=np.bool_)
 
 
+def chosen(method: Pure, pool: Sequence[Candidates]) -> Selection:
+    return selection(method.name, pool, asyncio.run(select(method, pool)))
+
+
 def worth(answers: str, letters: str, method: Pure) -> float:
     pool = [candidates(answers)]
-    selection = asyncio.run(select(method, pool))
-    return evaluate(pool, [right(answers, letters)], [selection]).results[0].solved.share
+    return evaluate([right(answers, letters)], [chosen(method, pool)]).results[0].solved.share
 
 
 @pytest.mark.parametrize(
@@ -81,8 +86,8 @@ def test_no_number_depends_on_the_order_of_a_pool(answers: str, draw: object) ->
 def test_floor_and_ceiling_are_pass_at_1_and_coverage() -> None:
     answers = ["aab.", "bb", "a"]
     pool = [candidates(text, f"t-{number}") for number, text in enumerate(answers)]
-    selections = [asyncio.run(select(method, pool)) for method in (ANY, MAJORITY)]
-    found = evaluate(pool, [right(text, "a") for text in answers], selections)
+    selections = [chosen(method, pool) for method in (ANY, MAJORITY)]
+    found = evaluate([right(text, "a") for text in answers], selections)
     assert found.floor.share == pytest.approx((0.5 + 0 + 1) / 3)
     assert found.ceiling.share == pytest.approx(2 / 3)
     any_patch, majority = found.results
@@ -99,9 +104,7 @@ def test_floor_and_ceiling_are_pass_at_1_and_coverage() -> None:
 
 def test_where_chance_solves_all_there_is_no_gap_to_recover() -> None:
     pool = [candidates("aa", "t-1"), candidates("b", "t-2")]
-    found = evaluate(
-        pool, [right("aa", "a"), right("b", "a")], [asyncio.run(select(MAJORITY, pool))]
-    )
+    found = evaluate([right("aa", "a"), right("b", "a")], [chosen(MAJORITY, pool)])
     assert found.floor.share == found.ceiling.share == 0.5
     assert found.results[0].recovered is None
     assert to_json(found)["results"][0]["recovered"] is None
@@ -109,10 +112,10 @@ def test_where_chance_solves_all_there_is_no_gap_to_recover() -> None:
 
 def test_one_issue_carries_no_interval_and_none_is_refused() -> None:
     pool = [candidates("ab")]
-    found = evaluate(pool, [right("ab", "a")], [asyncio.run(select(MAJORITY, pool))])
+    found = evaluate([right("ab", "a")], [chosen(MAJORITY, pool)])
     assert found.results[0].solved.low is None
     with pytest.raises(ValueError, match="no issue"):
-        evaluate([], [], [])
+        evaluate([], [])
 
 
 def test_an_interval_holds_the_pairing_of_method_and_floor() -> None:
@@ -120,7 +123,7 @@ def test_an_interval_holds_the_pairing_of_method_and_floor() -> None:
     answers = ["aab", "aac", "aad", "bbc"] * 5
     pool = [candidates(text, f"t-{number}") for number, text in enumerate(answers)]
     verdicts = [right(text, "a") for text in answers]
-    found = evaluate(pool, verdicts, [asyncio.run(select(MAJORITY, pool))])
+    found = evaluate(verdicts, [chosen(MAJORITY, pool)])
     recovered = found.results[0].recovered
     assert recovered is not None
     assert [recovered.low, recovered.high] == pytest.approx([1.0, 1.0])
@@ -151,12 +154,16 @@ def test_effort_adds_up_and_an_unknown_price_stays_unknown() -> None:
 
 
 def test_the_json_form_is_plain() -> None:
-    pool = [candidates("ab", "t-1"), candidates("aa", "t-2")]
     verdicts = [right("ab", "a"), right("aa", "a")]
-    selection = Selection(
-        method="m", scores=(np.zeros(2), np.zeros(2)), effort=Effort(cost=None, seconds=1.5)
+    even = np.full(2, 0.5)
+    of = Selection(
+        method="m",
+        settings={"judge": "j"},
+        chances=(even, even),
+        effort=Effort(cost=None, seconds=1.5),
     )
-    plain = to_json(evaluate(pool, verdicts, [selection]))
+    plain = to_json(evaluate(verdicts, [of]))
     assert json.loads(json.dumps(plain)) == plain
     assert plain["schema"] == 1
+    assert plain["results"][0]["settings"] == {"judge": "j"}
     assert plain["results"][0]["effort"]["cost"] is None

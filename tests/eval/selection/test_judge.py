@@ -169,8 +169,8 @@ async def test_over_http_it_pays_for_what_the_endpoint_says() -> None:
     with Endpoint(otherwise=reply, models=[{"id": "judge", "max_model_len": 8192}]) as endpoint:
         backend = OpenAIBackend(name="judge", model="judge", base_url=endpoint.url, api_key=None)
         async with backend:
-            chosen = await select(ScoredJudge(Judge(backend, PRICE)), [pool(WRONG, RIGHT)])
-    assert [scores.tolist() for scores in chosen.scores] == [[2, 9]]
+            (chosen,) = await select(ScoredJudge(Judge(backend, PRICE)), [pool(WRONG, RIGHT)])
+    assert chosen.scores.tolist() == [2, 9]
     assert chosen.effort.usage.input_tokens == 200
     assert chosen.effort.cost == pytest.approx((200 * 1.0 + 20 * 2.0) / 1e6)
     assert [asked.body["temperature"] for asked in endpoint.completions] == [0.0, 0.0]

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 from eval.selection.behaviour import NONE
-from eval.selection.candidates import Bools, Candidate, Candidates, Effort, Selection, select
+from eval.selection.candidates import (
+    Bools,
+    Candidate,
+    Candidates,
+    Scored,
+    Selection,
+    select,
+    selection,
+)
 from eval.selection.evaluate import Evaluation, evaluate
 from eval.selection.votes import PURE
 from sandbox.patch import patch_digest
@@ -50,18 +58,20 @@ def matrix(shared_data: Path) -> tuple[list[Candidates], list[Bools]]:
 @pytest.fixture(scope="module")
 def evaluation(matrix: tuple[list[Candidates], list[Bools]]) -> Evaluation:
     pool, resolved = matrix
-    selections = [asyncio.run(select(method, pool)) for method in PURE]
-    return evaluate(pool, resolved, [*selections, by_exact_text(pool)])
+    selections = [
+        selection(method.name, pool, asyncio.run(select(method, pool))) for method in PURE
+    ]
+    return evaluate(resolved, [*selections, by_exact_text(pool)])
 
 
 def by_exact_text(pool: list[Candidates]) -> Selection:
     """The vote as it is without normalisation: equal patches only."""
-    scores = []
+    scored = []
     for issue in pool:
         texts = [patch_digest(one.patch) for one in issue.candidates]
         counts = np.array([texts.count(text) for text in texts], dtype=np.float64)
-        scores.append(np.where(issue.has_patch, counts, -np.inf))
-    return Selection(method="exact text", scores=tuple(scores), effort=Effort())
+        scored.append(Scored(scores=np.where(issue.has_patch, counts, -np.inf)))
+    return selection("exact text", pool, scored)
 
 
 def test_the_known_coverage_is_found(matrix: tuple[list[Candidates], list[Bools]]) -> None:

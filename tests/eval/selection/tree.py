@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from agent.editing.diff import git_diff
 from eval.selection.candidates import Candidate, Candidates
+from eval.selection.evidence import Evidence
 from sandbox.fake import FakeHost, FakeSandbox, did
 from sandbox.sandbox import ExecResult
 from tasks.task import Issue
@@ -31,11 +32,18 @@ def patch(to: str) -> str:
     return git_diff("area.py", CODE, CODE.replace("width + height", to))
 
 
-def pool(*answers: str, scripts: Sequence[str] = (), issue: Issue | None = ISSUE) -> Candidates:
+def pool(
+    *answers: str,
+    scripts: Sequence[str] = (),
+    issue: Issue | None = ISSUE,
+    task_id: str = ISSUE.id,
+    evidence: Evidence | None = None,
+) -> Candidates:
     """One candidate an answer, "" for no patch; the scripts are of the first ones."""
     return Candidates(
-        task_id=ISSUE.id,
+        task_id=task_id,
         issue=issue,
+        evidence=evidence or Evidence(),
         candidates=tuple(
             Candidate(
                 model="m",
