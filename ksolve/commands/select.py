@@ -41,9 +41,7 @@ from ksolve.options import (
     refuse_unwritable,
 )
 from ksolve.screen import screen
-from ksolve.session import ready_images
-from sandbox.docker import DockerHost
-from sandbox.orphans import remove_run
+from ksolve.session import docker_host, ready_images
 from sandbox.sandbox import SandboxError, SandboxHost
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
@@ -133,7 +131,7 @@ def select(
         raise InputError(f"There is no method {unknown[0]!r}: use one of {', '.join(_NAMES)}.")
     if compare and out is not None:
         raise InputError("Give either --compare or --out: a comparison chooses nothing.")
-    refuse_unwritable(out)
+    refuse_unwritable(out, endings=[".jsonl"])
     if len(names) > 1 and not compare:
         raise InputError("Give one --method to choose by, or --compare to see several.")
     asking = [name for name in names if name in _ASKING]
@@ -231,7 +229,7 @@ class _Work:
                 # Not the run's own, whose containers a sweep that goes on may remove.
                 run_id = f"select from {store.folder}"
                 stack.push_async_callback(_swept, run_id)
-                host = docker = await stack.enter_async_context(DockerHost(run_id=run_id))
+                host = docker = await stack.enter_async_context(docker_host(run_id))
                 held = {candidates.task_id for candidates in pool}
                 tasks = [task for task in plan.tasks if task.id in held]
                 await ready_images(docker, tasks, console)
@@ -267,6 +265,8 @@ class _Work:
 
 
 async def _swept(run_id: str) -> None:
+    from sandbox.orphans import remove_run
+
     with contextlib.suppress(SandboxError):
         await remove_run(run_id)
 
