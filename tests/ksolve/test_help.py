@@ -26,7 +26,7 @@ def test_all_commands_are_asked_for_their_help() -> None:
     assert ("tasks", "list") in COMMANDS
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(["ksolve", *words]))
 def test_every_help_has_an_example_of_its_own(words: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"})
     assert done.exit_code == 0
