@@ -31,6 +31,7 @@ from sqlalchemy.dialects.sqlite import insert
 from agent.backend import Message, Usage
 from agent.trajectory import Turn, to_json
 from eval.coverage import curve, ladder
+from eval.opening import open_database
 from eval.schema import (
     FAILURES,
     RECORDS,
@@ -39,7 +40,6 @@ from eval.schema import (
     TEXTS_SCHEMA,
     USAGE,
     VERDICTS,
-    open_database,
 )
 from eval.store import Store
 from ksolve.progress import SweepProgress

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
 from eval.baseline import Baseline
-from eval.schema import SchemaError, open_database
+from eval.opening import SchemaError, open_database
 from eval.stages import Script, Shell
 from eval.verdict import Verdict
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from eval.whole import whole
 from tasks.rows import DatasetError, Problem
 
 _MODEL_BYTES = 150
@@ -82,8 +83,7 @@ def read_predictions(path: Path) -> list[Prediction]:
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
     """Write one JSON object a line, whole or not at all; returns how many."""
     count = 0
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
         for prediction in predictions:
             row = {
                 "instance_id": prediction.task_id,
@@ -92,7 +92,6 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
             }
             file.write(json.dumps(row) + "\n")
             count += 1
-    partial.replace(path)
     return count
 
 

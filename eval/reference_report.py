@@ -28,6 +28,7 @@ from eval.sample import SampleKey
 from eval.store import Store
 from eval.verdict import Verdict
 from eval.verify import REST_NOT_RUN
+from eval.whole import write_whole
 from tasks.task import Task
 
 BEST = ("resolved", "unresolved", "tampered", "timeout", "not_applied", "failure", "no_patch")
@@ -271,10 +272,7 @@ def _metadata(dataset: Dataset) -> dict[str, Any]:
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(data, indent=4) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(data, indent=4) + "\n")
 
 
 def _bytes(text: str) -> bytes:

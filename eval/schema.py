@@ -1,13 +1,11 @@
-"""The tables of a run folder and how its two SQLite files are opened."""
+"""The tables of a run folder, of which `eval.opening` opens the files."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from sqlalchemy import (
     Column,
-    Engine,
     Float,
     Integer,
     LargeBinary,
@@ -16,8 +14,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
-    event,
 )
 
 from agent.backend import USAGE
@@ -25,10 +21,23 @@ from agent.backend import USAGE
 SCHEMA = 2
 """Of both files; a run folder of another number is refused rather than misread."""
 
+Ending = Literal["complete", "budget", "gave up", "failed"]
+"""Of a session: nothing is left to draw; money is short; what is left is not worth its cost; some
+could not be drawn or judged."""
+
 RECORDS = MetaData()
 TEXTS_SCHEMA = MetaData()
 
 RUNS = Table("run", RECORDS, Column("digest", String, primary_key=True), Column("config", Text))
+SESSIONS = Table(
+    "sessions",
+    RECORDS,
+    Column("id", Integer, primary_key=True),
+    Column("ended", String),
+    # An `Ending`; NULL while it goes on, and for ever where it was killed.
+)
+"""Runs of earlier versions have none."""
+
 SAMPLES = Table(
     "samples",
     RECORDS,
@@ -90,42 +99,3 @@ TEXTS = Table(
     Column("digest", String, primary_key=True),
     Column("zstd", LargeBinary, nullable=False),
 )
-
-
-class SchemaError(Exception):
-    """A file was written by another version of ksolve."""
-
-
-def open_database(path: Path, schema: MetaData, *, form: int = SCHEMA) -> Engine:
-    """Open or make one file of that form. Raises SchemaError, and DatabaseError of SQLAlchemy."""
-    engine = create_engine(f"sqlite:///{path}")
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        # Enough against the death of the process; a power cut may take the last moments.
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA busy_timeout=30000")
-        cursor.close()
-
-    with engine.connect() as connection:
-        (version,) = connection.exec_driver_sql("PRAGMA user_version").one()
-        if version not in (0, form):
-            raise SchemaError(
-                f"{path} was written by another version of ksolve (form {version}, this one "
-                f"reads {form}): use that version, or another --out."
-            )
-        if not version:
-            connection.exec_driver_sql(f"PRAGMA user_version={form}")
-            connection.commit()
-    schema.create_all(engine)
-    return engine
-
-
-def sentence(folder: Path, error: Exception) -> str:
-    """Return what a person is told of an error of a database in a run folder."""
-    reason = str(getattr(error, "orig", None) or error)
-    if "full" in reason or "No space" in reason:
-        return f"The disk that holds {folder} is full: free some space and run the command again."
-    return f"The run folder {folder} cannot be used: {reason}."

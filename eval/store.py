@@ -26,6 +26,8 @@ from agent.backend import USAGE, Usage
 from agent.strategy import Proposal
 from agent.trajectory import Turn, from_json
 from eval import reading
+from eval.configuration import differences, without
+from eval.opening import SchemaError, open_database, open_to_read, reader, sentence
 from eval.rows import SETTLE, THIS_SAMPLE, parameters, sample_row, verdict_row
 from eval.sample import Failure, Judged, Sample, SampleKey
 from eval.schema import (
@@ -33,12 +35,11 @@ from eval.schema import (
     RECORDS,
     RUNS,
     SAMPLES,
+    SESSIONS,
     TEXTS,
     TEXTS_SCHEMA,
     VERDICTS,
-    SchemaError,
-    open_database,
-    sentence,
+    Ending,
 )
 from eval.table import ForeignSampleError, SampleRow, SampleTable, tabulated
 from eval.verdict import Verdict
@@ -62,14 +63,21 @@ class ConfigChangedError(StoreError):
 
 
 class Store:
-    """The durable side of one run folder. One process writes at a time."""
+    """The durable side of one run folder. One process writes at a time.
 
-    def __init__(self, folder: Path) -> None:
+    With `to_read` nothing in the folder is made or changed, and nothing can be.
+    """
+
+    def __init__(self, folder: Path, *, to_read: bool = False) -> None:
         self.folder = folder = folder.resolve()
+        records, self._texts = folder / "run.db", folder / "texts.db"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = open_database(folder / "run.db", RECORDS)
-            self._text_db = open_database(folder / "texts.db", TEXTS_SCHEMA)
+            if to_read:
+                self._db, self._text_db = open_to_read(records), reader(self._texts)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._db = open_database(records, RECORDS)
+                self._text_db = open_database(self._texts, TEXTS_SCHEMA)
         except SchemaError as error:
             raise StoreError(str(error)) from None
         except (OSError, DatabaseError) as error:
@@ -101,19 +109,26 @@ class Store:
             ) from None
         before = self.config()
         if before is not None:
-            changed = list(_differences(_without(before, free), _without(config, free)))
+            changed = list(differences(without(before, free), without(config, free)))
             if changed:
                 raise ConfigChangedError(
                     f"{self.folder} holds a run of another configuration "
                     f"({'; '.join(changed)}): give the same options, or another --out."
                 )
-        frozen = _without(config, free)
+        frozen = without(config, free)
         digest = hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
         row = {"digest": digest, "config": json.dumps(config, sort_keys=True)}
         statement = insert(RUNS).on_conflict_do_update(
             index_elements=["digest"], set_={"config": row["config"]}
         )
-        self._write(self._db, (statement, [row]))
+        # What ended the session before does not end this one.
+        self._write(self._db, (statement, [row]), (SESSIONS.insert(), [{"ended": None}]))
+
+    def end(self, ending: Ending) -> None:
+        """Keep why the session that began has ended; one that is killed keeps nothing."""
+        latest = select(func.max(SESSIONS.c.id)).scalar_subquery()
+        update = SESSIONS.update().where(SESSIONS.c.id == latest)
+        self._write(self._db, (update, [{"ended": ending}]))
 
     def config(self) -> dict[str, Any] | None:
         """Return the configuration of the run, None in a new folder."""
@@ -234,8 +249,7 @@ class Store:
     def texts(self, digests: Collection[str]) -> dict[str, str]:
         """Return some large texts by their digests. Raises StoreError where one is missing."""
         query = select(TEXTS.c.digest, TEXTS.c.zstd).where(TEXTS.c.digest.in_(set(digests)))
-        with self._text_db.connect() as connection:
-            rows = connection.execute(query).all()
+        rows = self._read(query, of=self._text_db) if self._texts.exists() else ()
         if len(rows) < len(set(digests)):
             raise StoreError(
                 f"{self.folder} lacks texts of its samples: a run is copied as a whole folder, "
@@ -346,9 +360,11 @@ class Store:
     def _text(self, digest: str) -> str:
         return self.texts([digest])[digest]
 
-    def _read(self, query: Any, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
+    def _read(
+        self, query: Any, values: Mapping[str, Any] | None = None, *, of: Engine | None = None
+    ) -> Sequence[Any]:
         try:
-            with self._db.connect() as connection:
+            with (of or self._db).connect() as connection:
                 return connection.execute(query, values).all()
         except DatabaseError as error:
             raise StoreError(sentence(self.folder, error)) from error
@@ -365,26 +381,10 @@ class Store:
 
 
 def open_run(folder: Path) -> Store:
-    """Open a run that exists already; raises NoRunError when the folder holds none."""
+    """Open a run to read it, and nothing else; raises NoRunError when the folder holds none."""
     if not (folder / "run.db").is_file():
         raise NoRunError(f"{folder} holds no run: give the folder that `ksolve run --out` wrote.")
-    return Store(folder)
-
-
-def _without(config: Mapping[str, Any], free: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if name not in free}
-
-
-def _differences(
-    before: Mapping[str, Any], now: Mapping[str, Any], above: str = ""
-) -> Iterator[str]:
-    """Say what differs, in tables field by field."""
-    for name in sorted({*before, *now}):
-        was, is_now = before.get(name), now.get(name)
-        if isinstance(was, dict) and isinstance(is_now, dict):
-            yield from _differences(was, is_now, f"{above}{name}: ")
-        elif was != is_now:
-            yield f"{above}{name} was {was!r} and is now {is_now!r}"
+    return Store(folder, to_read=True)
 
 
 def _same_sample() -> Any:

@@ -23,6 +23,7 @@ from eval.metered import BudgetSpentError, MeteredBackend
 from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey
 from eval.schedule import InOrder, Owed, Schedule
+from eval.schema import Ending
 from eval.store import Store
 from eval.verdict import Verdict
 from eval.verifier import AHEAD, Verifier
@@ -142,6 +143,8 @@ class Sweep:
         self._allocation: Allocation | None = None
         self._samplers: asyncio.Task[None] | None = None
         self._faults = 0
+        self._failed = False
+        # Whether something could not be drawn or judged, for no want of money.
         self._may_verify = asyncio.Event()
         self._may_verify.set()
         self._undisturbed_now = 0
@@ -150,6 +153,15 @@ class Sweep:
     def gave_up(self) -> bool:
         """Whether money is left that would hardly have solved another task."""
         return self._allocation is not None and self._allocation.gave_up
+
+    @property
+    def ending(self) -> Ending:
+        """Why nothing more is drawn, once that is so."""
+        if self.unusable or self._failed:
+            return "failed"
+        if self.budget_spent or self.issues_spent:
+            return "budget"
+        return "gave up" if self.gave_up else "complete"
 
     async def run(self) -> None:
         """Draw and verify all that is owed.
@@ -173,6 +185,7 @@ class Sweep:
                     self._unverified.put_nowait(None)
         except BaseExceptionGroup as group_error:
             raise first_error(group_error) from None
+        await asyncio.to_thread(self._store.end, self.ending)
 
     async def _schedule(self, owed: Owed) -> Sequence[tuple[Model, Schedule]]:
         """Put what is owed in order, for each backend; models that take turns take them in it."""
@@ -252,6 +265,7 @@ class Sweep:
                 self._give_up(model, error)
                 await schedule.close()
             except (BackendError, SandboxError) as error:
+                self._failed = True
                 await self._fail(key, "sample", error, cost=model.price.cost(backend.usage))
             finally:
                 await schedule.done(key, model.price.cost(backend.usage))
@@ -306,6 +320,7 @@ class Sweep:
             try:
                 await self._verify(key)
             except SandboxError as error:
+                self._failed = True
                 await self._fail(key, "verify", error)
 
     async def _verify(self, key: SampleKey) -> None:

@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -25,11 +26,12 @@ from eval.selection.pool import Pool
 from eval.selection.regression import Regression
 from eval.selection.scripts import ScriptVote
 from eval.selection.votes import ANY, FIRST, MAJORITY
-from ksolve.session import counting, ready_images
-from sandbox.docker import DockerHost
-from sandbox.orphans import remove_run
+from ksolve.session import counting, docker_host, ready_images
 from sandbox.sandbox import SandboxError, SandboxHost
 from tasks.task import Task
+
+if TYPE_CHECKING:
+    from sandbox.docker import DockerHost
 
 PURE = ("any", "first", "majority")
 RUNNING = ("tests", "regression", "regression+majority", "codemonkeys")
@@ -165,7 +167,7 @@ class _Opened:
         run_id = self._of.run_id
         if self._host is None:
             self._stack.push_async_callback(_swept, run_id)
-            self._host = await self._stack.enter_async_context(DockerHost(run_id=run_id))
+            self._host = await self._stack.enter_async_context(docker_host(run_id))
         tasks = [task for task in self._of.tasks if task.id in task_ids]
         await ready_images(self._host, tasks, self.console)
         return self._host
@@ -188,5 +190,7 @@ class _Opened:
 
 
 async def _swept(run_id: str) -> None:
+    from sandbox.orphans import remove_run
+
     with contextlib.suppress(SandboxError):
         await remove_run(run_id)

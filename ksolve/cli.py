@@ -28,7 +28,11 @@ from ksolve.errors import one_sentence_errors
 app = typer.Typer(
     name="ksolve",
     help="Sample many candidate patches per issue, verify each against the repository's tests, "
-    "and see what that bought: coverage and cost per solve.",
+    "and see what that bought: coverage and cost per solve.\n\n"
+    "[bold]Examples[/bold]\n\n"
+    "    ksolve demo\n\n"
+    "    ksolve run --tasks starter --model deepseek:deepseek-chat --samples 8 --out runs/a\n\n"
+    "    ksolve report runs/a --html report.html",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

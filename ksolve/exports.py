@@ -6,7 +6,6 @@ file appears whole or not at all. `docs/data.md` says what every column holds.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import json
@@ -23,7 +22,7 @@ from eval.sample import SampleKey
 from eval.schema import SAMPLES, VERDICTS
 from eval.store import Store
 from eval.trajectories import is_drawn, valid
-from ksolve.errors import InputError
+from eval.whole import whole
 from ksolve.results import summary_of
 
 Kind = Literal["text", "integer", "number", "truth", "texts", "messages"]
@@ -177,20 +176,6 @@ def write(table: Table, path: Path) -> int:
         if path.suffix == ".parquet":
             return _write_parquet(table, partial)
         return _write_lines(table, partial)
-
-
-@contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give the name to write to; the file is at its place once all is written, else not at all."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: give a file.")
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    partial.replace(path)
 
 
 def _write_lines(table: Table, path: Path) -> int:

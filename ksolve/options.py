@@ -97,15 +97,28 @@ def models_of(
     ]
 
 
-def refuse_unwritable(*files: Path | None, or_folder: bool = False) -> None:
-    """Raise InputError for a file that cannot be written, before any work is done for it."""
+def refuse_unwritable(
+    *files: Path | None, or_folder: bool = False, endings: Sequence[str] = ()
+) -> None:
+    """Raise InputError for a file that cannot be written, before any work is done for it.
+
+    A name may end in one of `endings`, where any are given, or in none: another would say that
+    something else is in the file, and a folder to be made has none.
+    """
     for file in files:
         if file is None:
             continue
         if file.is_dir():
             if not or_folder:
                 raise InputError(f"{file} is a folder: give a file.")
-        elif not file.parent.is_dir() and not (or_folder and not file.suffix):
+            continue
+        if not file.parent.is_dir() and not (or_folder and not file.suffix):
             raise InputError(f"There is no folder {file.parent}: make it, or give another file.")
-        elif file.parent.is_dir() and not os.access(file.parent, os.W_OK):
+        if file.parent.is_dir() and not os.access(file.parent, os.W_OK):
             raise InputError(f"Nothing may be written in {file.parent}: give another file.")
+        if endings and file.suffix not in {"", *endings}:
+            folder = ", or a folder" if or_folder else ""
+            raise InputError(
+                f"{file} is not written as {file.suffix}: give a file that ends in "
+                f"{' or '.join(endings)}{folder}."
+            )

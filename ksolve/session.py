@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,11 +18,11 @@ from eval.store import Store
 from eval.sweep import Plan, Sweep, first_error
 from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
-from sandbox.docker import DockerHost
-from sandbox.images import ensure_image
-from sandbox.orphans import remove_run
 from sandbox.sandbox import SandboxError
 from tasks.task import Task
+
+if TYPE_CHECKING:
+    from sandbox.docker import DockerHost
 
 BUILDS_AT_ONCE = 2
 
@@ -57,10 +58,12 @@ async def sweep_on_docker(
 
     Raises what `Sweep.run` and `ready_images` raise.
     """
+    from sandbox.orphans import remove_run
+
     run_id = str(store.folder)
     # Of an earlier session that was killed: the store's lock says that it is over.
     await remove_run(run_id)
-    async with DockerHost(run_id=run_id) as host:
+    async with docker_host(run_id) as host:
         await ready_images(host, plan.tasks, session.console)
         judging = session.judging
         with (
@@ -100,8 +103,17 @@ async def sweep_on_docker(
     return sweep
 
 
+def docker_host(run_id: str = "") -> DockerHost:
+    """Return the Docker Engine of this machine, whose client only those import who need it."""
+    from sandbox.docker import DockerHost
+
+    return DockerHost(run_id=run_id)
+
+
 async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console) -> None:
     """Find, build or pull the image of every task; raises ImageMissingError, SandboxError."""
+    from sandbox.images import ensure_image
+
     places = asyncio.Semaphore(BUILDS_AT_ONCE)
     by_image = {task.issue.image: task for task in tasks}
     with counting("images", console) as progress:

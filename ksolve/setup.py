@@ -13,8 +13,6 @@ from functools import partial
 
 from agent.local.server_env import ensure_server_program, has_server_program
 from agent.local.weights import MODELS, ensure_weights, has_weights
-from sandbox.bootstrap import BASE_IMAGE, ensure_base_image, has_base_image
-from sandbox.engine import engine_status, install_and_start
 
 Say = Callable[[str], None]
 
@@ -38,6 +36,9 @@ def parts(names: Sequence[str] = ()) -> list[Part]:
 
 
 def _parts() -> Iterator[Part]:
+    from sandbox.bootstrap import BASE_IMAGE, ensure_base_image, has_base_image
+    from sandbox.engine import engine_status, install_and_start
+
     yield Part(
         name="engine",
         purpose="Docker Engine, where candidates are verified",

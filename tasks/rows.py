@@ -6,11 +6,13 @@ once. Whether an image exists, or whether the gold patch resolves, is not looked
 
 from __future__ import annotations
 
+import ast
 import functools
 import json
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Annotated, Any
 
 import pydantic
@@ -205,16 +207,25 @@ def _some(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _known_parser(value: str) -> str:
-    if value not in _parsers():
+    if value not in log_parsers():
         raise ValueError("unknown")
     return value
 
 
 @functools.cache
-def _parsers() -> frozenset[str]:
-    from swebench.harness.log_parsers import PARSER_REGISTRY
+def log_parsers() -> frozenset[str]:
+    """Return the names of swebench's log parsers.
 
-    return frozenset(PARSER_REGISTRY)
+    They are read in its source: to import it takes a second, which only grading needs to spend.
+    """
+    source = files("swebench") / "harness" / "log_parsers" / "__init__.py"
+    registry = next(
+        node.value
+        for node in ast.parse(source.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PARSER_REGISTRY"
+    )
+    assert isinstance(registry, ast.Dict)
+    return frozenset(ast.literal_eval(key) for key in registry.keys if key is not None)
 
 
 def _marked(value: str) -> str:

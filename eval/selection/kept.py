@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
 from agent.backend import Usage
-from eval.schema import SchemaError, open_database, sentence
+from eval.opening import SchemaError, open_database, open_to_read, sentence
 from eval.selection.candidates import Candidates, Effort, Floats, Ints, Scored, chances
 from eval.selection.evidence import Evidence, Known
 from eval.store import StoreError
@@ -89,11 +89,16 @@ class Word:
 class Kept:
     """The file of one run."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open it, or make it. Raises StoreError."""
+    def __init__(self, folder: Path, *, to_read: bool = False) -> None:
+        """Open it, or make it unless it is only read. Raises StoreError."""
         self._folder = folder
+        path = folder / FILE
         try:
-            self._db = open_database(folder / FILE, _TABLES, form=_FORM)
+            self._db = (
+                open_to_read(path, form=_FORM)
+                if to_read
+                else open_database(path, _TABLES, form=_FORM)
+            )
         except SchemaError as error:
             raise StoreError(str(error)) from None
         except (OSError, DatabaseError) as error:
@@ -188,7 +193,7 @@ def words_of(folder: Path) -> list[Word]:
     """Return what is kept with a run, nothing where nobody chose yet. Raises StoreError."""
     if not (folder / FILE).is_file():
         return []
-    with Kept(folder) as kept:
+    with Kept(folder, to_read=True) as kept:
         return kept.words()
 
 

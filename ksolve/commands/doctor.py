@@ -19,7 +19,6 @@ from ksolve.errors import INFRASTRUCTURE, InputError
 from ksolve.options import JsonOption
 from ksolve.screen import screen
 from ksolve.setup import Part, parts
-from sandbox.orphans import sweep_orphans
 
 GIB = 1024**3
 DISK_WANTED = 15 * GIB
@@ -47,6 +46,8 @@ def doctor(
     """
     console = screen(stderr=json)
     if sweep:
+        from sandbox.orphans import sweep_orphans
+
         removed = asyncio.run(sweep_orphans())
         console.print(f"{len(removed)} orphaned containers removed.")
         if not mend:

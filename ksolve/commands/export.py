@@ -15,10 +15,11 @@ from eval.predictions import Prediction, write_predictions
 from eval.sample import SampleKey
 from eval.store import Store, open_run
 from eval.trajectories import TrajectoryForm, to_atif, to_mini_swe_agent, to_record
+from eval.whole import whole
 from ksolve import __version__
 from ksolve.errors import InputError
 from ksolve.exports import pairs as training_pairs
-from ksolve.exports import whole, write, write_tables
+from ksolve.exports import write, write_tables
 from ksolve.options import refuse_unwritable
 
 Pick = Literal["all", "first", "solved"]
@@ -57,7 +58,7 @@ def export(
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help="A file of prompts, patches and verdicts to train on: .parquet, else JSON lines."
+            help="A file of prompts, patches and verdicts to train on, as .parquet or .jsonl."
         ),
     ] = None,
     pick: Annotated[
@@ -90,8 +91,14 @@ def export(
             "Say what to write: --predictions FILE, --trajectories FORM --out PATH, "
             "--parquet PATH, --jsonl PATH or --pairs FILE."
         )
-    refuse_unwritable(predictions, pairs)
-    refuse_unwritable(parquet, jsonl, out, or_folder=True)
+    refuse_unwritable(predictions, endings=[".jsonl"])
+    refuse_unwritable(pairs, endings=[".parquet", ".jsonl"])
+    refuse_unwritable(parquet, or_folder=True, endings=[".parquet"])
+    refuse_unwritable(jsonl, or_folder=True, endings=[".jsonl"])
+    if trajectories == "jsonl":
+        refuse_unwritable(out, endings=[".jsonl"])
+    else:
+        refuse_unwritable(out, or_folder=True)
     with open_run(run) as store:
         if predictions is not None:
             count = write_predictions(predictions, _predictions(store, pick))

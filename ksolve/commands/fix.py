@@ -44,9 +44,8 @@ from ksolve.options import (
 )
 from ksolve.progress import Stages
 from ksolve.screen import screen
-from ksolve.session import Judging, Session, ready_images, sweep_on_docker
+from ksolve.session import Judging, Session, docker_host, ready_images, sweep_on_docker
 from ksolve.sweep_config import resolve_config
-from sandbox.docker import DockerHost
 from tasks.local import local_task, without_undone
 from tasks.task import Task
 from tasks.worktree import apply_to_work_tree, dirty_files, left_out
@@ -196,7 +195,7 @@ def fix(
 
 async def _refuse_passing_base(task: Task, console: Console) -> None:
     """Without a test that fails now, nothing could tell a fix from any other change."""
-    async with DockerHost() as host:
+    async with docker_host() as host:
         await ready_images(host, [task], console)
         base = await evaluate(task, "", host)
     if base.outcome == "resolved":

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from eval.store import open_run
+from eval.whole import write_whole
 from ksolve.errors import InputError
 from ksolve.figures.axes import document
 from ksolve.figures.drawn import figures
@@ -60,7 +61,7 @@ def report(
     if json + as_markdown + as_table > 1:
         raise InputError("Give one of --json, --markdown and --csv.")
     refuse_unwritable(html)
-    refuse_unwritable(svg, or_folder=True)
+    refuse_unwritable(svg, or_folder=True, endings=[".svg"])
     with ExitStack() as stack:
         of = findings([read_run(stack.enter_context(open_run(run))) for run in runs])
         pairs = [one for both in of.paired.values() for one in both] if len(runs) > 1 else []
@@ -86,7 +87,7 @@ def write_page(of: Findings, drawn: Sequence[Figure], file: Path) -> None:
     """Write the report as a page."""
     made = time.strftime("%Y-%m-%d %H:%M %z")
     # Text that is not valid Unicode was made harmless.
-    file.write_text(html_of(of, drawn, made=made), encoding="utf-8")
+    write_whole(file, html_of(of, drawn, made=made))
 
 
 def draw(drawn: Sequence[Figure], where: Path) -> list[Path]:
@@ -100,5 +101,5 @@ def draw(drawn: Sequence[Figure], where: Path) -> list[Path]:
     else:
         raise InputError("There is nothing to draw: no sample has a verdict yet.")
     for file, text in files.items():
-        file.write_text(text, encoding="utf-8")
+        write_whole(file, text)
     return list(files)

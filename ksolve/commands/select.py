@@ -127,7 +127,7 @@ def select(
         raise InputError(f"There is no method {unknown[0]!r}: use one of {', '.join(METHODS)}.")
     if compare and out is not None:
         raise InputError("Give either --compare or --out: a comparison chooses nothing.")
-    refuse_unwritable(out)
+    refuse_unwritable(out, endings=[".jsonl"])
     if len(names) > 1 and not compare:
         raise InputError("Give one --method to choose by, or --compare to see several.")
     asking = [name for name in names if name in ASKING]

@@ -25,14 +25,16 @@ from eval.verify import evaluate
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
 from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, WorkersOption
 from ksolve.screen import screen
-from ksolve.session import ready_images
-from sandbox.docker import DockerHost
+from ksolve.session import docker_host, ready_images
 from sandbox.sandbox import SandboxError
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
 app = typer.Typer(
-    help="List, show, validate, audit tasks, and build their images.", no_args_is_help=True
+    help="List, show, validate, audit tasks, and build their images.\n\n"
+    "[bold]Example[/bold]\n\n"
+    "    ksolve tasks list starter",
+    no_args_is_help=True,
 )
 
 Source = Annotated[
@@ -227,7 +229,7 @@ def audit_tasks(
 
 
 async def _build(tasks: Sequence[Task]) -> None:
-    async with DockerHost() as host:
+    async with docker_host() as host:
         await ready_images(host, tasks, screen())
 
 
@@ -241,7 +243,7 @@ async def _validate(
 ) -> list[Validation | SandboxError]:
     places = asyncio.Semaphore(workers)
     record, dataset = FlakyTasks().record, tasks_digest(tasks)
-    async with DockerHost() as host:
+    async with docker_host() as host:
         await ready_images(host, tasks, console)
         verifier = Verifier(host, workers=workers, cache=prove, fresh=True)
 
@@ -270,7 +272,7 @@ async def _audit(
     tasks: Sequence[Task], workers: int, console: Console
 ) -> list[Audit | SandboxError]:
     places = asyncio.Semaphore(workers)
-    async with DockerHost() as host:
+    async with docker_host() as host:
         await ready_images(host, tasks, console)
 
         async def one(task: Task) -> Audit | SandboxError:

@@ -51,6 +51,8 @@ class _Asked:
     """The tasks that were asked for, and the predictions for them."""
 
     source: str
+    given: str
+    # Where the predictions came from.
     tasks: Sequence[Task]
     predictions: Sequence[Prediction]
 
@@ -91,6 +93,7 @@ def verify_predictions(
     is_part = bool(ids) or limit is not None
     asked = _Asked(
         source=tasks,
+        given=predictions,
         tasks=selected,
         predictions=_predictions(predictions, selected, is_part=is_part),
     )
@@ -117,6 +120,7 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
             "task_ids": [task.id for task in tasks],
             "arms": [[model, STRATEGY] for model in wanted],
             "prices": {},
+            "predictions": asked.given,
             "predictions_digest": _digest(samples),
             "samples": [
                 max(sample.key.index for sample in samples if sample.key.model == model) + 1
@@ -124,7 +128,7 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
             ],
             "flaky": sorted(FlakyTasks().load().flaky(tasks)),
         }
-        store.begin(config, free=("tasks", "flaky"))
+        store.begin(config, free=("tasks", "predictions", "flaky"))
         for sample in samples:
             store.add_sample(sample)
         asyncio.run(sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted))

@@ -78,7 +78,12 @@ def again(run: RunRead) -> str:
     """Return the command that draws the same once more."""
     if run.sweep is not None:
         return "ksolve run --config sweep.toml --out runs/again"
-    config = run.config
+    if "predictions_digest" in run.config:
+        return _verified_again(run.name, run.config)
+    return _drawn_again(run.config)
+
+
+def _drawn_again(config: Mapping[str, Any]) -> str:
     words = ["ksolve", "run", "--tasks", str(config.get("tasks"))]
     arms = [(str(model), str(strategy)) for model, strategy in config.get("arms", ())]
     for model in dict.fromkeys(model for model, _ in arms):
@@ -99,6 +104,21 @@ def again(run: RunRead) -> str:
     for task in config.get("task_ids", ()):
         words += ["--id", str(task)]
     return shlex.join([*words, "--out", "runs/again"])
+
+
+def _verified_again(name: str, config: Mapping[str, Any]) -> str:
+    """Return what judges the same predictions once more."""
+    words = ["ksolve", "verify", "--tasks", str(config.get("tasks"))]
+    # Not on record by earlier versions; the run holds them all the same.
+    given = config.get("predictions")
+    words += ["--predictions", str(given or "predictions.jsonl")]
+    for task in config.get("task_ids", ()):
+        words += ["--id", str(task)]
+    command = shlex.join([*words, "--out", "runs/again"])
+    if given is None:
+        first = shlex.join(["ksolve", "export", name, "--predictions", "predictions.jsonl"])
+        return f"{first}\n{command}"
+    return command
 
 
 def _title(of: Findings) -> str:

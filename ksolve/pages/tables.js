@@ -1,5 +1,6 @@
-// Sorts and filters the tables that ask for it; all is there to read without it.
+// Sorts all tables that ask for it, and filters those that are long; all is there to read without it.
 "use strict";
+const FEW = 5; // Rows that nobody needs a filter for.
 for (const table of document.querySelectorAll("table.sorts")) {
   const body = table.tBodies[0];
   const worth = (row, at) => {
@@ -7,11 +8,11 @@ for (const table of document.querySelectorAll("table.sorts")) {
     const value = cell.dataset.value ?? cell.textContent.trim();
     return value === "" || Number.isNaN(Number(value)) ? value : Number(value);
   };
-  const order = (a, b) => {
-    if (typeof a === "number" && typeof b === "number") return a - b;
-    // What is not known comes last, whatever the column is made of.
+  const order = (a, b, up) => {
+    // What is not known comes last, whichever way and whatever the column is made of.
     if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
-    return a.localeCompare(b, undefined, { numeric: true });
+    const ordered = typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true });
+    return up ? ordered : -ordered;
   };
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, at) => {
@@ -24,19 +25,24 @@ for (const table of document.querySelectorAll("table.sorts")) {
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       const rows = [...body.rows].map((row) => [worth(row, at), row]);
-      rows.sort((a, b) => (up ? order(a[0], b[0]) : order(b[0], a[0])));
+      rows.sort((a, b) => order(a[0], b[0], up));
       body.append(...rows.map(([, row]) => row));
     });
   });
-  if (!table.dataset.filter) continue;
+  if (body.rows.length <= FEW) continue;
+  const line = document.createElement("div");
   const label = document.createElement("label");
   const field = document.createElement("input");
   const told = document.createElement("span");
+  const said = table.dataset.filter ?? "Filter rows";
   field.type = "search";
+  // Read aloud by itself, a field says of which table it is.
+  field.setAttribute("aria-label", `${said}: ${table.caption.textContent.trim()}`);
   told.setAttribute("role", "status");
-  label.className = "filter";
-  label.append(table.dataset.filter, field, told);
-  table.parentElement.before(label);
+  line.className = "filter";
+  label.append(said, " ", field);
+  line.append(label, told);
+  table.parentElement.before(line);
   field.addEventListener("input", () => {
     const wanted = field.value.toLowerCase().split(/\s+/);
     let shown = 0;
@@ -45,7 +51,7 @@ for (const table of document.querySelectorAll("table.sorts")) {
       row.hidden = !wanted.every((word) => text.includes(word));
       shown += row.hidden ? 0 : 1;
     }
-    told.textContent = `${shown} of ${body.rows.length}`;
+    told.textContent = field.value ? `${shown} of ${body.rows.length}` : "";
   });
 }
 // A link into folded text unfolds it.

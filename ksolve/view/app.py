@@ -11,7 +11,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -19,7 +19,7 @@ from ksolve.view.folders import Runs
 from ksolve.view.guard import Guard
 from ksolve.view.pages import Pages, not_found, unreadable
 from ksolve.view.rundb import UnreadableError
-from ksolve.view.stream import events
+from ksolve.view.stream import Streams
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _ASSETS = {
@@ -47,12 +47,12 @@ def application(
     """
     runs = Runs(places)
     pages = Pages(runs)
-    ended = stopping or asyncio.Event()
+    streams = Streams(stopping or asyncio.Event())
 
     async def stream(request: Request) -> Response:
         watch = await asyncio.to_thread(runs.watch, request.path_params["run"])
         since = request.headers.get("last-event-id") or request.query_params.get("since", "")
-        return StreamingResponse(events(watch, since, ended), media_type="text/event-stream")
+        return streams.answer(watch, since)
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:

@@ -22,6 +22,7 @@ TITLE = "Coverage: issues that at least one of k samples solves"
 STATES: Mapping[State, str] = {
     "drawing": "under way",
     "complete": "complete",
+    "done": "done",
     "stopped": "stopped",
 }
 

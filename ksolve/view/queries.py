@@ -12,11 +12,20 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    func,
+    inspect,
+    literal_column,
+    select,
+)
 
 from agent.backend import USAGE, Usage
 from eval.sample import Failure, SampleKey
-from eval.schema import FAILURES, RUNS, SAMPLES, VERDICTS
+from eval.schema import FAILURES, RUNS, SAMPLES, SESSIONS, VERDICTS, Ending
 
 _row: ColumnElement[int] = literal_column("samples.rowid", Integer)
 _OUTCOMES = SAMPLES.outerjoin(VERDICTS, SAMPLES.c.verdict_key == VERDICTS.c.key)
@@ -57,6 +66,15 @@ def config_of(connection: Connection) -> dict[str, Any] | None:
     """Return the configuration of the run, None where there is none yet."""
     row = connection.execute(select(RUNS.c.config)).first()
     return None if row is None else json.loads(row[0])
+
+
+def ended(connection: Connection) -> Ending | None:
+    """Return why the latest session has ended, None where nothing is known of that."""
+    if not inspect(connection).has_table(SESSIONS.name):
+        return None
+    latest = select(SESSIONS.c.ended).order_by(SESSIONS.c.id.desc())
+    ending: Ending | None = connection.execute(latest).scalar()
+    return ending
 
 
 def last_row(connection: Connection) -> int:

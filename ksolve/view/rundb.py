@@ -6,17 +6,17 @@ Whatever keeps a page from being shown (no folder, another form, a busy file) is
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
 import zstandard
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from eval.opening import connect, marks, reader
 from eval.schema import SCHEMA, TEXTS
 
 WAIT = 2.0
@@ -38,12 +38,8 @@ class RunFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._records = create_engine(
-            "sqlite://", creator=lambda: connect(folder / "run.db"), poolclass=NullPool
-        )
-        self._texts = create_engine(
-            "sqlite://", creator=lambda: connect(folder / "texts.db"), poolclass=NullPool
-        )
+        self._records = reader(folder / "run.db", wait=WAIT, pool=NullPool)
+        self._texts = reader(folder / "texts.db", wait=WAIT, pool=NullPool)
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -77,12 +73,12 @@ class RunFiles:
     def pulse(self) -> sqlite3.Connection:
         """Return a connection of one's own, for `data_version`. Raises UnreadableError."""
         try:
-            return connect(self.folder / "run.db")
+            return connect(self.folder / "run.db", wait=WAIT)
         except sqlite3.Error as error:
             raise self._broken(error) from error
 
-    def data_version(self, pulse: sqlite3.Connection) -> int:
-        """Return a number that changes when another connection has written.
+    def data_version(self, pulse: sqlite3.Connection) -> tuple[int, ...]:
+        """Return numbers that change when another connection has written.
 
         Raises UnreadableError.
         """
@@ -90,7 +86,7 @@ class RunFiles:
             (version,) = pulse.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error as error:
             raise self._broken(error) from error
-        return int(version)
+        return int(version), *marks(self.folder / "run.db")
 
     def text(self, digest: str) -> str:
         """Return a large text by its digest. Raises UnreadableError."""
@@ -138,13 +134,3 @@ class RunFiles:
         return UnreadableError(
             f"{self.folder} cannot be read: {reason}.", HTTPStatus.INTERNAL_SERVER_ERROR
         )
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open a SQLite file for reading only; raises sqlite3.Error."""
-    how = "mode=ro"
-    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-shm").exists():
-        # The index of a WAL file could not be made, so nobody can be writing either.
-        how += "&immutable=1"
-    uri = f"{path.absolute().as_uri()}?{how}"
-    return sqlite3.connect(uri, uri=True, timeout=WAIT, check_same_thread=False)

@@ -15,9 +15,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ksolve.errors import InputError
+from ksolve.view.stream import STREAMS
 
 PORTS = range(8765, 8785)
 """Where no port is asked for, the first of these that is free."""
+
+CONNECTIONS = 8 * STREAMS
+"""At one time; whoever comes beyond them is answered that the service is unavailable. Browsers hold
+some that are idle."""
 
 _BACKLOG = 128
 
@@ -60,6 +65,7 @@ async def _serve(
         access_log=False,  # addresses may hold the token
         log_level="warning",
         server_header=False,
+        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=1,
     )
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):

@@ -14,12 +14,14 @@ from typing import Any, Literal
 import numpy as np
 
 from eval import cost
+from eval.schema import Ending
 from eval.table import OWED, RESOLVED, Ints
 from eval.verdict import OUTCOMES
 from ksolve.view.queries import Count
 
-State = Literal["drawing", "complete", "stopped"]
-"""A ksolve draws into it now; nothing is owed; something is, and nobody draws it."""
+State = Literal["drawing", "complete", "done", "stopped"]
+"""A ksolve draws into it now; nothing is owed; an adaptive run has ended by itself; something is
+owed, and nobody draws it."""
 
 _PLACES: Mapping[str | None, int] = {None: OWED} | {name: i for i, name in enumerate(OUTCOMES)}
 # OWED is -1: the last column of the counts.
@@ -33,6 +35,8 @@ class ForeignSampleError(Exception):
 class Standing:
     """One run at one moment."""
 
+    origin: str
+    # Of all that is counted on from one first look; pages of another are of another run.
     moment: str
     # Unlike at any other moment of any run.
     config: Mapping[str, Any]
@@ -140,18 +144,26 @@ class Tally:
     def standing(
         self,
         *,
+        origin: str,
         config: Mapping[str, Any],
         failed_costs: Mapping[tuple[str, str], float | None],
         failures: int,
         is_drawn_into: bool,
+        ended: Ending | None,
         pace: float | None,
     ) -> Standing:
         """Return a copy of the counts, which stays as it is."""
         wanted = tuple(config["samples"])
         judged = self._counts[:, :, :OWED].sum(axis=2)
         is_complete = bool((judged >= np.array(wanted, dtype=np.int64)[:, None]).all())
+        state: State = "complete" if is_complete else "stopped"
+        if is_drawn_into:
+            state = "drawing"
+        elif not is_complete and config.get("allocate") == "adaptive" and self._has_ended(ended):
+            state = "done"
         return Standing(
-            moment=secrets.token_hex(8),
+            origin=origin,
+            moment=f"{origin}.{secrets.token_hex(8)}",
             config=config,
             issues=self.issues,
             arms=self.arms,
@@ -163,9 +175,15 @@ class Tally:
                 for i, arm in enumerate(self.arms)
             ),
             failures=failures,
-            state="drawing" if is_drawn_into else "complete" if is_complete else "stopped",
+            state=state,
             pace=pace,
         )
+
+    def _has_ended(self, ended: Ending | None) -> bool:
+        """Whether an adaptive run draws no more, though it might: so it said, or all is solved."""
+        is_solved = self._counts[:, :, RESOLVED].any(axis=0).all()
+        is_owed = self._counts[:, :, OWED].any()
+        return not is_owed and bool(ended in {"complete", "budget", "gave up"} or is_solved)
 
     def _place(self, count: Count) -> tuple[int, int, int]:
         arm = self._arm.get((count.model, count.strategy))

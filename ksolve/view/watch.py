@@ -6,6 +6,7 @@ added to what was counted before. The whole run is counted once, at the first lo
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 import time
@@ -21,6 +22,12 @@ from ksolve.view.standing import ForeignSampleError, Standing, Tally
 PACE = 600.0
 """Seconds of the past that the time left is estimated from."""
 
+AGAIN = 15.0
+"""Seconds after which it is estimated again, though nothing came."""
+
+STALLED, GAPS = 60.0, 10
+"""Seconds without a verdict after which there is no pace, or so many times the usual gap."""
+
 _ENOUGH = 5
 # Verdicts that a pace stands on, at least.
 
@@ -31,8 +38,11 @@ class _Followed:
 
     identity: tuple[int, int]
     pulse: sqlite3.Connection
-    version: int = -1
+    origin: str = field(default_factory=lambda: secrets.token_hex(4))
+    version: tuple[int, ...] = ()
     # That `standing` was counted at.
+    counted: float = 0.0
+    # When.
     standing: Standing | None = None
     tally: Tally | None = None
     last_row: int = 0
@@ -91,13 +101,17 @@ class Watch:
         is_drawn_into = self.files.is_drawn_into()
         # Asked before it is counted: what comes in between is counted at the next look, too.
         version = self.files.data_version(seen.pulse)
-        is_old = seen.standing is None or version != seen.version
-        # A ksolve may begin and end without a word in the file.
-        if is_old or (seen.standing and (seen.standing.state == "drawing") != is_drawn_into):
-            seen.standing = self._count(seen, is_drawn_into=is_drawn_into)
-            seen.version = version
-        assert seen.standing is not None
-        return seen.standing
+        now, at = time.monotonic(), seen.standing
+        # A ksolve may begin and end without a word in the file, and a pace is soon out of date.
+        if (
+            at is None
+            or version != seen.version
+            or (at.state == "drawing") != is_drawn_into
+            or (at.pace is not None and now - seen.counted > AGAIN)
+        ):
+            at = seen.standing = self._count(seen, is_drawn_into=is_drawn_into)
+            seen.version, seen.counted = version, now
+        return at
 
     def _count(self, seen: _Followed, *, is_drawn_into: bool) -> Standing:
         with self.files.records() as connection:
@@ -106,9 +120,12 @@ class Watch:
                 raise UnreadableError(f"{self.files.folder} holds no run yet.")
             tally, seen.tally = seen.tally, None
             # Kept only when all is counted: after an error everything is counted anew.
-            if tally is None or not tally.is_of(config):
-                tally, seen.last_row, seen.owed = Tally(config), 0, set()
             owed, last = queries.owed(connection), queries.last_row(connection)
+            if tally is not None and (not tally.is_of(config) or last < seen.last_row):
+                tally, seen.origin = None, secrets.token_hex(4)
+            if tally is None:
+                tally, seen.last_row, seen.owed = Tally(config), 0, set()
+                seen.verdicts.clear()
             if settled := seen.owed - owed:
                 tally.settle(queries.settled(connection, settled))
             if last > seen.last_row:
@@ -116,25 +133,35 @@ class Watch:
             seen.tally, seen.last_row, seen.owed = tally, last, owed
             failed_costs = queries.failed_costs(connection)
             failures = queries.failures(connection)
+            ended = queries.ended(connection)
+        if not is_drawn_into:
+            # A pause is no part of a pace.
+            seen.verdicts.clear()
         return tally.standing(
+            origin=seen.origin,
             config=config,
             failed_costs=failed_costs,
             failures=len(failures),
             is_drawn_into=is_drawn_into,
-            pace=_pace(seen.verdicts, tally.judged) if is_drawn_into else None,
+            ended=ended,
+            pace=pace(seen.verdicts, tally.judged, time.monotonic()) if is_drawn_into else None,
         )
 
 
-def _pace(verdicts: deque[tuple[float, int]], judged: int) -> float | None:
+def pace(verdicts: deque[tuple[float, int]], judged: int, now: float) -> float | None:
     """Return verdicts a second over the last minutes; None while there are too few to tell.
 
-    When a sample came is not on record, so this is what was seen from here.
+    `verdicts` is what was seen before, when and how many: when a sample came is not on record.
+    What is seen `now` is added. Nor is there a pace where verdicts have ceased to come.
     """
-    now = time.monotonic()
-    verdicts.append((now, judged))
-    while now - verdicts[0][0] > PACE:
+    if not verdicts or judged != verdicts[-1][1]:
+        verdicts.append((now, judged))
+    while len(verdicts) > 1 and now - verdicts[0][0] > PACE:
         verdicts.popleft()
     since, before = verdicts[0]
-    if judged - before < _ENOUGH or now <= since:
+    latest, _ = verdicts[-1]
+    if judged - before < _ENOUGH or latest <= since:
+        return None
+    if now - latest > max(STALLED, GAPS * (latest - since) / (judged - before)):
         return None
     return (judged - before) / (now - since)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from sqlalchemy import select
 
 from agent.backend import BackendUnusableError, Completion, Message, Sampling, Tool
 from agent.models import Model
@@ -17,6 +18,7 @@ from agent.scripted import Script, ScriptedBackend
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
 from eval.sample import SampleKey
+from eval.schema import SESSIONS
 from eval.store import Store
 from eval.sweep import Observer, Plan, Solver, Sweep
 from eval.verdict import Verdict
@@ -78,6 +80,14 @@ async def sweep(
         return swept, Counter(row.task_id for row in store.rows())
 
 
+def ended(folder: Path) -> str | None:
+    """Return what is on record of how the last session ended."""
+    with Store(folder) as store:
+        rows = store._read(select(SESSIONS.c.ended).order_by(SESSIONS.c.id))
+    said: str | None = rows[-1][0]
+    return said
+
+
 def begin(store: Store, plan: Plan) -> None:
     arms = [[one.model.name, one.name] for one in plan.solvers]
     store.begin({"task_ids": [one.id for one in plan.tasks], "arms": arms})
@@ -127,10 +137,12 @@ async def test_the_budget_is_kept_and_a_larger_one_goes_on(tmp_path: Path, in_fl
     )
     assert first.budget_spent
     assert 10 <= drawn.total() <= 10 + bound
+    assert ended(tmp_path) == "budget"
     last, more = await sweep(
         tmp_path, adaptive(solver(rare, in_flight=in_flight), tasks=6, samples=40), 1e4
     )
     assert last.solved == {f"t{n}" for n in range(6)}
+    assert ended(tmp_path) == "complete"
     # A task's samples end soon after the one that solves it, though others were under way by then.
     assert all(n + 4 <= more[f"t{n}"] < 40 for n in range(6))
     assert more.total() <= sum(n + 4 for n in range(6)) + 6 * (in_flight + 3)
@@ -143,6 +155,7 @@ async def test_the_hopeless_are_given_up_only_under_a_budget(tmp_path: Path) -> 
     assert swept.gave_up
     assert not swept.budget_spent
     assert len(swept.solved) == 22
+    assert ended(tmp_path / "budget") == "gave up"
     assert drawn["t0"] < 60
     assert drawn["t1"] < 60
     unlimited, drawn = await sweep(tmp_path / "none", plan)
@@ -180,6 +193,7 @@ async def test_a_verdict_that_fails_is_not_waited_for_and_made_up_later(tmp_path
         begin(store, plan)
         await Sweep(plan, store, FakeHost(broken)).run()  # type: ignore[arg-type]
         assert len(store.unverified()) == 4
+    assert ended(tmp_path) == "failed"
     _, drawn = await sweep(tmp_path, plan)
     assert drawn == {"t0": 2, "t1": 2}
 
@@ -191,6 +205,7 @@ async def test_an_unusable_model_leaves_the_work_to_the_other(tmp_path: Path) ->
     bad, good = solver(refused, name="bad"), solver(solving(lambda *_: True), name="good")
     swept, drawn = await sweep(tmp_path, adaptive(bad, good, tasks=3, samples=4))
     assert set(swept.unusable) == {"bad"}
+    assert ended(tmp_path) == "failed"
     assert drawn.keys() == {"t0", "t1", "t2"}
 
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.backend import Usage
-from eval.schema import RECORDS, SAMPLES, VERDICTS, open_database
+from eval.opening import open_database
+from eval.schema import RECORDS, SAMPLES, VERDICTS
 from eval.store import Store, StoreError
 from eval.table import (
     NO_PATCH,

@@ -100,21 +100,6 @@ def test_a_budget_over_an_unknown_price_is_refused(tmp_path: Path) -> None:
     check(done, 2, "--price")
 
 
-@pytest.mark.parametrize("word", ["run", "fix", "verify", "report", "models", "export", "doctor"])
-def test_every_command_helps_with_an_example(word: str) -> None:
-    done = ksolve(word, "--help")
-    assert done.returncode == 0
-    assert "Example" in done.stdout
-    assert f"ksolve {word}" in done.stdout
-
-
-@pytest.mark.parametrize("word", ["list", "show", "build", "validate"])
-def test_every_tasks_command_helps_with_an_example(word: str) -> None:
-    done = ksolve("tasks", word, "--help")
-    assert done.returncode == 0
-    assert f"ksolve tasks {word}" in done.stdout
-
-
 @pytest.mark.docker
 @pytest.mark.usefixtures("docker_engine")
 def test_an_image_that_nobody_has_is_named_before_anything_is_paid_for(tmp_path: Path) -> None:

@@ -306,6 +306,26 @@ def test_a_folder_in_the_place_of_a_file_is_refused(run: Path, tmp_path: Path) -
     assert "is a folder" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("--pairs", "x.csv"), "ends in .parquet or .jsonl."),
+        (("--predictions", "x.json"), "ends in .jsonl."),
+        (("--parquet", "x.csv"), "ends in .parquet, or a folder."),
+        (("--jsonl", "x.json"), "ends in .jsonl, or a folder."),
+        (("--trajectories", "jsonl", "--out", "x.csv"), "ends in .jsonl."),
+    ],
+)
+def test_an_ending_that_says_another_form_is_refused(
+    run: Path, tmp_path: Path, words: tuple[str, ...], meant: str
+) -> None:
+    *before, name = words
+    done = ksolve("export", run, *before, tmp_path / name)
+    assert done.exit_code == 2
+    assert meant in done.stderr
+    assert not list(tmp_path.glob("x*"))
+
+
 def test_every_column_is_documented_and_every_documented_column_is_there(
     run: Path,
 ) -> None:

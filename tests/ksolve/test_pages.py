@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from eval.store import open_run
+from eval.schema import SAMPLES
+from eval.store import Store, open_run
 from ksolve.figures.drawn import figures
 from ksolve.findings import findings, read_run
 from ksolve.pages.html import diff
@@ -231,6 +232,31 @@ def test_how_to_repeat_it_is_the_command_or_the_file_of_the_sweep(tmp_path: Path
     assert 'tasks = "starter"' in text
 
 
+@pytest.mark.parametrize("given", ["gold", None])
+def test_verdicts_on_predictions_are_repeated_by_verifying_them(
+    tmp_path: Path, given: str | None
+) -> None:
+    config = {
+        "tasks": "starter",
+        "tasks_digest": "d",
+        "task_ids": ["t0", "t 1"],
+        "arms": [["gold", "predictions"]],
+        "prices": {},
+        "samples": [1],
+        "predictions_digest": "d",
+    }
+    with Store(tmp_path / "run") as store:
+        store.begin(config | ({} if given is None else {"predictions": given}))
+    text = "".join(Parsed(page_of(tmp_path / "run")).texts)
+    file = given or "predictions.jsonl"
+    ids = "--id t0 --id 't 1'"
+    assert f"ksolve verify --tasks starter --predictions {file} {ids} --out runs/again" in text
+    # A run of an earlier version does not say where they were, and holds them.
+    exported = "ksolve export run --predictions predictions.jsonl" in text
+    assert exported == (given is None)
+    assert "ksolve run" not in text
+
+
 def test_a_diff_is_marked_line_by_line() -> None:
     assert diff("+a < b\n-c\n d\n") == "<ins>+a &lt; b\n</ins><del>-c\n</del> d\n"
 
@@ -268,6 +294,72 @@ def test_in_a_browser_tables_sort_and_filter_and_links_unfold(
     assert shown(browser_page)[0] == "t5"
     browser_page.get_by_label("Filter issues").fill("t3")
     assert shown(browser_page) == ["t3"]
+    assert browser_page.get_by_role("status").filter(has_text="1 of 6").count() == 1
+    browser_page.emulate_media(media="print")
+    assert len(shown(browser_page)) == 6
+    browser_page.emulate_media(media="screen")
     browser_page.locator("table.heat tbody tr:visible a").first.click()
     assert browser_page.locator("details.issue[open]").count() == 1
     assert not said
+
+
+def test_in_a_browser_every_long_table_can_be_filtered_and_every_one_sorted_by_the_keyboard(
+    tmp_path: Path, page: str, browser_page: Page
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(page, encoding="utf-8")
+    browser_page.goto(file.as_uri())
+    for folded in browser_page.locator("details").all():
+        folded.evaluate("element => { element.open = true; }")
+    tables = browser_page.locator("table").all()
+    fields = browser_page.get_by_role("searchbox").all()
+    names = {field.get_attribute("aria-label") for field in fields}
+    assert len(names) == len(fields)
+    long = [table for table in tables if table.locator("tbody tr").count() > 5]
+    captions = [table.locator("caption").inner_text() for table in long]
+    assert names == {
+        f"{'Filter issues' if 'A number leads' in caption else 'Filter rows'}: {caption}"
+        for caption in captions
+    }
+    assert len(long) > 1
+    for table in tables:
+        head = table.get_by_role("columnheader").last
+        head.get_by_role("button").focus()
+        for order in ("ascending", "descending"):
+            browser_page.keyboard.press("Enter")
+            assert head.get_attribute("aria-sort") == order
+    settings = browser_page.get_by_role("table", name="Configuration of run")
+    browser_page.get_by_label("Filter rows: Configuration of run").focus()
+    browser_page.keyboard.type("temperature")
+    assert 0 < settings.locator("tbody tr:visible").count() < settings.locator("tbody tr").count()
+
+
+def test_in_a_browser_what_is_not_known_comes_last_whichever_way_a_column_is_sorted(
+    tmp_path: Path, browser_page: Page
+) -> None:
+    run = record(tmp_path / "run", issues=["a", "b", "undrawn"], drawn=1)
+    with Store(run) as store, store._db.begin() as connection:
+        connection.execute(SAMPLES.delete().where(SAMPLES.c.task_id == "undrawn"))
+    file = tmp_path / "report.html"
+    file.write_text(page_of(run), encoding="utf-8")
+    browser_page.goto(file.as_uri())
+    button = browser_page.locator("table.heat thead th").nth(1).get_by_role("button")
+    for _ in range(2):
+        button.click()
+        assert shown(browser_page)[-1] == "undrawn"
+
+
+def test_in_a_browser_without_script_all_is_there_to_read(
+    tmp_path: Path, page: str, browser_page: Page
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(page, encoding="utf-8")
+    assert browser_page.context.browser is not None
+    with browser_page.context.browser.new_context(java_script_enabled=False) as context:
+        plain = context.new_page()
+        plain.goto(file.as_uri())
+        assert plain.locator("button, input").count() == 0
+        assert len(shown(plain)) == 6
+        assert plain.locator("table.heat thead th").first.inner_text() == "issue"
+        plain.locator("details.data summary").first.click()
+        assert plain.locator("details.data[open] table").first.is_visible()

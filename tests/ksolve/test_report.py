@@ -277,6 +277,13 @@ def test_a_figure_in_a_file_is_the_one_of_its_name(tmp_path: Path) -> None:
         assert unit in file.read_text("utf-8")
 
 
+def test_figures_are_not_drawn_into_what_says_that_it_is_another_form(tmp_path: Path) -> None:
+    result = reported(record(tmp_path / "run"), "--svg", tmp_path / "figure.png")
+    assert result.exit_code == 2
+    assert "ends in .svg, or a folder" in " ".join(result.output.split())
+    assert not (tmp_path / "figure.png").exists()
+
+
 def test_one_form_is_printed_at_a_time(tmp_path: Path) -> None:
     result = reported(record(tmp_path / "run"), "--json", "--csv")
     assert result.exit_code == 2

@@ -6,10 +6,23 @@ import subprocess
 import sys
 
 
-def test_no_command_waits_for_what_only_others_need() -> None:
-    slow = {"openai", "swebench", "pyarrow", "bm25s", "huggingface_hub", "datasets"}
-    listed = "import sys, ksolve.cli; print(*sys.modules)"
+def imported_by(code: str) -> set[str]:
+    """Return the modules that are there once this code has run in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", listed], check=True, capture_output=True, text=True
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    assert not slow & set(done.stdout.split())
+    return set(done.stdout.split())
+
+
+def test_no_command_waits_for_what_only_others_need() -> None:
+    slow = {"openai", "docker", "swebench", "pyarrow", "bm25s", "huggingface_hub", "datasets"}
+    assert not slow & imported_by("import ksolve.cli")
+
+
+def test_tasks_are_read_without_what_only_grading_needs() -> None:
+    assert "swebench.harness" not in imported_by(
+        "from tasks.load import load_tasks; load_tasks('starter')"
+    )

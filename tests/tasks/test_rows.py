@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.rows import SHOWN, DatasetError, tasks_from_rows
+from tasks.rows import SHOWN, DatasetError, log_parsers, tasks_from_rows
 
 MakeRow = Callable[..., dict[str, Any]]
 
@@ -129,6 +129,12 @@ def test_an_older_row_among_newer_ones_is_named_in_its_place(row: MakeRow) -> No
 def test_no_rows_are_not_a_dataset() -> None:
     with pytest.raises(DatasetError, match="holds no tasks"):
         tasks_from_rows("x", [])
+
+
+def test_the_log_parsers_are_those_that_grading_looks_up() -> None:
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+
+    assert log_parsers() == PARSER_REGISTRY.keys()
 
 
 def test_a_row_makes_what_the_reference_harness_makes_of_it(row: MakeRow) -> None:

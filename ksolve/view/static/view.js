@@ -54,13 +54,19 @@ const listen = () => {
   source = new EventSource(`${main.dataset.events}?since=${encodeURIComponent(moment)}`);
   source.addEventListener("standing", (event) => {
     moment = event.lastEventId;
+    say("");
     tell(JSON.parse(event.data));
   });
-  source.addEventListener("gone", (event) => {
-    say(JSON.parse(event.data).said);
-    source.close();
+  source.addEventListener("gone", (event) => say(JSON.parse(event.data).said));
+  // Another run is in its place: its page has other issues.
+  source.addEventListener("other", () => location.reload());
+  source.addEventListener("error", () => {
+    say("Not connected: these numbers are old.");
+    if (source?.readyState !== EventSource.CLOSED) return;
+    // Refused, as where too many pages are open: a browser does not ask again by itself.
+    source = null;
+    setTimeout(listen, 10000);
   });
-  source.addEventListener("error", () => say("Not connected: these numbers are old."));
   source.addEventListener("open", () => say(""));
 };
 

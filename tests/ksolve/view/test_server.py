@@ -117,10 +117,6 @@ def test_what_cannot_be_used_is_one_sentence(words: list[str], part: str) -> Non
     assert done.stderr.count("\n") == 1
 
 
-def test_the_help_has_an_example() -> None:
-    assert "ksolve view runs/a" in CliRunner().invoke(app, ["view", "--help"]).stdout
-
-
 def test_where_the_addresses_of_ipv6_are_there_they_can_be_listened_on() -> None:
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
