@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from eval.axes import AXES, Axis
 from eval.store import open_run
 from ksolve.errors import InputError
 from ksolve.figures.axes import document
@@ -21,6 +22,9 @@ from ksolve.pages.report import html as html_of
 from ksolve.plain import as_csv, as_json
 from ksolve.report import markdown, terminal
 from ksolve.screen import screen
+
+AxisName = Literal["money", "tokens", "accelerator-seconds", "flops"]
+AXES_BY_NAME: Mapping[str, Axis] = {axis.replace("_", "-"): axis for axis in AXES}
 
 
 def report(
@@ -46,28 +50,44 @@ def report(
     as_table: Annotated[
         bool, typer.Option("--csv", help="Print a tidy table: a row for each solver and k.")
     ] = False,
+    axis: Annotated[
+        AxisName | None,
+        typer.Option(
+            help="What costs are told in: money where all prices are known, else accelerator "
+            "seconds or tokens, the first that all solvers have."
+        ),
+    ] = None,
+    without_flaky: Annotated[
+        bool,
+        typer.Option(
+            "--without-flaky", help="Leave issues that are known to be flaky out of everything."
+        ),
+    ] = False,
 ) -> None:
-    """Print pass@k, issues solved, tokens, cost and cost per solve of runs.
+    """Print pass@k, issues solved, what that cost, and which solver is worth it, of runs.
 
     [bold]Examples[/bold]
 
         ksolve report runs/a --html report.html
 
         ksolve report runs/a runs/b --csv
+
+        ksolve report runs/a --axis tokens --without-flaky
     """
     if json + as_markdown + as_table > 1:
         raise InputError("Give one of --json, --markdown and --csv.")
     refuse_unwritable(html)
     refuse_unwritable(svg, or_folder=True)
     with ExitStack() as stack:
-        of = findings([read_run(stack.enter_context(open_run(run))) for run in runs])
-        pairs = [one for both in of.paired.values() for one in both] if len(runs) > 1 else []
-        if as_markdown:
-            typer.echo(markdown(of.summary, pairs))
-        elif json or as_table:
-            typer.echo(as_json(of) if json else as_csv(of), nl=False)
+        stores = [stack.enter_context(open_run(run)) for run in runs]
+        of = findings(
+            [read_run(store, without_flaky=without_flaky) for store in stores],
+            AXES_BY_NAME[axis] if axis else None,
+        )
+        if as_markdown or as_table:
+            typer.echo(markdown(of) if as_markdown else as_csv(of), nl=False)
         else:
-            screen().print(terminal(of.summary, pairs))
+            show(of, json=json)
         drawn = figures(of) if html or svg else []
         console = screen(stderr=json or as_markdown or as_table)
         if html is not None:
@@ -76,6 +96,14 @@ def report(
         if svg is not None:
             for file in draw(drawn, svg):
                 console.print(f"Drawn: {file}.")
+
+
+def show(of: Findings, *, json: bool) -> None:
+    """Print findings on stdout, for a person or for a program."""
+    if json:
+        typer.echo(as_json(of), nl=False)
+    else:
+        screen().print(terminal(of))
 
 
 def write_page(of: Findings, drawn: Sequence[Figure], file: Path) -> None:

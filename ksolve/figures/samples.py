@@ -7,13 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from eval.selection.evaluate import Evaluation, Share
+from ksolve import sentences
 from ksolve.figures.charts import Bar, Bars, heat_chart, outcome_chart, selection_chart
 from ksolve.figures.figure import INTERVAL, Figure
-from ksolve.findings import Findings, Solver
+from ksolve.findings import Findings
 from ksolve.pages.tables import Cell, Table, heads, number, share
-
-METHODS = {"any": "any patch", "first": "the first patch", "majority": "the most frequent one"}
-"""Methods of selection by their word of the command line."""
+from ksolve.sentences import METHODS
 
 
 def selection(of: Findings) -> Figure:
@@ -58,11 +57,7 @@ def selection(of: Findings) -> Figure:
                 for method, worth, recovered in _methods(found)
             ],
         ),
-        notes=[
-            f"{solver.label}: {_why_none(solver)}"
-            for solver in of.solvers
-            if solver.selection is None
-        ],
+        notes=[sentences.selection(one) for one in of.solvers if one.selection is None],
     )
 
 
@@ -110,13 +105,6 @@ def outcomes(of: Findings) -> Figure:
             ],
         ),
     )
-
-
-def _why_none(solver: Solver) -> str:
-    judged = solver.arm.samples - solver.arm.owed_verdicts
-    if not judged:
-        return "there is nothing to choose from, since no sample has a verdict."
-    return f"choosing among {judged:,} samples takes long; ksolve select does it."
 
 
 def _methods(found: Evaluation) -> Iterator[tuple[str, Share, Share | None]]:
