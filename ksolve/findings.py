@@ -255,7 +255,7 @@ def _solver(run: RunRead, position: int, label: str, ledger: Spent, axis: Axis) 
     scaling = fit(*run.table.counts(position))
     if run.summary.adaptive:
         why = "What was drawn followed what was solved, so its coverage carries no law."
-        scaling = dataclasses.replace(scaling, law=None, cannot_say=why)
+        scaling = dataclasses.replace(scaling, law=None, cannot_say=why, ks=(), measured=())
     of = attempts_of(run.table, position, arm, axis)
     ks = [point.k for point in arm.pass_at_k]
     return Solver(

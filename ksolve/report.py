@@ -58,8 +58,8 @@ class _Terminal:
         if rows:
             yield Text(f"\n{_cost_heading(of)}\n")
             yield _table(headers, _named_once(rows), label_width)
-        for notes in (_notes(of), _analysis(of)):
-            yield Text("\n" + "\n".join(notes))
+        for notes in filter(None, map("\n".join, (_notes(of), _analysis(of)))):
+            yield Text("\n" + notes)
         for sentence in _worth(of):
             yield Text("\n" + sentence, style="bold")
         for sentence in _paired(of):
@@ -244,13 +244,16 @@ def _notes(of: Findings) -> Iterator[str]:
 def _analysis(of: Findings) -> Iterator[str]:
     """Say how coverage goes on, what choosing a patch is worth, and what is worth its cost."""
     for solver in of.solvers:
-        yield sentences.law(solver)
-        if solver.scaling.issues:
-            yield sentences.needed(solver)
-        yield sentences.selection(solver)
-    if told := sentences.frontier(of):
-        yield told
-    yield from sentences.not_on_frontier(of)
+        # Of one sample of each issue there is nothing to choose from, and nothing that goes on.
+        if len(solver.arm.pass_at_k) > 1:
+            yield sentences.law(solver)
+            if solver.scaling.ks:
+                yield sentences.needed(solver)
+            yield sentences.selection(solver)
+    if of.frontier is not None:
+        yield sentences.frontier(of)
+    if of.frontier is not None or of.summary.adaptive:
+        yield from sentences.not_on_frontier(of)
 
 
 def _worth(of: Findings) -> Iterator[str]:

@@ -60,7 +60,7 @@ def samples_for(found: Scaling, target: float) -> tuple[int | None, str]:
 
 
 def frontier(of: Findings) -> str:
-    """Say which solver at which k is worth its cost, the cheapest first; "" where none is."""
+    """Say which solver at which k is worth its cost, the cheapest first."""
     if of.frontier is None:
         return ""
     chosen = [option for option in of.frontier.options if option.on_frontier]

@@ -176,7 +176,9 @@ def test_nothing_that_stands_on_depths_is_said_of_an_adaptive_run(
     alone = found(adaptive)
     assert (alone.frontier, alone.crossings, alone.paired) == (None, [], {})
     assert all(one.scaling.law is None for one in alone.solvers)
-    assert "followed what was solved" in alone.solvers[0].scaling.cannot_say
+    scaling = alone.solvers[0].scaling
+    assert "followed what was solved" in scaling.cannot_say
+    assert scaling.samples_for(0.25).cannot_say == scaling.cannot_say
     beside = found(adaptive, record(tmp_path / "uniform"))
     assert beside.summary.adaptive
     (pair,) = beside.paired[1]

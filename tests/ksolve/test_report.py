@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from agent.backend import Usage
 from eval.store import Store, open_run
 from ksolve.cli import app
 from ksolve.findings import Findings, findings, read_run
@@ -308,7 +309,16 @@ def test_of_an_adaptive_run_it_is_said_that_its_coverage_is_no_fair_estimate(
     assert said not in " ".join(reported(uniform).output.split())
     assert said in " ".join(reported(adaptive, "--html", page).output.split())
     assert said in page.read_text(encoding="utf-8")
-    assert f"- {ADAPTIVE}" in reported(adaptive, "--markdown").output
+    text = reported(adaptive, "--markdown").output
+    assert f"- {ADAPTIVE}" in text
+    assert "so its coverage carries no law" in text
+    assert "is not held against the frontier: what was drawn followed what was solved" in text
+
+
+def test_of_patches_that_are_only_verified_nothing_is_said_but_how_many_pass(run: Run) -> None:
+    text = printed(run(models=[SMALL], samples=1, cost=None, usage=Usage()), 160)
+    assert "Costs are in US dollars, unknown of Qwen2.5-Coder-0.5B-Instruct." in text
+    assert not any(word in text for word in ("law", "chosen", "frontier", "Expected cost"))
 
 
 def test_a_run_that_does_not_say_who_draws_is_refused_with_a_sentence(tmp_path: Path) -> None:
