@@ -20,7 +20,10 @@ from eval.table import NO_PATCH, Bools, Floats, Ints, SampleTable
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Patches:
-    """Different patches of one arm, each verified once; every array has one entry a patch."""
+    """Different patches of one arm, each verified once; every array has one entry a patch.
+
+    One that was verified again with another outcome counts as two.
+    """
 
     issue: Ints
     # Position in the tasks.
@@ -104,14 +107,14 @@ def patches(table: SampleTable, arm: int | Sequence[int]) -> Patches:
     """Gather the different patches that were verified, within each issue."""
     held = np.isin(table.arm, arm) & table.judged & (table.patch != NO_PATCH)
     rows = np.flatnonzero(held)
-    rows = rows[np.lexsort((table.patch[rows], table.task[rows]))]
-    task, patch = table.task[rows], table.patch[rows]
+    rows = rows[np.lexsort((table.resolved[rows], table.patch[rows], table.task[rows]))]
+    groups = np.stack([table.task[rows], table.patch[rows], table.resolved[rows]])
     new = np.ones(rows.size, dtype=np.bool_)
-    new[1:] = (task[1:] != task[:-1]) | (patch[1:] != patch[:-1])
+    new[1:] = (groups[:, 1:] != groups[:, :-1]).any(axis=0)
     starts = np.flatnonzero(new)
     seconds = table.verify_seconds[rows]
     return Patches(
-        issue=task[starts].astype(np.int64),
+        issue=table.task[rows[starts]].astype(np.int64),
         size=np.diff(np.append(starts, rows.size)),
         resolved=table.resolved[rows[starts]],
         seconds=np.fmax.reduceat(seconds, starts) if starts.size else seconds,

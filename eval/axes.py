@@ -19,6 +19,7 @@ from agent.backend import Usage
 from agent.local.weights import MODELS
 from eval import cost
 from eval.attempts import patches
+from eval.cost import money
 from eval.table import Floats, SampleTable
 
 Axis = Literal["money", "tokens", "accelerator_seconds", "flops"]
@@ -26,12 +27,15 @@ AXES: tuple[Axis, ...] = get_args(Axis)
 UNITS: Mapping[Axis, str] = MappingProxyType(
     {
         "money": "US dollars",
-        "tokens": "tokens in and out",
-        "accelerator_seconds": "seconds of an accelerator",
-        "flops": "floating-point operations",
+        "tokens": "tokens",
+        "accelerator_seconds": "accelerator seconds",
+        "flops": "FLOPs",
     }
 )
 """What one of each axis is."""
+
+WHOLE = 100
+"""From here on an amount is written without decimals."""
 
 FLOPS_PER_TOKEN = 2
 """For each parameter: one multiplication and one addition."""
@@ -94,8 +98,9 @@ def amounts(
 ) -> Floats:
     """Return what every sample used on one axis, in its unit of `UNITS`; NaN where unknown.
 
-    Tokens are all that went in, cached or not, and all that came out, reasoning included. An arm
-    without any accelerator time is behind an API that does not tell it: unknown. FLOPs are
+    Tokens are all that went in, cached or not, and all that came out, reasoning included; those of
+    an arm without any were used elsewhere, as those of predictions that are only verified: unknown.
+    An arm without any accelerator time is behind an API that does not tell it: unknown. FLOPs are
     2 N (input - cached + output) with N parameters, the forward pass of Kaplan et al. 2020
     (section 2.1) without its attention term, which grows with the context; a token from the
     prefix cache is not computed again. `parameters` gives N by the name of the model and goes
@@ -103,15 +108,14 @@ def amounts(
     """
     if axis == "money":
         return table.cost
-    if axis == "tokens":
-        return (table.input_tokens + table.output_tokens).astype(np.float64)
     if axis == "accelerator_seconds":
-        busy = np.bincount(table.arm, table.accelerator_seconds, minlength=len(table.arms))
-        return np.where(busy[table.arm] > 0, table.accelerator_seconds, np.nan)
+        return _where_any(table, table.accelerator_seconds)
+    tokens = _where_any(table, (table.input_tokens + table.output_tokens).astype(np.float64))
+    if axis == "tokens":
+        return tokens
     sizes = [parameters.get(model, parameters_of(model)) for model, _ in table.arms]
     size = np.array([math.nan if size is None else size for size in sizes], dtype=np.float64)
-    computed = table.input_tokens - table.cached_tokens + table.output_tokens
-    return FLOPS_PER_TOKEN * size[table.arm] * computed
+    return FLOPS_PER_TOKEN * size[table.arm] * (tokens - table.cached_tokens)
 
 
 def parameters_of(model: str) -> float | None:
@@ -123,6 +127,23 @@ def parameters_of(model: str) -> float | None:
     """
     name = model.partition("#")[2] or model.partition(":")[2] or model
     return MODELS[name].bytes / BF16_BYTES if name in MODELS else None
+
+
+def written(amount: float | None, axis: Axis, *, digits: int = 2, has_unit: bool = False) -> str:
+    """Write an amount of an axis; `digits` are those of money, whose unit is always there."""
+    if amount is None:
+        return "unknown"
+    if axis == "money":
+        return money(amount, digits)
+    text = f"{amount:,.0f}" if amount >= WHOLE else f"{amount:.3g}"
+    text = f"{amount:.1e}" if axis == "flops" else text
+    return f"{text} {UNITS[axis]}" if has_unit else text
+
+
+def _where_any(table: SampleTable, used: Floats) -> Floats:
+    """Make unknown what an arm used that used nothing at all."""
+    total = np.bincount(table.arm, used, minlength=len(table.arms))
+    return np.where(total[table.arm] > 0, used, np.nan)
 
 
 def _known(amount: float) -> float | None:

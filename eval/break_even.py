@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.attempts import Attempts, ends
+from eval.axes import UNITS, Axis, written
 from eval.cost import percent
 from eval.coverage import common_depth, resampled_means
 from eval.frontier import columns_of, rungs_to
-from eval.table import Floats, Ints
+from eval.table import Bools, Floats, Ints
 
 DOUBT = 0.2
 """With a larger share of the resamples against it, a break-even is not said."""
@@ -32,7 +33,7 @@ class Estimate:
     value: float | None
     low: float | None
     high: float | None
-    # None: farther than what was drawn, or not known.
+    # None: farther than what was drawn, or not known, as with fewer than two issues.
 
 
 UNKNOWN = Estimate(value=None, low=None, high=None)
@@ -57,7 +58,8 @@ class BreakEven:
     ratio: Estimate
     # Cost of `cheap` at that k over that of `dear`: below 1, `cheap` is the cheaper way.
     none: float | None
-    # Share of the resamples in which `cheap` does not reach as much.
+    # Share of the resamples in which `cheap` does not reach as much; None with fewer
+    # than two issues.
     sentence: str
 
 
@@ -81,7 +83,7 @@ class Crossing:
     first_always: float | None
     second_always: float | None
     # Shares of the resamples in which `first` is the cheaper way all along, and in which `second`
-    # is from the start.
+    # is from the start; None with fewer than two issues, and when nothing is solved by both.
     sentence: str
 
 
@@ -90,13 +92,14 @@ def break_even(
     dear: Attempts,
     *,
     names: tuple[str, str],
+    axis: Axis = "money",
     k_dear: int = 1,
     stop: bool = False,
     seed: int = 0,
 ) -> BreakEven:
     """Find the smallest k at which `cheap` covers as much as `dear` does with `k_dear`.
 
-    Both are of the same issues in the same order, on one axis; `names` are theirs, and `stop` is
+    Both are of the same issues in the same order, on one `axis`; `names` are theirs, and `stop` is
     as in `eval.attempts.cost_curve`. A resample in which `cheap` does not get there has a k
     farther than any, and so is its cost. Past `eval.frontier.POINTS`, k is one of as many rungs.
     """
@@ -114,7 +117,8 @@ def break_even(
         (at,), (cost,) = _reached(rungs, *(column.mean(0, keepdims=True) for column in columns))
         ks, costs = _reached(rungs, *(resampled_means(column, seed=seed) for column in columns))
         coverage = float(columns[2].mean())
-        k, ratio, none = _estimate(at, ks), _estimate(cost, costs), float(np.isinf(ks).mean())
+        k, ratio = _estimate(at, ks, issues), _estimate(cost, costs, issues)
+        none = _share(np.isinf(ks), issues)
     found = BreakEven(
         cheap=names[0],
         dear=names[1],
@@ -128,7 +132,7 @@ def break_even(
         none=none,
         sentence="",
     )
-    return dataclasses.replace(found, sentence=_how_many(found))
+    return dataclasses.replace(found, sentence=_how_many(found, axis))
 
 
 def crossing(
@@ -136,6 +140,7 @@ def crossing(
     b: Attempts,
     *,
     names: tuple[str, str],
+    axis: Axis = "money",
     stop: bool = False,
     seed: int = 0,
 ) -> Crossing:
@@ -171,8 +176,8 @@ def crossing(
             changes=0,
             first_always=None,
             second_always=None,
-            sentence=f"Which of {names[0]} and {names[1]} is the cheaper way cannot be said, "
-            f"{reason}.",
+            sentence=f"Which of {names[0]} and {names[1]} is the cheaper way{_in(axis)} cannot be "
+            f"said, {reason}.",
         )
     here = _turn(*(column.mean(0) for column in columns))
     again = zip(*(resampled_means(column, seed=seed) for column in columns), strict=True)
@@ -184,20 +189,22 @@ def crossing(
         for field in ("coverage", "cost")
     )
     first, second = names if here.sign <= 0 else names[::-1]
+    # Of what nothing is solved of, no resample tells anything.
+    told = issues if here.reach else 0
     found = Crossing(
         first=first,
         second=second,
         issues=issues,
         excluded=chosen.size - issues,
         reach=here.reach,
-        coverage=_estimate(here.coverage, coverages),
-        cost=_estimate(here.cost, costs),
+        coverage=_estimate(here.coverage, coverages, told),
+        cost=_estimate(here.cost, costs, told),
         changes=here.changes,
-        first_always=float(np.isinf(coverages).mean()),
-        second_always=float(1 - agree.mean()),
+        first_always=_share(np.isinf(coverages), told),
+        second_always=_share(~agree, told),
         sentence="",
     )
-    return dataclasses.replace(found, sentence=_where(found, same=here.sign == 0))
+    return dataclasses.replace(found, sentence=_where(found, axis, same=here.sign == 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,66 +264,85 @@ def _rising(covered: Floats, paid: Floats) -> tuple[Floats, Floats]:
     return np.append(0.0, covered[gains]), np.append(0.0, paid[gains])
 
 
-def _estimate(value: float, resamples: Floats) -> Estimate:
-    low, high = (None, None) if np.isnan(resamples).any() else ends(resamples)
+def _estimate(value: float, resamples: Floats, issues: int) -> Estimate:
+    known = issues > 1 and not np.isnan(resamples).any()
+    low, high = ends(resamples) if known else (None, None)
     return Estimate(value=float(value) if math.isfinite(value) else None, low=low, high=high)
 
 
-def _how_many(found: BreakEven) -> str:
-    if found.coverage is None or found.none is None:
+def _share(resamples: Bools, issues: int) -> float | None:
+    return float(resamples.mean()) if issues > 1 else None
+
+
+def _in(axis: Axis) -> str:
+    """Say what is compared, where that is not money."""
+    return "" if axis == "money" else f" in {UNITS[axis]}"
+
+
+def _how_many(found: BreakEven, axis: Axis) -> str:
+    if found.coverage is None:
         return (
             f"{found.cheap} and {found.dear} cannot be compared: no issue has verdicts of "
             f"{found.cheap} and {found.k_dear} of {found.dear}."
         )
     if not found.coverage:
-        return f"{found.dear} solves none of the {found.issues} issues at k={found.k_dear}."
+        return f"{found.dear} solves none of the {_issues(found.issues)} at k={found.k_dear}."
     target = (
         f"what {found.dear} does at k={found.k_dear} "
-        f"({percent(found.coverage, found.issues)} of {found.issues} issues)"
+        f"({percent(found.coverage, found.issues)} of {_issues(found.issues)})"
     )
-    if found.k.value is None or found.none > DOUBT:
+    none = found.none or 0.0
+    if found.k.value is None or none > DOUBT:
+        often = "" if found.none is None else f"in {none:.0%} of the resamples "
         return (
-            f"At which k {found.cheap} solves {target} cannot be said: in {found.none:.0%} of the "
-            f"resamples k={found.depth} is too little."
+            f"At which k {found.cheap} solves {target} cannot be said: {often}"
+            f"k={found.depth} is too little."
         )
-    most = f"more than {found.depth}" if found.k.high is None else f"{found.k.high:.0f}"
-    said = (
-        f"{found.cheap} at k={found.k.value:.0f} (95%: {found.k.low:.0f} to {most}) solves {target}"
-    )
+    said = f"{found.cheap} at k={found.k.value:.0f}"
+    if found.k.low is not None:
+        most = f"more than {found.depth}" if found.k.high is None else f"{found.k.high:.0f}"
+        said += f" (95%: {found.k.low:.0f} to {most})"
+    said += f" solves {target}"
     if found.ratio.value is None:
-        return f"{said}; what that costs beside it is unknown."
+        return f"{said}; what that costs beside it{_in(axis)} is unknown."
     low, high = found.ratio.low, found.ratio.high
     upper = "or more" if high is None else f"to {high:.2g}"
     spread = "" if low is None else f" (95%: {low:.2g} {upper})"
-    return f"{said}, for {found.ratio.value:.2g} times its cost{spread}."
+    return f"{said}, for {found.ratio.value:.2g} times its cost{_in(axis)}{spread}."
 
 
-def _where(found: Crossing, *, same: bool) -> str:
-    assert found.reach is not None
-    assert found.first_always is not None
-    assert found.second_always is not None
-    reach = percent(found.reach, found.issues)
+def _where(found: Crossing, axis: Axis, *, same: bool) -> str:
+    first, second, way = found.first, found.second, f"the cheaper way{_in(axis)}"
     if not found.reach:
-        return f"{found.first} and {found.second} reach no coverage in common."
+        return f"{first} and {second} reach no coverage in common."
+    reach = percent(found.reach, found.issues)
     if same:
-        return f"{found.first} and {found.second} cost the same up to {reach}."
-    if found.coverage.value is None and found.first_always >= 1 - DOUBT:
+        return f"{first} and {second} cost the same{_in(axis)} up to {reach}."
+    first_always, second_always = found.first_always or 0.0, found.second_always or 0.0
+    if found.coverage.value is None and (found.first_always is None or first_always >= 1 - DOUBT):
+        often = "" if found.first_always is None else f" (in {first_always:.0%} of the resamples)"
         return (
-            f"{found.first} is the cheaper way to every coverage that both reach, which is up to "
-            f"{reach} of {found.issues} issues (in {found.first_always:.0%} of the resamples)."
+            f"{first} is {way} to every coverage that both reach, which is up to "
+            f"{reach} of {_issues(found.issues)}{often}."
         )
-    if found.coverage.value is None or found.first_always + found.second_always > DOUBT:
+    if found.coverage.value is None or first_always + second_always > DOUBT:
         return (
-            f"From which coverage on {found.second} is a cheaper way than {found.first} cannot be "
-            f"said: {found.first} is cheaper all the way to what both reach in "
-            f"{found.first_always:.0%} of the resamples, and {found.second} from the start in "
-            f"{found.second_always:.0%}."
+            f"From which coverage on {second} is a cheaper way{_in(axis)} than {first} cannot be "
+            f"said: {first} is cheaper all the way to what both reach in {first_always:.0%} of "
+            f"the resamples, and {second} from the start in {second_always:.0%}."
         )
-    low = percent(found.coverage.low or 0.0, found.issues)
-    high = "" if found.coverage.high is None else percent(found.coverage.high, found.issues)
+    spread = ""
+    if found.first_always is not None:
+        low = percent(found.coverage.low or 0.0, found.issues)
+        high = "" if found.coverage.high is None else percent(found.coverage.high, found.issues)
+        spread = f" (95%: {low} to {high or 'more than both reach'})"
     more = f", though it changes {found.changes} times up to {reach}" if found.changes > 1 else ""
+    cost = written(found.cost.value, axis, has_unit=True)
     return (
-        f"{found.first} is the cheaper way up to {percent(found.coverage.value, found.issues)} of "
-        f"{found.issues} issues (95%: {low} to {high or 'more than both reach'}), {found.second} "
-        f"above it{more}."
+        f"{first} is {way} up to {percent(found.coverage.value, found.issues)} of "
+        f"{_issues(found.issues)}{spread}, at {cost} an issue; {second} is above it{more}."
     )
+
+
+def _issues(count: int) -> str:
+    return f"{count} issue{'' if count == 1 else 's'}"

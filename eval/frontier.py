@@ -31,9 +31,10 @@ class Option:
     cost: float | None
     # Expected an issue; None when it is unknown.
     on_frontier: bool | None
-    # No other option covers as much for less, or more for as much; None when its cost is unknown.
+    # It covers something, and no other option as much for less or more for as much; None when its
+    # cost is unknown.
     stability: float | None
-    # Share of the resamples in which it is on the frontier.
+    # Share of the resamples in which it is on the frontier; None with fewer than two issues, too.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +52,8 @@ def on_frontier(cost: ArrayLike, coverage: ArrayLike) -> Bools:
     """Whether each point is one that no other dominates, over the last axis.
 
     A point dominates another if it costs no more and covers no less, and one of these strictly;
-    equal points are on the frontier together. NaN is an unknown cost: it is not on the frontier,
-    and dominates nothing.
+    equal points are on the frontier together. One that covers nothing is not on it: doing nothing
+    is had for less. NaN is an unknown cost: it is not on the frontier, and dominates nothing.
     """
     cost, coverage = np.broadcast_arrays(np.asarray(cost, float), np.asarray(coverage, float))
     # Rounded, so that one coverage summed in two orders is one coverage.
@@ -65,7 +66,8 @@ def on_frontier(cost: ArrayLike, coverage: ArrayLike) -> Bools:
     # The price at which the best coverage so far was first had.
     since = np.maximum.accumulate(np.where(gain > before, price, -np.inf), axis=-1)
     members = np.empty(order.shape, dtype=np.bool_)
-    np.put_along_axis(members, order, (gain == best) & (price == since) & (price < np.inf), -1)
+    is_member = (gain == best) & (gain > 0) & (price == since) & (price < np.inf)
+    np.put_along_axis(members, order, is_member, -1)
     return members
 
 
@@ -110,7 +112,7 @@ def frontier(
                 coverage=float(covered),
                 cost=None if math.isnan(paid) else float(paid),
                 on_frontier=None if math.isnan(paid) else bool(member),
-                stability=None if math.isnan(paid) else float(share),
+                stability=float(share) if issues > 1 and not math.isnan(paid) else None,
             )
             for (name, k), covered, paid, member, share in zip(
                 names, *means, members, again.mean(0), strict=True

@@ -279,11 +279,12 @@ class Store:
                 spent[task_id] = spent.get(task_id, 0.0) + float(amount or 0.0)
         return spent
 
-    def failed_costs(self) -> dict[tuple[str, str], float | None]:
-        """Return what failed draws were billed, by model and strategy; None where unknown."""
+    def failed_costs(self, without: Collection[str] = ()) -> dict[tuple[str, str], float | None]:
+        """Return what failed draws were billed, by arm, but of tasks `without`; None is unknown."""
         columns = FAILURES.c
         unknown = func.sum(columns.cost.is_(None))
         query = select(columns.model, columns.strategy, func.sum(columns.cost), unknown)
+        query = query.where(columns.task_id.not_in(without))
         return {
             (model, strategy): None if unknowns else float(cost)
             for model, strategy, cost, unknowns in self._read(

@@ -7,7 +7,6 @@ never in a rate, and neither is a sample that has no verdict yet.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import math
 from collections import Counter
@@ -21,15 +20,12 @@ from numpy.typing import NDArray
 
 from agent.backend import Usage
 from eval import cost
-from eval.coverage import Coverage, coverage, ladder, pass_at_k
-from eval.table import NO_PATCH, Floats, Ints, SampleTable
+from eval.coverage import Coverage, coverage, ladder
+from eval.table import NO_PATCH, Ints, SampleTable
 from eval.verdict import OUTCOMES
 
-SCHEMA = 1
+SCHEMA = 2
 """Of the JSON form; rises when a key changes its meaning or goes."""
-
-CURVE_POINTS = 256
-"""Values of k at which two models are compared, at most; up to there it is every k."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,8 +87,6 @@ class Summary:
     # Asked for, of each arm.
     arms: tuple[Arm, ...]
     failures: dict[str, int]
-    comparisons: tuple[cost.Comparison, ...]
-    # Every pair of arms.
     flaky: tuple[str, ...]
     # Issues whose tests are known to change their mind; they are in all other figures.
     adaptive: bool = False
@@ -136,13 +130,11 @@ def summarise(
         )
         for arm, tally, depth in zip(table.arms, tallies, asked, strict=True)
     )
-    pairs = itertools.combinations(zip(arms, tallies, strict=True), 2)
     return Summary(
         issues=len(table.tasks),
         samples_per_issue=max(asked, default=samples),
         arms=arms,
         failures=_by_model(failures),
-        comparisons=tuple(_compare(a, of_a, b, of_b) for (a, of_a), (b, of_b) in pairs),
         flaky=tuple(task_id for task_id in table.tasks if task_id in flaky),
         adaptive=adaptive,
     )
@@ -171,8 +163,6 @@ class _Tally:
     drawn: Ints
     judged: Ints
     resolved: Ints
-    costs: Floats
-    # NaN where any of it is unknown.
     outcomes: dict[str, int]
     distinct_patches: int
     verify_seconds: float
@@ -198,9 +188,6 @@ def _tally(table: SampleTable, arm: int) -> _Tally:
         drawn=np.bincount(table.task[chosen], minlength=len(table.tasks)),
         judged=judged,
         resolved=resolved,
-        costs=np.bincount(table.task[chosen], table.cost[chosen], len(table.tasks)).astype(
-            np.float64
-        ),
         outcomes=dict(zip(OUTCOMES, outcomes, strict=True)),
         distinct_patches=patches.size,
         verify_seconds=float(verify_seconds.sum()),
@@ -257,37 +244,6 @@ def _without_flaky(
         solved=int(np.count_nonzero(resolved)),
         pass_at_k=tuple(coverage(judged, resolved, k) for k in ks if k <= samples),
     )
-
-
-def _compare(a: Arm, of_a: _Tally, b: Arm, of_b: _Tally) -> cost.Comparison:
-    """Compare two arms on the issues that both were judged on, to the depth that both have.
-
-    While a run is incomplete, depth and issues trade against each other: those that keep the
-    most samples are taken. An attempt costs what it does on these issues, and its share of the
-    failed ones.
-    """
-    both = np.minimum(of_a.judged, of_b.judged)
-    deepest_first = np.sort(np.append(both, 0))[::-1]
-    depth = int(deepest_first[np.argmax(deepest_first * np.arange(1, both.size + 2))])
-    chosen = both >= max(depth, 1)
-    ks: Sequence[int] = range(1, depth + 1)
-    if depth > CURVE_POINTS:
-        ks = np.unique(np.geomspace(1, depth, CURVE_POINTS).round().astype(int)).tolist()
-
-    def curve(arm: Arm, t: _Tally) -> cost.Curve:
-        judged, resolved = t.judged[chosen], t.resolved[chosen]
-        drawn, paid = int(t.drawn[chosen].sum()), float(t.costs[chosen].sum())
-        per_sample = cost.cost_per_attempt(None if math.isnan(paid) else paid, drawn)
-        failed = cost.cost_per_attempt(arm.failed_cost, arm.samples)
-        return cost.Curve(
-            name=arm.label,
-            k=tuple(ks),
-            coverage=tuple(float(pass_at_k(judged, resolved, k).mean()) for k in ks),
-            cost_per_attempt=cost.add(per_sample, failed),
-            issues=int(chosen.sum()),
-        )
-
-    return cost.cheaper_at_equal_coverage(curve(a, of_a), curve(b, of_b))
 
 
 def solver_labels(arms: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -141,6 +141,21 @@ class SampleTable:
         n = np.bincount(self.task[chosen], minlength=size)
         c = np.bincount(self.task[chosen & self.resolved], minlength=size)
         return n, c
+
+    def rows(self, chosen: Bools) -> SampleTable:
+        """Return a table of the chosen samples only, with the tasks and arms of all."""
+        columns = dataclasses.fields(self)[2:]
+        return dataclasses.replace(
+            self, **{field.name: getattr(self, field.name)[chosen] for field in columns}
+        )
+
+    def without(self, tasks: Collection[str]) -> SampleTable:
+        """Return a table that lacks these tasks and their samples."""
+        kept = np.array([task not in tasks for task in self.tasks], dtype=np.bool_)
+        table = self.rows(kept[self.task])
+        place = (np.cumsum(kept) - 1).astype(np.int32)
+        names = tuple(task for task in self.tasks if task not in tasks)
+        return dataclasses.replace(table, tasks=names, task=place[table.task])
 
     def usage(self, chosen: Bools) -> Usage:
         """Return the sum of what the chosen samples used."""

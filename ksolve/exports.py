@@ -18,12 +18,16 @@ from sqlalchemy import Integer, String, select
 
 from agent.backend import USAGE
 from agent.trajectory import from_json
+from eval.attempts import cost_curve
+from eval.axes import AXES
 from eval.sample import SampleKey
 from eval.schema import SAMPLES, VERDICTS
 from eval.store import Store
+from eval.summary import Arm
+from eval.table import SampleTable
 from eval.trajectories import is_drawn, valid
 from eval.whole import whole
-from ksolve.results import summary_of
+from ksolve.findings import attempts_of, read_run
 
 Kind = Literal["text", "integer", "number", "truth", "texts", "messages"]
 """Of a column: a list of texts, and one of messages with `role` and `content`, among them."""
@@ -33,6 +37,9 @@ ROW_GROUP = 64 << 20
 
 CONVERSATIONS = 100
 """Read at once for pairs: those of agents are long."""
+
+COSTS = ("per_issue", "per_solve", "per_issue_until_solved", "per_solve_until_solved")
+"""What the curves have of each axis of cost."""
 
 ASIDES = frozenset({"ranking", "probe"})
 """Sources of turns that are no part of the conversation that gave the patch."""
@@ -98,7 +105,7 @@ def verdicts(store: Store) -> Table:
 
 
 def curves(store: Store) -> Table:
-    """Return pass@k of every arm, with and (where any are known) without flaky issues."""
+    """Return pass@k and costs of every arm, with and (where any are known) without flaky issues."""
     columns: dict[str, Kind] = {
         "model": "text",
         "strategy": "text",
@@ -109,18 +116,38 @@ def curves(store: Store) -> Table:
         "high": "number",
         "issues": "integer",
         "excluded": "integer",
+        **{f"{axis}_{of}": "number" for axis in AXES for of in COSTS},
+        "verify_seconds_per_issue": "number",
     }
 
     def batches() -> Iterator[Sequence[tuple[Any, ...]]]:
-        for arm in summary_of(store).arms:
-            points = [(False, at) for at in arm.pass_at_k]
-            if arm.without_flaky is not None:
-                points += [(True, at) for at in arm.without_flaky.pass_at_k]
-            yield [
-                (arm.model, arm.strategy, steady, *dataclasses.astuple(at)) for steady, at in points
-            ]
+        for steady in (False, True):
+            run = read_run(store, without_flaky=steady)
+            if steady and not run.left_out:
+                return
+            for position, arm in enumerate(run.summary.arms):
+                costs = _costs(run.table, position, arm)
+                yield [
+                    (arm.model, arm.strategy, steady, *dataclasses.astuple(at), *paid)
+                    for at, paid in zip(arm.pass_at_k, costs, strict=True)
+                ]
 
     return Table(columns=columns, batches=batches())
+
+
+def _costs(table: SampleTable, position: int, arm: Arm) -> Iterator[tuple[float | None, ...]]:
+    """Yield for each k of an arm what `COSTS` names, axis by axis, and its verification."""
+    ks = [point.k for point in arm.pass_at_k]
+    of_axes = [attempts_of(table, position, arm, axis) for axis in AXES]
+    curves = [(cost_curve(of, ks), cost_curve(of, ks, stop=True)) for of in of_axes]
+    for i in range(len(ks)):
+        at_k = [(every[i], until[i]) for every, until in curves]
+        costs = (
+            cost
+            for every, until in at_k
+            for cost in (every.per_issue, every.per_solve, until.per_issue, until.per_solve)
+        )
+        yield *costs, at_k[0][0].verify_seconds
 
 
 def pairs(store: Store, picked: Callable[[SampleKey], bool]) -> Table:

@@ -1,7 +1,8 @@
 """All that a report says of one run or of several, computed once.
 
 Runs lie side by side: each solver of each run is one column of everything, named by its run where
-there are several. What cannot be said of a run (no price, too few samples) is None here.
+there are several. All costs but verification are on one axis. What cannot be said of a run (no
+price, too few samples) is None here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.attempts import AtK, Attempts, attempts, cost_curve
-from eval.axes import Spent, amounts, spent
+from eval.axes import UNITS, Axis, Spent, amounts, spent
 from eval.break_even import BreakEven, Crossing, break_even, crossing
 from eval.coverage import Together, common_depth, together
 from eval.frontier import Frontier, frontier
@@ -29,13 +30,16 @@ from eval.store import Store
 from eval.summary import Arm, Summary
 from eval.table import NO_PATCH, SampleTable
 from ksolve.chosen import ALL_TOGETHER, Worth, worths
-from ksolve.results import summary_of
+from ksolve.results import flaky_of, summary_of
 
 COMPARED = 8
 """Solvers of which every pair is compared; of more, the pairs would be more than anyone reads."""
 
 TARGETS = (0.25, 0.5, 0.75, 0.9, 0.95)
 """Coverages of which it is said how many samples they take."""
+
+DEFAULTS: tuple[Axis, ...] = ("money", "accelerator_seconds", "tokens")
+"""Axes of cost in the order of preference: the first is taken that is known of every solver."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +56,8 @@ class RunRead:
     failures: Sequence[Failure]
     store: Store
     # Still open, for its patches.
+    left_out: Sequence[str] = ()
+    # Flaky issues that are in none of this, as was asked for.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +73,10 @@ class Solver:
     spent: Spent
     costs: Sequence[AtK]
     # When all k are drawn, at the same k as `arm.pass_at_k`.
+    until_solved: Sequence[AtK]
+    # When an issue's first solve ends it, at the same k.
     scaling: Scaling
-    choices: Sequence[Worth]
+    choices: Sequence[Worth] = ()
     # What is chosen without the oracle is worth: first among all samples with a verdict, unless
     # there are too many, then where `ksolve select` chose when there were fewer.
 
@@ -93,13 +101,16 @@ class Findings:
     solvers: Sequence[Solver]
     table: SampleTable
     # Of all runs: task by task the union, arm by arm the solvers.
+    axis: Axis
+    axis_why: str
+    # What costs are told in, and why in that.
     together: Together | None
     # Of all solvers, as all below without those of adaptive runs; None of fewer than two.
     frontier: Frontier | None
-    # In US dollars; None where no price is known.
+    # When all k are drawn; None where no cost is known.
     break_evens: Sequence[BreakEven]
     crossings: Sequence[Crossing]
-    # Of every pair of solvers whose prices are known, in US dollars.
+    # Of every pair of solvers whose costs are known, when all k are drawn.
     paired: Mapping[int, Sequence[Paired]]
     # By k, of every pair of solvers: 1, and what most issues carry.
     together_chosen: Sequence[Worth]
@@ -109,6 +120,11 @@ class Findings:
     def choices(self) -> list[Worth]:
         """Everything that is chosen without the oracle, solver by solver."""
         return [*(one for of in self.solvers for one in of.choices), *self.together_chosen]
+
+    @property
+    def chosen_before(self) -> list[Worth]:
+        """What `ksolve select` kept of them."""
+        return [one for one in self.choices if one.is_kept]
 
     @property
     def summary(self) -> Summary:
@@ -126,48 +142,60 @@ class Findings:
                 for run in self.runs
                 for model, count in run.summary.failures.items()
             },
-            comparisons=tuple(one for part in parts for one in part.comparisons),
             flaky=tuple(task for task in self.table.tasks if task in flaky),
             adaptive=any(part.adaptive for part in parts),
         )
 
 
-def read_run(store: Store) -> RunRead:
-    """Read one run; raises StoreError when there is none."""
+def read_run(store: Store, *, without_flaky: bool = False) -> RunRead:
+    """Read one run, or all of it but its flaky issues; raises StoreError when there is none."""
     table = store.table()
-    config = store.config() or {}
+    flaky = flaky_of(store) if without_flaky else ()
+    left_out = tuple(task for task in table.tasks if task in flaky)
+    table = table.without(left_out) if left_out else table
     sweep = store.folder / "sweep.toml"
     return RunRead(
         name=store.folder.name,
-        config=config,
-        summary=summary_of(store, table=table),
+        config=store.config() or {},
+        summary=summary_of(store, table=table, without=left_out),
         table=table,
-        failures=store.failures(),
+        failures=[one for one in store.failures() if one.key.task_id not in left_out],
         sweep=sweep.read_text(encoding="utf-8") if sweep.is_file() else None,
         store=store,
+        left_out=left_out,
     )
 
 
-def findings(runs: Sequence[RunRead]) -> Findings:
-    """Work out all that is to be said of runs, in their order."""
+def findings(runs: Sequence[RunRead], axis: Axis | None = None) -> Findings:
+    """Work out all that is to be said of runs, in their order, with costs on one axis.
+
+    Without `axis` it is the first of `DEFAULTS` that is known of every solver.
+    """
     runs = _named_apart(runs)
-    several = len(runs) > 1
+    prefixes = [f"{run.name}: " if len(runs) > 1 else "" for run in runs]
+    ledgers = {
+        prefix + arm.label: spent(run.table, position, failed_cost=arm.failed_cost)
+        for prefix, run in zip(prefixes, runs, strict=True)
+        for position, arm in enumerate(run.summary.arms)
+    }
+    axis, axis_why = _axis(ledgers, axis)
     solvers: list[Solver] = []
     mixed: list[Worth] = []
-    for run in runs:
-        prefix = f"{run.name}: " if several else ""
+    for prefix, run in zip(prefixes, runs, strict=True):
         labels = [prefix + arm.label for arm in run.summary.arms]
         *choices, of_all = worths(run.store, run.table, labels, together=prefix + ALL_TOGETHER)
-        solvers += [_solver(run, i, labels[i], choices[i]) for i in range(len(labels))]
+        solvers += [
+            dataclasses.replace(_solver(run, position, label, ledgers[label], axis), choices=chosen)
+            for position, (label, chosen) in enumerate(zip(labels, choices, strict=True))
+        ]
         mixed += of_all
     table = side_by_side([run.table for run in runs])
-    money = amounts(table, "money")
     # Where what was drawn followed what was solved, the depths of issues tell of their difficulty.
     fair = {i: solver for i, solver in enumerate(solvers) if not solver.run.summary.adaptive}
     priced = {
-        solver.label: attempts(table, column, money, failed_cost=solver.arm.failed_cost)
+        solver.label: attempts_of(table, column, solver.arm, axis)
         for column, solver in fair.items()
-        if solver.arm.cost is not None and solver.arm.samples
+        if solver.spent.totals[axis] is not None and solver.arm.samples
     }
     counts = [table.counts(column) for column in fair]
     pairs = list(combinations(priced, 2)) if len(priced) <= COMPARED else []
@@ -175,10 +203,12 @@ def findings(runs: Sequence[RunRead]) -> Findings:
         runs=runs,
         solvers=solvers,
         table=table,
+        axis=axis,
+        axis_why=axis_why,
         together=together(*map(np.array, zip(*counts, strict=True))) if len(fair) > 1 else None,
         frontier=frontier(priced) if priced else None,
-        break_evens=[_break_even(priced, pair) for pair in pairs],
-        crossings=[crossing(priced[a], priced[b], names=(a, b)) for a, b in pairs],
+        break_evens=[_break_even(priced, pair, axis) for pair in pairs],
+        crossings=[crossing(priced[a], priced[b], names=(a, b), axis=axis) for a, b in pairs],
         paired=_paired(table, fair),
         together_chosen=mixed,
     )
@@ -212,22 +242,49 @@ def side_by_side(tables: Sequence[SampleTable]) -> SampleTable:
     return SampleTable(tasks=tasks, arms=tuple(arms), **joined)
 
 
-def _solver(run: RunRead, position: int, label: str, choices: Sequence[Worth]) -> Solver:
+def _axis(ledgers: Mapping[str, Spent], asked: Axis | None) -> tuple[Axis, str]:
+    """Choose the axis that costs are told on, and say why it is that."""
+    axes = DEFAULTS if asked is None else (asked,)
+    unknown = {
+        axis: ", ".join(name for name, of in ledgers.items() if of.totals[axis] is None)
+        for axis in axes
+    }
+    chosen = next((axis for axis in axes if not unknown[axis]), axes[0])
+    why = "as asked for" if asked else "which are known of all"
+    if unknown[chosen]:
+        why = f"unknown of {unknown[chosen]}"
+    elif chosen != axes[0]:
+        passed = axes[: axes.index(chosen)]
+        why = "since they are unknown in " + " and in ".join(
+            f"{UNITS[one]} ({unknown[one]})" for one in passed
+        )
+    return chosen, f"Costs are in {UNITS[chosen]}, {why}."
+
+
+def attempts_of(table: SampleTable, position: int, arm: Arm, axis: Axis) -> Attempts:
+    """Gather what the samples of an arm, at its position in a table, cost on one axis."""
+    # What failed attempts were billed is known in money alone.
+    failed_cost = arm.failed_cost if axis == "money" else 0.0
+    return attempts(table, position, amounts(table, axis), failed_cost=failed_cost)
+
+
+def _solver(run: RunRead, position: int, label: str, ledger: Spent, axis: Axis) -> Solver:
     arm = run.summary.arms[position]
     scaling = fit(*run.table.counts(position))
     if run.summary.adaptive:
         why = "What was drawn followed what was solved, so its coverage carries no law."
-        scaling = dataclasses.replace(scaling, law=None, cannot_say=why)
-    of = attempts(run.table, position, amounts(run.table, "money"), failed_cost=arm.failed_cost)
+        scaling = dataclasses.replace(scaling, law=None, cannot_say=why, ks=(), measured=())
+    of = attempts_of(run.table, position, arm, axis)
+    ks = [point.k for point in arm.pass_at_k]
     return Solver(
         label=label,
         run=run,
         position=position,
         arm=arm,
-        spent=spent(run.table, position, failed_cost=arm.failed_cost),
-        costs=cost_curve(of, [point.k for point in arm.pass_at_k]),
+        spent=ledger,
+        costs=cost_curve(of, ks),
+        until_solved=cost_curve(of, ks, stop=True),
         scaling=scaling,
-        choices=choices,
     )
 
 
@@ -239,10 +296,10 @@ def _paired(table: SampleTable, solvers: Mapping[int, Solver]) -> dict[int, Sequ
     return {k: compare_all(sides, k=k) for k in sorted({1, max(depth, 1)})}
 
 
-def _break_even(priced: Mapping[str, Attempts], pair: tuple[str, str]) -> BreakEven:
+def _break_even(priced: Mapping[str, Attempts], pair: tuple[str, str], axis: Axis) -> BreakEven:
     """Compare two, the one that is cheaper by the sample first."""
     cheap, dear = sorted(pair, key=lambda name: _per_sample(priced[name]))
-    return break_even(priced[cheap], priced[dear], names=(cheap, dear))
+    return break_even(priced[cheap], priced[dear], names=(cheap, dear), axis=axis)
 
 
 def _per_sample(of: Attempts) -> float:

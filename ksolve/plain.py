@@ -1,6 +1,6 @@
 """Findings for programs: JSON with everything in it, CSV with a row for each solver and k.
 
-Shares are 0 to 1, money is US dollars, null or an empty field is unknown.
+Shares are 0 to 1, costs are in the unit that is said, null or an empty field is unknown.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import io
 import json
 from typing import Any
 
+from eval.axes import AXES, UNITS
+from eval.coverage import ladder
+from eval.scaling import REACH
 from eval.summary import SCHEMA, to_json
 from ksolve.chosen import Worth
 from ksolve.findings import TARGETS, Findings, Solver
@@ -25,14 +28,18 @@ COLUMNS = (
     "coverage",
     "coverage_low",
     "coverage_high",
-    "usd_per_attempt",
-    "usd_per_issue",
-    "usd_per_solve",
-    "usd_per_solve_low",
-    "usd_per_solve_high",
+    "axis",
+    "per_attempt",
+    "per_issue",
+    "per_solve",
+    "per_solve_low",
+    "per_solve_high",
+    "per_issue_until_solved",
+    "per_solve_until_solved",
     "verify_seconds_per_issue",
 )
-"""Of the CSV: `low` and `high` are ends of 95% intervals, dollars those of drawing all k."""
+"""Of the CSV: `low` and `high` are ends of 95% intervals, costs are those of drawing all k, or of
+drawing until the first solve."""
 
 
 def as_json(of: Findings) -> str:
@@ -40,8 +47,14 @@ def as_json(of: Findings) -> str:
 
     Of one run its keys stand at the top, as in `eval.summary.to_json`; of several under `runs`.
     """
-    runs = [{"name": run.name, **to_json(run.summary)} for run in of.runs]
+    runs = [
+        {"name": run.name, "left_out": list(run.left_out), **to_json(run.summary)}
+        for run in of.runs
+    ]
     analysis = {
+        "axis": of.axis,
+        "unit": UNITS[of.axis],
+        "axis_why": of.axis_why,
         "solvers": [_solver(solver) for solver in of.solvers],
         "together": _plain(of.together),
         "frontier": _plain(of.frontier),
@@ -60,7 +73,8 @@ def as_csv(of: Findings) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for solver in of.solvers:
-        for point, at in zip(solver.arm.pass_at_k, solver.costs, strict=True):
+        every_k = zip(solver.arm.pass_at_k, solver.costs, solver.until_solved, strict=True)
+        for point, at, until in every_k:
             writer.writerow(
                 [
                     solver.run.name,
@@ -72,11 +86,14 @@ def as_csv(of: Findings) -> str:
                     point.coverage,
                     point.low,
                     point.high,
+                    of.axis,
                     at.per_attempt,
                     at.per_issue,
                     at.per_solve,
                     at.low,
                     at.high,
+                    until.per_issue,
+                    until.per_solve,
                     at.verify_seconds,
                 ]
             )
@@ -84,14 +101,20 @@ def as_csv(of: Findings) -> str:
 
 
 def _solver(solver: Solver) -> dict[str, Any]:
-    scaling = solver.scaling
+    scaling, spent = solver.scaling, solver.spent
+    predicted = [scaling.predict(k) for k in ladder(REACH * scaling.depth)]
     return {
         "label": solver.label,
         "run": solver.run.name,
         "model": solver.arm.model,
         "strategy": solver.arm.strategy,
-        "spent": _plain(solver.spent),
+        "spent": {
+            **_plain(spent),
+            "per_attempt": {axis: spent.per_attempt(axis) for axis in AXES},
+            "per_solve": {axis: spent.per_solve(axis) for axis in AXES},
+        },
         "costs": _plain(solver.costs),
+        "until_solved": _plain(solver.until_solved),
         "scaling": {
             "law": _plain(scaling.law),
             "cannot_say": scaling.cannot_say,
@@ -100,6 +123,11 @@ def _solver(solver: Solver) -> dict[str, Any]:
             "excluded": scaling.excluded,
             "held_out_beyond": scaling.held_out_beyond,
             "held_out_error": scaling.held_out_error,
+            "measured": [
+                {"k": k, "coverage": share}
+                for k, share in zip(scaling.ks, scaling.measured, strict=True)
+            ],
+            "predicted": [_plain(one) for one in predicted if one.coverage is not None],
             "needed": [_plain(scaling.samples_for(target)) for target in TARGETS],
         },
         "selection": _plain(solver.selection),

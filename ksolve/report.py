@@ -1,33 +1,37 @@
-"""A summary for people and programs: terminal, Markdown, JSON.
+"""Findings for people, as text: terminal and Markdown.
 
-It shows what `eval.summary` holds and computes nothing but percentages. What is unknown is called
+It shows what the findings hold and computes nothing but percentages. What is unknown is called
 unknown, what is owed or failed is said beside the rates that it is not part of.
 """
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from eval.attempts import AtK
+from eval.axes import UNITS, written
 from eval.cost import money, percent
 from eval.coverage import Coverage
-from eval.paired import Paired
-from eval.summary import Arm, Summary, to_json
+from eval.summary import Arm, Summary
+from ksolve import sentences
+from ksolve.findings import Findings
+from ksolve.sentences import counted
 
 WIDE = 96
 """Columns of a terminal from which five values of k are shown; three on a narrower one."""
 
-NAMED = 5
-"""Flaky issues that are named; of more, the JSON form has them all."""
+PAIRS = 6
+"""Pairs of solvers of which is told; of more, the page and the JSON form have them all."""
 
-Join = Callable[[str, str], str]
-Cells = list[str]
+Join: TypeAlias = Callable[[str, str], str]
+Cells: TypeAlias = list[str]
 
 OUTCOME_HEADERS = {"not_applied": "not\napplied", "no_patch": "no\npatch"}
 
@@ -36,85 +40,69 @@ OUTCOME_HEADERS = {"not_applied": "not\napplied", "no_patch": "no\npatch"}
 class _Terminal:
     """The report, laid out for the width that it is printed at."""
 
-    summary: Summary
-    pairs: Sequence[Paired]
+    of: Findings
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        of, summary = self.of, self.of.summary
         wide = options.max_width >= WIDE
         label_width = 17 if wide else 11
-        ks = _spread(_ladder(self.summary), 5 if wide else 3)
-        yield Text(_heading(self.summary) + "\n")
-        yield _table(*_results(self.summary, ks, "{}\n{}".format), label_width)
-        if self.summary.flaky:
-            yield Text(f"\n{_flaky(self.summary)}\n")
-            yield _table(*_without_flaky(self.summary, ks, "{}\n{}".format), label_width)
+        ks = _spread(_ladder(summary), 5 if wide else 3)
+        yield Text(_heading(of) + "\n")
+        yield _table(*_results(of, ks, "{}\n{}".format), label_width)
+        if summary.flaky:
+            yield Text(f"\n{_flaky(summary)}\n")
+            yield _table(*_without_flaky(summary, ks, "{}\n{}".format), label_width)
         yield Text()
-        yield _table(*_outcomes(self.summary), label_width)
-        notes = list(_notes(self.summary))
-        if notes:
-            yield Text("\n" + "\n".join(notes))
-        for sentence in _comparisons(self.summary):
+        yield _table(*_outcomes(summary), label_width)
+        headers, rows = _costs(of, ks, _alone)
+        if rows:
+            yield Text(f"\n{_cost_heading(of)}\n")
+            yield _table(headers, _named_once(rows), label_width)
+        for notes in filter(None, map("\n".join, (_notes(of), _analysis(of)))):
+            yield Text("\n" + notes)
+        for sentence in _worth(of):
             yield Text("\n" + sentence, style="bold")
-        for pair in self.pairs:
-            yield Text("\n" + paired(pair))
+        for sentence in _paired(of):
+            yield Text("\n" + sentence)
 
 
-def terminal(summary: Summary, pairs: Sequence[Paired] = ()) -> RenderableType:
+def terminal(of: Findings) -> RenderableType:
     """Return what `rich` prints: readable from 80 columns on, with or without colour."""
-    return _Terminal(summary=summary, pairs=pairs)
+    return _Terminal(of=of)
 
 
-def markdown(summary: Summary, pairs: Sequence[Paired] = ()) -> str:
+def markdown(of: Findings) -> str:
     """Return the report as GitHub-flavoured Markdown, every k of the ladder in it."""
+    summary = of.summary
     ks = _ladder(summary)
     without_flaky = [
         _flaky(summary),
         markdown_table(*_without_flaky(summary, ks, "{} ({})".format)),
     ]
+    headers, rows = _costs(of, ks, "{} ({})".format)
     parts = [
-        _heading(summary),
-        markdown_table(*_results(summary, ks, "{} ({})".format)),
+        _heading(of),
+        markdown_table(*_results(of, ks, "{} ({})".format)),
         *(without_flaky if summary.flaky else ()),
         markdown_table(*_outcomes(summary)),
-        "\n".join(f"- {note}" for note in _notes(summary)),
-        *(f"**{sentence}**" for sentence in _comparisons(summary)),
-        "\n".join(f"- {paired(pair)}" for pair in pairs),
+        *([_cost_heading(of), markdown_table(headers, rows)] if rows else ()),
+        *("\n".join(f"- {one}" for one in notes) for notes in (_notes(of), _analysis(of))),
+        *(f"**{sentence}**" for sentence in _worth(of)),
+        "\n".join(f"- {sentence}" for sentence in _paired(of)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def as_json(summary: Summary) -> str:
-    """Return the JSON text of `eval.summary.to_json`."""
-    return json.dumps(to_json(summary), indent=2) + "\n"
-
-
-def paired(pair: Paired) -> str:
-    """Say what two solvers did on the issues that both have, and whether that may be chance."""
-    if pair.difference is None or pair.pass_a is None or pair.pass_b is None:
-        return f"{pair.a} and {pair.b} have no issue in common with {pair.k} verdicts each."
-    shares = [percent(share, pair.issues) for share in (pair.pass_a, pair.pass_b)]
+def _heading(of: Findings) -> str:
     said = (
-        f"{pair.a} against {pair.b} at k={pair.k} on {_number(pair.issues, 'issue')}: {shares[0]} "
-        f"and {shares[1]}, a difference of {100 * pair.difference:+.1f} points"
-    )
-    if pair.low is not None and pair.high is not None:
-        said += f" (95%: {100 * pair.low:+.0f} to {100 * pair.high:+.0f})"
-    if pair.permutation_holm is None:
-        return f"{said}."
-    p = pair.permutation_holm
-    chance = "p under 0.001" if p < 0.001 else f"p = {p:.3f}"  # noqa: PLR2004 - three decimals
-    return f"{said}; {chance} (sign flips, Holm)."
-
-
-def _heading(summary: Summary) -> str:
-    return (
-        f"Coverage (pass@k) of {_number(summary.issues, 'issue')}, "
-        f"{_number(summary.samples_per_issue, 'sample')} each asked for; "
+        f"Coverage (pass@k) of {counted(of.summary.issues, 'issue')}, "
+        f"{counted(of.summary.samples_per_issue, 'sample')} each asked for; "
         "95% bootstrap intervals over issues."
     )
+    return " ".join(filter(None, [said, sentences.left_out(of), of.axis_why]))
 
 
-def _results(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
+def _results(of: Findings, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
     headers = [
         "model",
         *(f"pass\n@{k}" for k in ks),
@@ -126,25 +114,23 @@ def _results(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cells, li
     ]
     return headers, [
         [
-            arm.label,
+            solver.label,
             *_coverages(arm.pass_at_k, ks, join),
             f"{arm.solved}/{arm.issues}",
             str(arm.owed_samples + arm.owed_verdicts),
-            money(arm.cost) if arm.samples else "-",
-            "-" if arm.cost is not None and not arm.solved else money(arm.cost_per_solve),
+            written(total, of.axis) if arm.samples else "-",
+            "-"
+            if total is not None and not arm.solved
+            else written(solver.spent.per_solve(of.axis), of.axis),
             _tokens(arm),
         ]
-        for arm in summary.arms
+        for solver in of.solvers
+        for arm, total in [(solver.arm, solver.spent.totals[of.axis])]
     ]
 
 
 def _flaky(summary: Summary) -> str:
-    named = ", ".join(summary.flaky[:NAMED])
-    more = f" and {len(summary.flaky) - NAMED:,} more" if len(summary.flaky) > NAMED else ""
-    return (
-        f"The same without {_number(len(summary.flaky), 'issue')} known to be flaky "
-        f"({named}{more}):"
-    )
+    return f"The same without {sentences.flaky(summary.flaky)}:"
 
 
 def _without_flaky(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
@@ -168,6 +154,57 @@ def _outcomes(summary: Summary) -> tuple[Cells, list[Cells]]:
     ]
 
 
+def _cost_heading(of: Findings) -> str:
+    unit = UNITS[of.axis]
+    return (
+        f"Expected cost ({unit}) of drawing all k samples of an issue, and of drawing until its "
+        "first solve; verification in seconds beside it."
+    )
+
+
+def _costs(of: Findings, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
+    """Return a row for each solver and k of what the attempts cost, where that is known."""
+    headers = [
+        "model",
+        "k",
+        "all k:\nan issue",
+        "all k:\na solve",
+        "until\nsolved:\nan issue",
+        "until\nsolved:\na solve",
+        "verifying\nan issue",
+    ]
+
+    def per_solve(at: AtK) -> str:
+        text = written(at.per_solve, of.axis)
+        if at.low is None or at.high is None:
+            return text
+        return join(text, f"{written(at.low, of.axis)} to {written(at.high, of.axis)}")
+
+    return headers, [
+        [
+            solver.label,
+            f"{every.k:,}",
+            written(every.per_issue, of.axis),
+            per_solve(every) if every.coverage else "-",
+            written(until.per_issue, of.axis),
+            per_solve(until) if until.coverage else "-",
+            "unknown" if every.verify_seconds is None else f"{every.verify_seconds:,.1f} s",
+        ]
+        for solver in of.solvers
+        for every, until in zip(solver.costs, solver.until_solved, strict=True)
+        if every.k in ks and every.per_issue is not None
+    ]
+
+
+def _named_once(rows: list[Cells]) -> list[Cells]:
+    """Leave the names out that stand in the row above."""
+    names = [None, *(row[0] for row in rows)]
+    return [
+        ["" if row[0] == above else row[0], *row[1:]]
+        for above, row in zip(names, rows, strict=False)
+    ]
+
+
 ADAPTIVE = (
     "Samples went where a solve was likely (--allocate adaptive): solved issues have few and "
     "unsolved ones many, so pass@k, and owed samples, say little of this run; solved and cost say "
@@ -175,36 +212,68 @@ ADAPTIVE = (
 )
 
 
-def _notes(summary: Summary) -> Iterator[str]:
+def _notes(of: Findings) -> Iterator[str]:
+    summary = of.summary
     if summary.adaptive:
         yield ADAPTIVE
-    for arm in summary.arms:
+    for solver, arm in zip(of.solvers, summary.arms, strict=True):
         facts = [f"price {arm.price_note or 'unknown'}"]
-        if arm.usage.accelerator_seconds:
+        per_attempt = solver.spent.per_attempt(of.axis)
+        if per_attempt is not None:
+            facts.append(f"{written(per_attempt, of.axis, has_unit=True)} a sample")
+        if arm.usage.accelerator_seconds and of.axis != "accelerator_seconds":
             facts.append(f"{arm.usage.accelerator_seconds:,.0f} accelerator seconds")
         if arm.failed_cost:
             facts.append(f"{money(arm.failed_cost)} of the cost for failed attempts")
         yield f"{arm.label}: {', '.join(facts)}."
         if arm.owed_samples or arm.owed_verdicts:
             yield (
-                f"{arm.label}: {_number(arm.owed_samples, 'sample')} and "
-                f"{_number(arm.owed_verdicts, 'verdict')} owed, in no rate."
+                f"{arm.label}: {counted(arm.owed_samples, 'sample')} and "
+                f"{counted(arm.owed_verdicts, 'verdict')} owed, in no rate."
             )
         short = [point for point in arm.pass_at_k if point.excluded]
         if short:
             stands = ", ".join(f"pass@{point.k} on {point.issues}" for point in short)
             yield f"* {arm.label}: {stands} of {arm.issues} issues; the others have fewer verdicts."
+    yield from sentences.estimated(of)
     for name, count in summary.failures.items():
         if count:
-            yield f"{name}: {_number(count, 'failure')} of the system, in no rate."
+            yield f"{name}: {counted(count, 'failure')} of the system, in no rate."
 
 
-def _comparisons(summary: Summary) -> Iterator[str]:
-    for comparison in summary.comparisons:
-        issues, depth = comparison.issues, comparison.depth
-        whole = issues == summary.issues and depth == summary.samples_per_issue
-        scope = "" if whole or not depth else f"On {_number(issues, 'issue')}, k up to {depth}: "
-        yield scope + comparison.sentence
+def _analysis(of: Findings) -> Iterator[str]:
+    """Say how coverage goes on, what choosing a patch is worth, and what is worth its cost."""
+    for solver in of.solvers:
+        # Of one sample of each issue there is nothing to choose from, and nothing that goes on.
+        if len(solver.arm.pass_at_k) > 1:
+            yield sentences.law(solver)
+            if solver.scaling.ks:
+                yield sentences.needed(solver)
+            if not any(one.is_kept for one in solver.choices):
+                yield sentences.selection(solver)
+    if of.frontier is not None:
+        yield sentences.frontier(of)
+    if of.frontier is not None or of.summary.adaptive:
+        yield from sentences.not_on_frontier(of)
+
+
+def _worth(of: Findings) -> Iterator[str]:
+    """Say which of two solvers is the cheaper way, and how often it takes the one to do as well."""
+    for crossing, break_even in list(zip(of.crossings, of.break_evens, strict=True))[:PAIRS]:
+        yield crossing.sentence
+        yield break_even.sentence
+    yield from _more(len(of.crossings))
+
+
+def _paired(of: Findings) -> Iterator[str]:
+    for pairs in of.paired.values():
+        yield from map(sentences.paired, pairs[:PAIRS])
+    yield from _more(max(map(len, of.paired.values()), default=0))
+
+
+def _more(pairs: int) -> Iterator[str]:
+    if pairs > PAIRS:
+        yield f"{pairs - PAIRS} more pairs are compared on the page (--html) and in --json."
 
 
 def _coverage(point: Coverage, join: Join) -> str:
@@ -214,6 +283,11 @@ def _coverage(point: Coverage, join: Join) -> str:
     if point.low is None or point.high is None:
         return share
     return join(share, f"{100 * point.low:.0f}-{100 * point.high:.0f}")
+
+
+def _alone(text: str, _: str) -> str:
+    """Leave an interval out."""
+    return text
 
 
 def _tokens(arm: Arm) -> str:
@@ -229,10 +303,6 @@ def _count(tokens: int) -> str:
         if tokens >= size:
             return f"{tokens / size:.1f}{unit}"
     return str(tokens)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _ladder(summary: Summary) -> list[int]:

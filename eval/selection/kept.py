@@ -17,7 +17,16 @@ from typing import Any, Self
 
 import numpy as np
 import zstandard
-from sqlalchemy import Column, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table, select
+from sqlalchemy import (
+    Column,
+    Engine,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    select,
+)
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
@@ -87,18 +96,19 @@ class Word:
 
 
 class Kept:
-    """The file of one run."""
+    """The file of one run; with `to_read` none is made, and what is to be kept is let go."""
 
     def __init__(self, folder: Path, *, to_read: bool = False) -> None:
-        """Open it, or make it unless it is only read. Raises StoreError."""
+        """Open it, or make it. Raises StoreError."""
         self._folder = folder
+        self._to_read = to_read
         path = folder / FILE
+        self._db: Engine | None = None
         try:
-            self._db = (
-                open_to_read(path, form=_FORM)
-                if to_read
-                else open_database(path, _TABLES, form=_FORM)
-            )
+            if not to_read:
+                self._db = open_database(path, _TABLES, form=_FORM)
+            elif path.is_file():
+                self._db = open_to_read(path, form=_FORM)
         except SchemaError as error:
             raise StoreError(str(error)) from None
         except (OSError, DatabaseError) as error:
@@ -108,7 +118,8 @@ class Kept:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.dispose()
+        if self._db is not None:
+            self._db.dispose()
 
     def evidence(self) -> Evidence:
         """Return what is known of the run's issues, for one of them."""
@@ -143,7 +154,7 @@ class Kept:
         """Return all that the methods of this version said. Raises StoreError."""
         columns = (_WORDS.c.way, _WORDS.c.task_id, _WORDS.c.zstd)
         found = []
-        for key, task_id, data in self._read(select(*columns)):
+        for key, task_id, data in self._read(select(*columns).order_by(*_WORDS.primary_key)):
             way = _way(key)
             if way is None:
                 continue
@@ -171,6 +182,8 @@ class Kept:
         self._write(_EVIDENCE, {"question": question, "zstd": _packed(known)})
 
     def _read(self, query: Any) -> Sequence[Any]:
+        if self._db is None:
+            return ()
         try:
             with self._db.connect() as connection:
                 return connection.execute(query).all()
@@ -178,6 +191,8 @@ class Kept:
             raise StoreError(sentence(self._folder, error)) from error
 
     def _write(self, table: Table, row: dict[str, Any]) -> None:
+        if self._db is None or self._to_read:
+            return
         statement = insert(table).values(row)
         statement = statement.on_conflict_do_update(
             index_elements=list(table.primary_key.columns), set_={"zstd": row["zstd"]}
@@ -191,8 +206,6 @@ class Kept:
 
 def words_of(folder: Path) -> list[Word]:
     """Return what is kept with a run, nothing where nobody chose yet. Raises StoreError."""
-    if not (folder / FILE).is_file():
-        return []
     with Kept(folder, to_read=True) as kept:
         return kept.words()
 

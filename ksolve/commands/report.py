@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from eval.axes import AXES, Axis
 from eval.store import open_run
 from eval.whole import write_whole
 from ksolve.errors import InputError
@@ -24,6 +25,9 @@ from ksolve.report import markdown, terminal
 from ksolve.screen import screen
 from ksolve.worth import markdown as worth_markdown
 from ksolve.worth import terminal as worth_terminal
+
+AxisName = Literal["money", "tokens", "accelerator-seconds", "flops"]
+AXES_BY_NAME: Mapping[str, Axis] = {axis.replace("_", "-"): axis for axis in AXES}
 
 
 def report(
@@ -49,30 +53,47 @@ def report(
     as_table: Annotated[
         bool, typer.Option("--csv", help="Print a tidy table: a row for each solver and k.")
     ] = False,
+    axis: Annotated[
+        AxisName | None,
+        typer.Option(
+            help="What costs are told in: money where all prices are known, else accelerator "
+            "seconds or tokens, the first that all solvers have."
+        ),
+    ] = None,
+    without_flaky: Annotated[
+        bool,
+        typer.Option(
+            "--without-flaky", help="Leave issues that are known to be flaky out of everything."
+        ),
+    ] = False,
 ) -> None:
-    """Print pass@k, issues solved, tokens, cost and cost per solve of runs.
+    """Print pass@k, issues solved, what that cost, and which solver is worth it, of runs.
 
     [bold]Examples[/bold]
 
         ksolve report runs/a --html report.html
 
         ksolve report runs/a runs/b --csv
+
+        ksolve report runs/a --axis tokens --without-flaky
     """
     if json + as_markdown + as_table > 1:
         raise InputError("Give one of --json, --markdown and --csv.")
     refuse_unwritable(html)
     refuse_unwritable(svg, or_folder=True, endings=[".svg"])
     with ExitStack() as stack:
-        of = findings([read_run(stack.enter_context(open_run(run))) for run in runs])
-        pairs = [one for both in of.paired.values() for one in both] if len(runs) > 1 else []
-        kept = [one for one in of.choices if one.is_kept]
+        stores = [stack.enter_context(open_run(run)) for run in runs]
+        of = findings(
+            [read_run(store, without_flaky=without_flaky) for store in stores],
+            AXES_BY_NAME[axis] if axis else None,
+        )
         if as_markdown:
-            typer.echo(markdown(of.summary, pairs))
-            typer.echo(worth_markdown(kept), nl=False)
-        elif json or as_table:
-            typer.echo(as_json(of) if json else as_csv(of), nl=False)
+            parts = [markdown(of), worth_markdown(of.chosen_before)]
+            typer.echo("\n".join(filter(None, parts)), nl=False)
+        elif as_table:
+            typer.echo(as_csv(of), nl=False)
         else:
-            screen().print(terminal(of.summary, pairs), worth_terminal(kept))
+            show(of, json=json)
         drawn = figures(of) if html or svg else []
         console = screen(stderr=json or as_markdown or as_table)
         if html is not None:
@@ -81,6 +102,14 @@ def report(
         if svg is not None:
             for file in draw(drawn, svg):
                 console.print(f"Drawn: {file}.")
+
+
+def show(of: Findings, *, json: bool) -> None:
+    """Print findings on stdout, for a person or for a program."""
+    if json:
+        typer.echo(as_json(of), nl=False)
+    else:
+        screen().print(terminal(of), worth_terminal(of.chosen_before))
 
 
 def write_page(of: Findings, drawn: Sequence[Figure], file: Path) -> None:

@@ -16,7 +16,9 @@ from agent.prompts import ContextKind
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
+from ksolve.commands.report import show
 from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
+from ksolve.findings import findings, read_run
 from ksolve.options import (
     MODEL_OPTION,
     TASKS_OPTION,
@@ -34,7 +36,6 @@ from ksolve.options import (
     models_of,
 )
 from ksolve.progress import Stages
-from ksolve.results import show, summary_of
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
 from ksolve.sweep_config import (
@@ -229,7 +230,7 @@ def sweep_and_report(
         if toml is not None:
             (out / "sweep.toml").write_text(toml, encoding="utf-8")
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
-        show(summary_of(store), json=json)
+        show(findings([read_run(store)]), json=json)
         failures = store.failures()
     if sweep.budget_spent:
         session.console.print("The budget is spent; a larger --budget goes on from here.")

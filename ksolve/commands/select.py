@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json as json_text
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,13 @@ def select(
     with open_run(run) as store:
         table = store.table()
         found = _tasks(store, tasks) if read_code or set(names) - {*PURE} else []
-        with Kept(store.folder) as kept:
+        is_writable = os.access(store.folder, os.W_OK)
+        if not is_writable:
+            console.print(
+                Text(f"{store.folder} cannot be written: nothing is kept of what this finds out."),
+                soft_wrap=True,
+            )
+        with Kept(store.folder, to_read=not is_writable) as kept:
             groups = _groups(store, table, found, kept, names, compare=compare, solver=solver)
             _refuse_what_is_not_there(groups, found, names)
             choosing = Choosing(

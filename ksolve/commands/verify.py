@@ -21,7 +21,9 @@ from eval.reference_report import Dataset, SharedNameError, check_names, write_r
 from eval.sample import Sample, SampleKey
 from eval.store import Store
 from eval.sweep import Plan
+from ksolve.commands.report import show
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError, console
+from ksolve.findings import findings, read_run
 from ksolve.options import (
     WORKERS,
     ExactOption,
@@ -33,7 +35,6 @@ from ksolve.options import (
     TasksOption,
     WorkersOption,
 )
-from ksolve.results import show, summary_of
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
 from tasks.load import load_tasks, tasks_digest
@@ -132,15 +133,15 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
         for sample in samples:
             store.add_sample(sample)
         asyncio.run(sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted))
-        summary = summary_of(store)
+        of = findings([read_run(store)])
         failures = store.failures()
         reports = write_reports(store, STRATEGY, wanted, asked.tasks, _dataset(asked.source))
-    show(summary, json=json)
+    show(of, json=json)
     for path in reports:
         session.console.print(Text(f"In SWE-bench form: {path}"), soft_wrap=True)
     if failures:
         return INFRASTRUCTURE
-    resolved = sum(arm.outcomes["resolved"] for arm in summary.arms)
+    resolved = sum(arm.outcomes["resolved"] for arm in of.summary.arms)
     return 0 if resolved == len(samples) else UNSOLVED
 
 

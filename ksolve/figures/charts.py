@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from eval.cost import money
+from eval.axes import UNITS, written
+from eval.axes import Axis as CostAxis
 from eval.verdict import OUTCOMES
 from ksolve.figures.axes import (
     LETTER,
@@ -112,23 +113,27 @@ def coverage_chart(series: Sequence[Series], *, title: str) -> Markup:
     )
 
 
-def money_chart(
-    series: Sequence[Series], frontier: Sequence[tuple[float, float]], *, title: str
+def frontier_chart(
+    series: Sequence[Series],
+    frontier: Sequence[tuple[float, float]],
+    *,
+    title: str,
+    axis: CostAxis,
 ) -> Markup:
-    """Draw shares of issues against US dollars an issue, and the frontier as steps."""
+    """Draw shares of issues against the cost of an issue, and the frontier as steps."""
     drawn = [point for one in series for point in one.points]
     top, step = _top(drawn)
     low, high = _range([point.x for point in drawn])
-    ticks = [(x, money(x, 1)) for x in round_numbers(low, high)]
-    x = _across(low, high, "US dollars an issue (logarithmic)", ticks)
+    ticks = [(x, written(x, axis, digits=1)) for x in round_numbers(low, high)]
+    x = _across(low, high, f"{UNITS[axis]} an issue (logarithmic)", ticks)
     corners: list[tuple[float, float]] = []
     for (start, share), (end, _) in pairwise([*frontier, (high, 0.0)] if frontier else []):
         corners += [(start, share), (end, share)]
-    return _curves("money", title=title, series=series, x=x, top=top, step=step, stairs=corners)
+    return _curves("frontier", title=title, series=series, x=x, top=top, step=step, stairs=corners)
 
 
-def solve_cost_chart(series: Sequence[Series], *, title: str) -> Markup:
-    """Draw US dollars a solve against k; both axes are logarithmic."""
+def solve_cost_chart(series: Sequence[Series], *, title: str, axis: CostAxis) -> Markup:
+    """Draw the cost of a solve against k; both axes are logarithmic."""
     drawn = [point for one in series for point in one.points]
     low, high = _range([y for p in drawn for y in (p.y, p.low, p.high) if y])
     last = max((point.x for point in drawn), default=1.0)
@@ -136,8 +141,8 @@ def solve_cost_chart(series: Sequence[Series], *, title: str) -> Markup:
     names, below = _legend(series)
     y = Axis(
         scale=Scale(low=low, high=high, start=below + HEIGHT, end=below, is_log=True),
-        title="US dollars a solve",
-        ticks=[(value, money(value, 1)) for value in round_numbers(low, high)],
+        title=f"{UNITS[axis]} a solve",
+        ticks=[(value, written(value, axis, digits=1)) for value in round_numbers(low, high)],
     )
     parts = [names, *_drawn(Plot(x=x, y=y), series)]
     return drawing("solve-cost", title, _told(series), below + HEIGHT + 2.6 * LINE, parts)

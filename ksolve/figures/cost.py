@@ -1,16 +1,17 @@
-"""What the solves cost: a solve against k, and the coverage that money buys."""
+"""What the solves cost, on the axis of the report: a solve against k, and coverage against cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from eval.attempts import AtK
-from eval.cost import money
+from eval.axes import UNITS, Axis, written
 from eval.coverage import ladder
-from ksolve.figures.charts import Point, Series, money_chart, solve_cost_chart
+from ksolve.figures.charts import Point, Series, frontier_chart, solve_cost_chart
 from ksolve.figures.figure import INTERVAL, Figure
-from ksolve.findings import Findings, Solver
-from ksolve.pages.tables import Cell, Table, dollars, heads, number, share
+from ksolve.findings import Findings
+from ksolve.pages.tables import Cell, Table, cost, heads, number, share
+from ksolve.sentences import not_on_frontier
 
 MARKS = 16
 """Values of k that are each marked on the frontier; of more, the powers of two and the last."""
@@ -27,7 +28,8 @@ def solve_cost(of: Findings) -> Figure:
                     y=at.per_solve,
                     low=at.low,
                     high=at.high,
-                    told=f"{solver.label}: {money(at.per_solve)} a solve at k={at.k}",
+                    told=f"{solver.label}: {written(at.per_solve, of.axis, has_unit=True)} a solve "
+                    f"at k={at.k}",
                     hollow=bool(at.excluded),
                 )
                 for at in solver.costs
@@ -37,27 +39,41 @@ def solve_cost(of: Findings) -> Figure:
         for solver in of.solvers
     ]
     title = "Cost per solve, when all k samples of an issue are drawn"
+    known = any(one.points for one in series)
     return Figure(
         name="cost-per-solve",
         caption=f"{title}. Bands: {INTERVAL}.",
-        drawn=solve_cost_chart(series, title=title) if any(one.points for one in series) else None,
+        drawn=solve_cost_chart(series, title=title, axis=of.axis) if known else None,
         table=Table(
-            caption=f"Expected cost at k samples an issue; in small the {INTERVAL}",
+            caption=f"Expected cost ({UNITS[of.axis]}) of drawing all k samples of an issue, and "
+            f"of drawing until its first solve; in small the {INTERVAL}",
             head=heads(
-                "model", "k", "a sample", "an issue", "a solve", "verification an issue", "issues"
+                "model",
+                "k",
+                "a sample",
+                "an issue",
+                "a solve",
+                "an issue, until solved",
+                "a solve, until solved",
+                "verification an issue",
+                "issues",
             ),
-            rows=[[Cell(text=solver.label), *_cost_cells(at)] for solver, at in _at_k(of)],
+            rows=[
+                [Cell(text=solver.label), *_cost_cells(every, until, of.axis)]
+                for solver in of.solvers
+                for every, until in zip(solver.costs, solver.until_solved, strict=True)
+            ],
         ),
         notes=[
-            f"The price of {solver.label} is unknown, and so is what its solves cost."
+            f"{solver.label}: what its solves cost in {UNITS[of.axis]} is unknown."
             for solver in of.solvers
-            if solver.arm.samples and solver.arm.cost is None
+            if solver.arm.samples and solver.spent.totals[of.axis] is None
         ],
     )
 
 
 def frontier(of: Findings) -> Figure:
-    """Coverage against money, and which of it is worth its money."""
+    """Coverage against cost, and which of it is worth its cost."""
     options = of.frontier.options if of.frontier else ()
     known = [option for option in options if option.cost]
     depths = {
@@ -75,7 +91,7 @@ def frontier(of: Findings) -> Figure:
                     x=option.cost,
                     y=option.coverage,
                     told=f"{solver.label} at k={option.k}: {option.coverage:.1%} "
-                    f"for {money(option.cost)} an issue",
+                    f"for {written(option.cost, of.axis, has_unit=True)} an issue",
                     hollow=not option.on_frontier,
                 )
                 for option in known
@@ -85,22 +101,23 @@ def frontier(of: Findings) -> Figure:
         for solver in of.solvers
     ]
     stairs = sorted((one.cost or 0.0, one.coverage) for one in known if one.on_frontier)
-    title = "Coverage that a dollar buys, and the frontier"
+    title = "Coverage and what an issue costs, and the frontier"
     issues = of.frontier.issues if of.frontier else 0
     return Figure(
         name="frontier",
-        caption=f"{title}: no other model and k covers as much for less than a full mark; a hollow "
-        f"one is dominated. On the {issues:,} issues that all of them have verdicts of.",
-        drawn=money_chart(series, stairs, title=title) if known else None,
+        caption=f"{title}, when all k samples are drawn: no other model and k covers as much for "
+        f"less than a full mark; a hollow one is dominated. On the {issues:,} issues that all of "
+        "them have verdicts of.",
+        drawn=frontier_chart(series, stairs, title=title, axis=of.axis) if known else None,
         table=Table(
-            caption="Models and k by cost and coverage. Stability: the share of resampled issues "
-            "on which it is on the frontier",
+            caption=f"Models and k by cost ({UNITS[of.axis]}) and coverage. Stability: the share "
+            "of resampled issues on which it is on the frontier",
             head=heads("model", "k", "cost an issue", "coverage", "on the frontier", "stability"),
             rows=[
                 [
                     Cell(text=option.arm),
                     number(option.k),
-                    dollars(option.cost),
+                    cost(option.cost, of.axis),
                     share(option.coverage, issues=issues),
                     Cell(text={True: "yes", False: "no", None: "unknown"}[option.on_frontier]),
                     number(option.stability, ".0%"),
@@ -108,34 +125,24 @@ def frontier(of: Findings) -> Figure:
                 for option in options
             ],
         ),
-        notes=list(_left_out(of)),
+        notes=[*not_on_frontier(of), *_free(of)],
     )
 
 
-def _left_out(of: Findings) -> Iterator[str]:
-    """Say who is not on the frontier's plane, and why."""
+def _free(of: Findings) -> Iterator[str]:
     for solver in of.solvers:
-        if solver.run.summary.adaptive:
-            why = "what was drawn followed what was solved"
-        elif solver.arm.cost is None:
-            why = "its price is unknown"
-        elif solver.arm.cost == 0 and solver.arm.samples:
-            why = "it is free, and the axis is logarithmic"
-        else:
-            continue
-        yield f"{solver.label} is not drawn: {why}."
+        if solver.arm.samples and solver.spent.totals[of.axis] == 0:
+            yield f"{solver.label} is not drawn: it is free, and the axis is logarithmic."
 
 
-def _at_k(of: Findings) -> Iterator[tuple[Solver, AtK]]:
-    return ((solver, at) for solver in of.solvers for at in solver.costs)
-
-
-def _cost_cells(at: AtK) -> list[Cell]:
+def _cost_cells(every: AtK, until: AtK, axis: Axis) -> list[Cell]:
     return [
-        number(at.k),
-        dollars(at.per_attempt),
-        dollars(at.per_issue),
-        dollars(at.per_solve, at.low, at.high),
-        number(at.verify_seconds, ",.1f", unit=" s"),
-        number(at.issues),
+        number(every.k),
+        cost(every.per_attempt, axis),
+        cost(every.per_issue, axis),
+        cost(every.per_solve, axis, every.low, every.high),
+        cost(until.per_issue, axis),
+        cost(until.per_solve, axis, until.low, until.high),
+        number(every.verify_seconds, ",.1f", unit=" s"),
+        number(every.issues),
     ]

@@ -13,6 +13,7 @@ from ksolve.figures.charts import Point, Series, coverage_chart
 from ksolve.figures.figure import INTERVAL, Figure
 from ksolve.findings import TARGETS, Findings, Solver
 from ksolve.pages.tables import Cell, Table, between, heads, number, share
+from ksolve.sentences import law, samples_for
 
 FIT_POINTS = 48
 """Places of a fitted curve."""
@@ -61,7 +62,7 @@ def coverage(of: Findings) -> Figure:
                 for point in solver.arm.pass_at_k
             ],
         ),
-        notes=[*_unfinished(of.solvers), *map(_law, of.solvers)],
+        notes=[*_unfinished(of.solvers), *map(law, of.solvers)],
     )
 
 
@@ -137,26 +138,6 @@ def _fitted(solver: Solver) -> list[Point]:
     return sorted(points, key=lambda point: point.x)
 
 
-def _law(solver: Solver) -> str:
-    found = solver.scaling
-    if found.law is None or found.held_out_error is None or found.cannot_say:
-        return f"{solver.label}: no law is drawn. {found.cannot_say}"
-    return (
-        f"{solver.label}: a = {found.law.a:.3f}, b = {found.law.b:.3f}. Fitted to k up to "
-        f"{found.held_out_beyond} only, it misses what was measured up to k={found.depth} by at "
-        f"most {100 * found.held_out_error:.1f} points; it is believed to k={REACH * found.depth}."
-    )
-
-
 def _needed(found: Scaling, target: float) -> Cell:
-    said = found.samples_for(target)
-    if said.k is None:
-        return Cell(text="cannot say")
-    # An end that is None lies beyond what was drawn, or beyond where the law is believed.
-    most = found.depth if said.measured else REACH * found.depth
-    low, high = (f"over {most:,}" if end is None else f"{end:,}" for end in (said.low, said.high))
-    return Cell(
-        text=f"{said.k:,}",
-        value=said.k,
-        small=f"{low} to {high}{'' if said.measured else ' (law)'}",
-    )
+    k, reach = samples_for(found, target)
+    return Cell(text="cannot say") if k is None else Cell(text=f"{k:,}", value=k, small=reach)

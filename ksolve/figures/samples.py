@@ -9,11 +9,12 @@ import numpy as np
 from eval.cost import money
 from eval.selection.candidates import Effort
 from eval.selection.evaluate import Evaluation, Share
+from ksolve import sentences
 from ksolve.chosen import method_name
 from ksolve.figures.charts import Bar, Bars, heat_chart, outcome_chart, selection_chart
 from ksolve.figures.figure import INTERVAL, Figure
-from ksolve.findings import Findings, Solver
-from ksolve.pages.tables import Cell, Table, dollars, heads, number, share
+from ksolve.findings import Findings
+from ksolve.pages.tables import Cell, Table, cost, heads, number, share
 
 
 def selection(of: Findings) -> Figure:
@@ -73,11 +74,7 @@ def selection(of: Findings) -> Figure:
                 for method, worth, recovered, effort in _methods(one.evaluation)
             ],
         ),
-        notes=[
-            f"{solver.label}: {_why_none(solver)}"
-            for solver in of.solvers
-            if solver.selection is None
-        ],
+        notes=[sentences.selection(one) for one in of.solvers if one.selection is None],
     )
 
 
@@ -127,13 +124,6 @@ def outcomes(of: Findings) -> Figure:
     )
 
 
-def _why_none(solver: Solver) -> str:
-    judged = solver.arm.samples - solver.arm.owed_verdicts
-    if not judged:
-        return "there is nothing to choose from, since no sample has a verdict."
-    return f"choosing among {judged:,} samples takes long; ksolve select does it."
-
-
 def _methods(found: Evaluation) -> Iterator[tuple[str, Share, Share | None, Effort | None]]:
     yield "floor: a sample at random", found.floor, None, None
     for result in found.results:
@@ -153,7 +143,7 @@ def _took(effort: Effort | None) -> list[Cell]:
         return [Cell(text="-")] * 5
     used = effort.usage
     return [
-        dollars(effort.cost),
+        cost(effort.cost, "money"),
         number(used.calls),
         number(used.input_tokens + used.output_tokens),
         number(effort.runs),

@@ -11,24 +11,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval.axes import AXES, Axis, Spent
-from eval.cost import money, percent
-from ksolve import __version__
+from eval.axes import AXES, UNITS, Axis, Spent, written
+from eval.cost import percent
+from ksolve import __version__, sentences
 from ksolve.figures.coverage import needed, together
 from ksolve.figures.figure import INTERVAL, Figure
 from ksolve.findings import Findings, RunRead
 from ksolve.pages.html import count, page
 from ksolve.pages.issues import Drawn, IssueRow, issue_rows
-from ksolve.pages.tables import Cell, Head, Table, dollars, heads, number, share
+from ksolve.pages.tables import Cell, Head, Table, cost, heads, number, share
 from ksolve.report import ADAPTIVE
-
-AXIS_NAMES: Mapping[Axis, str] = {
-    "money": "US dollars",
-    "tokens": "tokens",
-    "accelerator_seconds": "accelerator seconds",
-    "flops": "FLOPs (estimate)",
-}
-"""The axes of cost, as a head of a column has them."""
 
 FAILURES_SHOWN = 200
 """Failures that are listed; of more it is said how many."""
@@ -41,7 +33,6 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
         [Drawn(table=one.run.table, arm=one.position, patch=one.patch) for one in of.solvers],
         set(flaky),
     )
-    sentences = [one.sentence for run in of.runs for one in run.summary.comparisons]
     failures = [(run, failure) for run in of.runs for failure in run.failures]
     return page(
         "report.html",
@@ -49,7 +40,8 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
         title=_title(of),
         made=made,
         version=__version__,
-        lead=sentences if len(sentences) == 1 else [],
+        lead=[one.sentence for one in of.crossings] if len(of.crossings) == 1 else [],
+        left_out=sentences.left_out(of),
         adaptive=[
             f"{run.name}: {ADAPTIVE}" if len(of.runs) > 1 else ADAPTIVE
             for run in of.runs
@@ -61,6 +53,7 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
         needed=needed(of),
         together=together(of),
         took=[_took(of), _tokens(of)],
+        estimated=list(sentences.estimated(of)),
         paired=_paired(of),
         worth=[*(one.sentence for one in of.crossings), *(one.sentence for one in of.break_evens)],
         owed=_owed(of),
@@ -135,16 +128,17 @@ def _title(of: Findings) -> str:
 def _facts(of: Findings) -> list[tuple[str, str]]:
     """Return the few numbers that stand at the head of the page."""
     arms = [solver.arm for solver in of.solvers]
-    costs = [arm.cost for arm in arms]
+    costs = [solver.spent.totals[of.axis] for solver in of.solvers]
     known = [cost for cost in costs if cost is not None]
     best = max(of.solvers, key=lambda solver: solver.arm.solved, default=None)
     facts = [("samples drawn", f"{sum(arm.samples for arm in arms):,}")]
     if best is not None:
         facts.append((f"issues solved by {best.label}", f"{best.arm.solved} of {best.arm.issues}"))
-    total = money(sum(known)) if len(known) == len(costs) else "unknown"
+    total = sum(known) if len(known) == len(costs) else None
+    spent = "spent, failed attempts included" if of.axis == "money" else f"{UNITS[of.axis]} spent"
     return [
         *facts,
-        ("spent, failed attempts included", total),
+        (spent, written(total, of.axis)),
         ("still owed", f"{sum(arm.owed_samples + arm.owed_verdicts for arm in arms):,}"),
     ]
 
@@ -155,6 +149,7 @@ def _results(of: Findings) -> Table:
     for solver in of.solvers:
         arm = solver.arm
         first, last = (arm.pass_at_k[0], arm.pass_at_k[-1]) if arm.pass_at_k else (None, None)
+        total, per_solve = solver.spent.totals[of.axis], solver.spent.per_solve(of.axis)
         rows.append(
             [
                 Cell(text=solver.label),
@@ -166,12 +161,12 @@ def _results(of: Findings) -> Table:
                     for point in (first, last)
                 ),
                 Cell(text=f"{arm.solved} of {arm.issues}", value=arm.solved / (arm.issues or 1)),
-                dollars(arm.cost) if arm.samples else Cell(text="-"),
-                dollars(arm.cost_per_solve) if arm.solved or arm.cost is None else Cell(text="-"),
+                cost(total, of.axis) if arm.samples else Cell(text="-"),
+                cost(per_solve, of.axis) if arm.solved or total is None else Cell(text="-"),
             ]
         )
     return Table(
-        caption=f"Coverage in shares of the issues; in small the {INTERVAL}. Cost in US dollars.",
+        caption=f"Coverage in shares of the issues; in small the {INTERVAL}. {of.axis_why}",
         head=heads(
             "model", "k", "coverage at 1", "coverage at k", "solved", "cost", "cost per solve"
         ),
@@ -184,14 +179,14 @@ def _took(of: Findings) -> Table:
     return Table(
         caption="Used in all, and in small for each issue solved",
         head=heads(
-            "model", "samples", *AXIS_NAMES.values(), "of it failed attempts", "verification"
+            "model", "samples", *UNITS.values(), "US dollars of failed attempts", "verification"
         ),
         rows=[
             [
                 Cell(text=solver.label),
                 number(solver.spent.samples),
                 *(_amount(axis, solver.spent) for axis in AXES),
-                dollars(solver.spent.failed_cost),
+                cost(solver.spent.failed_cost, "money"),
                 number(solver.spent.verify_seconds, ",.0f", unit=" s"),
             ]
             for solver in of.solvers
@@ -200,16 +195,9 @@ def _took(of: Findings) -> Table:
 
 
 def _amount(axis: Axis, spent: Spent) -> Cell:
-    def written(value: float) -> str:
-        if axis == "money":
-            return money(value)
-        return f"{value:.1e}" if axis == "flops" else f"{value:,.0f}"
-
     total, per_solve = spent.totals[axis], spent.per_solve(axis)
-    if total is None:
-        return Cell(text="unknown")
-    small = "" if per_solve is None else f"{written(per_solve)} a solve"
-    return Cell(text=written(total), value=total, small=small)
+    small = "" if per_solve is None else f"{written(per_solve, axis)} a solve"
+    return Cell(text=written(total, axis), value=total, small=small)
 
 
 def _tokens(of: Findings) -> Table:

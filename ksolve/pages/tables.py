@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.cost import money, percent
+from eval.axes import Axis, written
+from eval.cost import percent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,12 +49,12 @@ def number(value: float | None, form: str = ",.0f", *, unit: str = "") -> Cell:
     return Cell(text=format(value, form) + unit, value=value)
 
 
-def dollars(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
-    """Return money and its interval."""
-    if value is None:
-        return Cell(text="unknown")
-    small = "" if low is None or high is None else f"{money(low)} to {money(high)}"
-    return Cell(text=money(value), value=value, small=small)
+def cost(
+    value: float | None, axis: Axis, low: float | None = None, high: float | None = None
+) -> Cell:
+    """Return an amount of an axis of cost and its interval."""
+    small = "" if low is None or high is None else f"{written(low, axis)} to {written(high, axis)}"
+    return Cell(text=written(value, axis), value=value, small=small)
 
 
 def share(

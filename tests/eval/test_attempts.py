@@ -208,3 +208,16 @@ def test_an_end_of_an_interval_may_be_out_of_sight() -> None:
     assert low == pytest.approx(0.025 * RESAMPLES, abs=1)
     assert high is None
     assert ends(np.full(9, np.inf)) == (None, None)
+
+
+def test_a_patch_that_was_judged_twice_with_two_outcomes_is_two() -> None:
+    """As when the image of an issue was made anew while its run went on."""
+    of = money(table(*[("t", "m", resolved, "a", 1.0) for resolved in (True, True, False)]))
+    assert of.patches is not None
+    assert (of.patches.size.tolist(), of.patches.resolved.tolist()) == ([1, 2], [False, True])
+    (every,) = cost_curve(of, [3])
+    (until,) = cost_curve(of, [3], stop=True)
+    seconds = float(of.patches.seconds[0])
+    assert every.verify_seconds == pytest.approx(2 * seconds)
+    # The miss comes before both solves in one order of three.
+    assert until.verify_seconds == pytest.approx(seconds + seconds / 3)

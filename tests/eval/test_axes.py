@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent.backend import Usage
-from eval.axes import AXES, UNITS, amounts, parameters_of, spent
+from eval.axes import AXES, UNITS, Axis, amounts, parameters_of, spent, written
 from eval.table import SampleRow, SampleTable, table_of
 
 LOCAL, REMOTE = "vllm:qwen2.5-coder-0.5b", "openai:gpt"
@@ -73,6 +73,30 @@ def test_what_an_api_does_not_tell_is_unknown_and_not_nothing() -> None:
     remote = spent(table, table.arms.index((REMOTE, "s")))
     assert (remote.totals["accelerator_seconds"], remote.totals["flops"]) == (None, None)
     assert remote.per_attempt("flops") is None
+
+
+def test_an_arm_that_asked_nothing_used_an_unknown_number_of_tokens() -> None:
+    """Of predictions that are only verified, what they took is not on record."""
+    table = run(row(LOCAL, usage=Usage(), cost=None))
+    for axis in AXES:
+        assert np.isnan(amounts(table, axis)).all()
+        assert spent(table, 0).totals[axis] is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "axis", "text"),
+    [
+        (0.00042, "money", "$0.00042"),
+        (1234.5, "tokens", "1,234 tokens"),
+        (12.345, "tokens", "12.3 tokens"),
+        (0.0512, "accelerator_seconds", "0.0512 accelerator seconds"),
+        (166.2, "accelerator_seconds", "166 accelerator seconds"),
+        (1.25e15, "flops", "1.2e+15 FLOPs"),
+        (None, "tokens", "unknown"),
+    ],
+)
+def test_an_amount_is_written_with_its_unit(amount: float | None, axis: Axis, text: str) -> None:
+    assert written(amount, axis, has_unit=True) == text
 
 
 def test_cached_and_reasoning_tokens_count_once() -> None:

@@ -126,7 +126,8 @@ def test_a_crossing_is_solved_on_the_line_between_two_k() -> None:
     assert found.cost.value == pytest.approx(4 / 3)
     assert found.changes == 1
     assert found.sentence == (
-        "small is the cheaper way up to 67% of 80 issues (95%: 57% to 76%), large above it."
+        "small is the cheaper way up to 67% of 80 issues (95%: 57% to 76%), at $1.33 an issue; "
+        "large is above it."
     )
 
 
@@ -162,6 +163,42 @@ def test_two_models_alike_cost_the_same() -> None:
 def test_no_coverage_in_common_is_said() -> None:
     found = crossing(often([0, 0]), often([3, 1]), names=NAMES)
     assert found.sentence == "small and large reach no coverage in common."
+    assert (found.first_always, found.second_always) == (None, None)
+    assert (found.coverage.low, found.coverage.high) == (None, None)
+
+
+def test_one_issue_has_no_interval() -> None:
+    reached = break_even(arm([2]), arm([8], price=9.0), names=NAMES)
+    assert (reached.k.value, reached.k.low, reached.k.high) == (7, None, None)
+    assert (reached.ratio.low, reached.ratio.high, reached.none) == (None, None, None)
+    assert reached.sentence == (
+        "small at k=7 solves what large does at k=1 (100% of 1 issue), for 0.78 times its cost."
+    )
+    missed = break_even(arm([0]), arm([8], price=9.0), names=NAMES)
+    assert missed.sentence == (
+        "At which k small solves what large does at k=1 (100% of 1 issue) cannot be said: "
+        "k=8 is too little."
+    )
+    way = crossing(arm([2]), arm([8], price=9.0), names=NAMES)
+    assert (way.coverage.low, way.cost.high, way.first_always) == (None, None, None)
+    assert way.sentence == (
+        "small is the cheaper way to every coverage that both reach, which is up to 100% of "
+        "1 issue."
+    )
+    turned = crossing(arm([2]), arm([8], price=6.0), names=NAMES, axis="accelerator_seconds")
+    assert turned.sentence == (
+        "small is the cheaper way in accelerator seconds up to 94% of 1 issue, "
+        "at 5.62 accelerator seconds an issue; large is above it."
+    )
+
+
+def test_what_is_not_money_is_named() -> None:
+    cheap, dear = arm([1, 2] * 20), arm([4, 8] * 20, price=10.0)
+    found = break_even(cheap, dear, names=NAMES, axis="tokens")
+    assert found.sentence.endswith("for 0.5 times its cost in tokens (95%: 0.5 to 0.6).")
+    assert crossing(cheap, dear, names=NAMES, axis="tokens").sentence.startswith(
+        "small is the cheaper way in tokens to every coverage"
+    )
 
 
 @pytest.mark.parametrize("prices", [(math.nan, 1.0), (1.0, math.nan)])

@@ -28,14 +28,14 @@ def dominates(a: tuple[float, float], b: tuple[float, float]) -> bool:
 
 
 @given(st.lists(st.tuples(COSTS, SHARES), max_size=12))
-def test_a_point_is_on_the_frontier_unless_another_dominates_it(
+def test_a_point_is_on_the_frontier_unless_another_dominates_it_or_it_covers_nothing(
     points: list[tuple[float, float]],
 ) -> None:
     costs, shares = ([point[i] for point in points] for i in (0, 1))
     members = on_frontier(costs, shares)
     chosen = [point for point, member in zip(points, members, strict=True) if member]
     for point, member in zip(points, members, strict=True):
-        if math.isnan(point[0]):
+        if math.isnan(point[0]) or not point[1]:
             assert not member
         elif member:
             assert not any(dominates(other, point) for other in points)
@@ -113,6 +113,17 @@ def test_how_firm_a_place_on_the_frontier_is_comes_from_the_same_issues() -> Non
     _, option = frontier({"cheap": cheap, "dear": dear}).options
     assert option.on_frontier
     assert option.stability == pytest.approx(1 - (5 / 6) ** 6, abs=0.04)
+
+
+def test_an_option_that_solves_nothing_is_not_worth_its_cost() -> None:
+    found = frontier({"a": arm([0, 0]), "b": arm([0, 1], price=5.0)})
+    assert not any(option.on_frontier for option in found.options if option.arm == "a")
+    assert {option.stability for option in found.options if option.arm == "a"} == {0.0}
+    assert all(option.on_frontier for option in found.options if option.arm == "b")
+
+
+def test_of_one_issue_it_is_not_said_how_firm_a_place_is() -> None:
+    assert {option.stability for option in frontier({"a": arm([2])}).options} == {None}
 
 
 def test_stopping_at_a_solve_makes_the_same_coverage_cheaper() -> None:

@@ -239,3 +239,19 @@ def test_a_file_that_breaks_off_is_named(tmp_path: Path) -> None:
     )
     with Store(tmp_path) as store, pytest.raises(StoreError, match="cannot be used"):
         store.table()
+
+
+@given(drawn_rows(), st.sets(st.sampled_from([*TASKS, "of another run"])))
+def test_without_some_tasks_it_is_the_table_of_the_others(
+    rows: list[SampleRow], left_out: set[str]
+) -> None:
+    tasks = [task for task in TASKS if task not in left_out]
+    kept = [row for row in rows if row.task_id not in left_out]
+    table = table_of(rows, tasks=TASKS, arms=ARMS).without(left_out)
+    expected = table_of(kept, tasks=tasks, arms=ARMS)
+    assert table.tasks == expected.tasks
+    for field in dataclasses.fields(SampleTable)[2:]:
+        if field.name != "patch":  # Patches are numbered by when they came first.
+            found, wanted = (getattr(of, field.name) for of in (table, expected))
+            assert found.dtype == wanted.dtype
+            np.testing.assert_array_equal(found, wanted)

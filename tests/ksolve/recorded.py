@@ -12,6 +12,7 @@ from eval.store import Store
 from eval.verdict import Outcome, Verdict
 
 PATCH = "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = {}\n"
+USAGE = Usage(input_tokens=1600, cached_tokens=1200, output_tokens=300, calls=1)
 SMALL, LARGE = "openai:small", "openai:large"
 
 
@@ -24,12 +25,18 @@ def record(
     drawn: int | None = None,
     judged: int | None = None,
     cost: float | None = 0.002,
+    dearer: float = 1.0,
+    price: str = "as given",
+    usage: Usage = USAGE,
     patch: str = PATCH,
     failures: Sequence[str] = (),
     flaky: Sequence[str] = (),
     allocate: str = "uniform",
 ) -> Path:
-    """Record a run in which model m solves issue i with sample j where j + 2 m > i."""
+    """Record a run in which model m solves issue i with sample j where j + 2 m > i.
+
+    A sample costs so much, and `dearer` times that by the next model.
+    """
     tasks = [f"t{i}" for i in range(issues)] if isinstance(issues, int) else list(issues)
     drawn = samples if drawn is None else drawn
     judged = drawn if judged is None else judged
@@ -40,7 +47,7 @@ def record(
                 "tasks_digest": "d" * 64,
                 "task_ids": tasks,
                 "arms": [[model, "oneshot"] for model in models],
-                "prices": dict.fromkeys(models, "as given" if cost is not None else "unknown"),
+                "prices": dict.fromkeys(models, price if cost is not None else "unknown"),
                 "settings": {f"oneshot by {model}": {"temperature": 0.8} for model in models},
                 "samples": [samples] * len(models),
                 "budgets": [None, None, None],
@@ -54,7 +61,12 @@ def record(
             for i, task in enumerate(tasks)
             for j in range(drawn)
         ]
-        store.add_samples([_sample(key, patch, cost) for _, _, key in keys])
+        store.add_samples(
+            [
+                _sample(key, patch, None if cost is None else cost * dearer**m, usage)
+                for _, m, key in keys
+            ]
+        )
         store.add_verdicts(
             [
                 _judged(key, "resolved" if key.index + 2 * m > i else "unresolved")
@@ -70,12 +82,12 @@ def record(
     return folder
 
 
-def _sample(key: SampleKey, patch: str, cost: float | None) -> Sample:
+def _sample(key: SampleKey, patch: str, cost: float | None, usage: Usage) -> Sample:
     proposal = Proposal(
         patch=patch.format(key.index) if patch is PATCH else patch,
         stop="patch",
         note="",
-        usage=Usage(input_tokens=1600, cached_tokens=1200, output_tokens=300, calls=1),
+        usage=usage,
         seconds=2.0,
         prompt_digest="p",
         trajectory=(),

@@ -23,7 +23,7 @@ from ksolve import exports
 from ksolve.cli import app
 from ksolve.exports import Table
 from ksolve.results import summary_of
-from tests.ksolve.recorded import record
+from tests.ksolve.recorded import SMALL, record
 
 DOCS = Path(__file__).parents[2] / "docs"
 ARMS = (("m:small", "oneshot"), ("m:large", "loop"))
@@ -166,12 +166,13 @@ def test_tables_hold_what_the_store_holds(
         expected = [
             {"model": arm.model, "strategy": arm.strategy, "without_flaky": steady}
             | dataclasses.asdict(point)
-            for arm in summary_of(store).arms
             for steady in (False, True)
+            for arm in summary_of(store).arms
             if (of := arm.without_flaky if steady else arm) is not None
             for point in of.pass_at_k
         ]
-        assert found[f"curves{ending}"] == expected
+        curves = found[f"curves{ending}"]
+        assert [dict(list(row.items())[:9]) for row in curves] == expected
     judged = {row["verdict_key"]: row for row in found[f"verdicts{ending}"]}
     assert judged == {
         name: {
@@ -187,6 +188,29 @@ def test_tables_hold_what_the_store_holds(
         }
         for name, verdict in VERDICTS.items()
     }
+
+
+@FORMS
+def test_curves_have_the_costs_that_are_known(
+    tmp_path: Path, option: str, ending: str, read: Read
+) -> None:
+    run = record(tmp_path / "run", flaky=["t0"])
+    assert ksolve("export", run, option, tmp_path / f"curves{ending}").exit_code == 0
+    rows = read(tmp_path / f"curves{ending}")
+    (whole, steady) = (row for row in rows if row["model"] == SMALL and row["k"] == 4)
+    assert (whole["without_flaky"], steady["without_flaky"]) == (False, True)
+    assert whole["money_per_issue"] == pytest.approx(4 * 0.002)
+    assert whole["money_per_solve"] == pytest.approx(8 * 0.002)
+    assert whole["tokens_per_solve"] == pytest.approx(8 * 1900)
+    # Of 4 samples 3, 2, 1 and thrice none solve: (5/4 + 5/3 + 5/2 + 3 * 4) / 6 attempts.
+    attempts = (5 / 4 + 5 / 3 + 5 / 2 + 12) / 6
+    assert whole["tokens_per_issue_until_solved"] == pytest.approx(attempts * 1900)
+    assert whole["money_per_solve_until_solved"] == pytest.approx(2 * attempts * 0.002)
+    assert whole["verify_seconds_per_issue"] == pytest.approx(4 * 1.5)
+    assert {value for name, value in whole.items() if name.startswith(("acc", "flops"))} == {None}
+    # Without the easiest issue a solve costs more.
+    assert steady["money_per_issue"] == pytest.approx(4 * 0.002)
+    assert steady["money_per_solve"] == pytest.approx(4 * 0.002 * 5 / 2)
 
 
 def row_of(store: Store, key: SampleKey) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from ksolve.figures.charts import (
     Point,
     Series,
     coverage_chart,
+    frontier_chart,
     heat_chart,
     level_of,
-    money_chart,
     outcome_chart,
     selection_chart,
     solve_cost_chart,
@@ -41,8 +41,8 @@ def charts(name: str = "small") -> dict[str, Markup]:
     bars = [Bar(name=name, value=0.4, low=0.3, high=0.5)]
     return {
         "coverage": coverage_chart([curve(name, fit=True), curve("large")], title=name),
-        "money": money_chart([curve(name)], [(1, 0.1), (4, 0.4)], title=name),
-        "solve cost": solve_cost_chart([curve(name)], title=name),
+        "frontier": frontier_chart([curve(name)], [(1, 0.1), (4, 0.4)], title=name, axis="money"),
+        "solve cost": solve_cost_chart([curve(name)], title=name, axis="money"),
         "selection": selection_chart(
             [Bars(name=name, floor=0.2, ceiling=0.6, bars=bars)], title=name
         ),
@@ -107,8 +107,11 @@ def test_axes_carry_their_units_and_the_legend_its_names() -> None:
         texts(drawn["coverage"])
     )
     assert {"1", "8", "32", "0%", "100%"} <= set(texts(drawn["coverage"]))
-    assert "US dollars an issue (logarithmic)" in texts(drawn["money"])
+    assert "US dollars an issue (logarithmic)" in texts(drawn["frontier"])
     assert "US dollars a solve" in texts(drawn["solve cost"])
+    tokens = solve_cost_chart([curve("small")], title="t", axis="tokens")
+    assert "tokens a solve" in texts(tokens)
+    assert not any("$" in text for text in texts(tokens))
 
 
 def test_series_differ_in_the_shape_of_their_marks_and_not_only_in_colour() -> None:
@@ -171,8 +174,8 @@ def test_a_heat_map_of_thousands_of_issues_stays_small() -> None:
     "chart",
     [
         lambda series: coverage_chart(series, title="t"),
-        lambda series: money_chart(series, [], title="t"),
-        lambda series: solve_cost_chart(series, title="t"),
+        lambda series: frontier_chart(series, [], title="t", axis="money"),
+        lambda series: solve_cost_chart(series, title="t", axis="tokens"),
     ],
 )
 def test_a_chart_of_nothing_or_of_one_point_is_still_a_picture(

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.store import open_run
+from agent.backend import Usage
+from eval.sample import Failure, SampleKey
+from eval.store import Store, open_run
 from ksolve.findings import Findings, findings, read_run, side_by_side
-from tests.ksolve.recorded import LARGE, SMALL, record
+from tests.ksolve.recorded import LARGE, SMALL, USAGE, record
 
 Found = Callable[..., Findings]
 
@@ -21,8 +23,12 @@ Found = Callable[..., Findings]
 def found() -> Iterator[Found]:
     """The findings of runs, whose stores stay open for the time of a test."""
     with ExitStack() as stack:
-        yield lambda *folders: findings(
-            [read_run(stack.enter_context(open_run(folder))) for folder in folders]
+        yield lambda *folders, without_flaky=False, axis=None: findings(
+            [
+                read_run(stack.enter_context(open_run(folder)), without_flaky=without_flaky)
+                for folder in folders
+            ],
+            axis,
         )
 
 
@@ -33,6 +39,8 @@ def test_one_run_is_told_as_it_is(tmp_path: Path, found: Found) -> None:
     assert [one.spent.solved for one in of.solvers] == [3, 5]
     assert [point.k for point in of.solvers[0].arm.pass_at_k] == [1, 2, 4]
     assert [at.k for at in of.solvers[0].costs] == [1, 2, 4]
+    assert [at.k for at in of.solvers[0].until_solved] == [1, 2, 4]
+    assert of.axis == "money"
 
 
 def test_a_task_of_one_id_is_one_task_and_no_other_is(tmp_path: Path, found: Found) -> None:
@@ -77,14 +85,76 @@ def test_a_run_against_itself_is_no_different(tmp_path: Path, found: Found) -> N
         assert [(pair.difference, pair.permutation_holm) for pair in pairs] == [(0.0, 1.0)]
 
 
-def test_without_a_price_there_is_no_frontier_and_the_rest_is_there(
+def test_without_a_price_costs_are_told_in_what_all_solvers_used(
     tmp_path: Path, found: Found
 ) -> None:
     of = found(record(tmp_path / "run", cost=None))
-    assert of.frontier is None
-    assert not of.crossings
+    assert of.axis == "tokens"
+    assert of.axis_why == (
+        "Costs are in tokens, since they are unknown in US dollars (small, large) and in "
+        "accelerator seconds (small, large)."
+    )
+    assert of.frontier is not None
+    assert of.frontier.options[0].cost == 1900
+    assert of.solvers[0].costs[-1].per_issue == 4 * 1900
+    assert len(of.crossings) == len(of.break_evens) == 1
     assert of.paired
     assert all(one.selection is not None for one in of.solvers)
+
+
+def test_a_server_of_our_own_is_told_in_accelerator_seconds(tmp_path: Path, found: Found) -> None:
+    usage = dataclasses.replace(USAGE, accelerator_seconds=0.5)
+    local = record(tmp_path / "local", models=[SMALL], cost=None, usage=usage)
+    of = found(local)
+    assert of.axis == "accelerator_seconds"
+    assert of.solvers[0].costs[0].per_issue == 0.5
+    # Beside a model behind an API they have only tokens in common.
+    beside = found(local, record(tmp_path / "api", models=[LARGE]))
+    assert beside.axis == "tokens"
+    assert beside.frontier is not None
+    assert {option.arm for option in beside.frontier.options} == {"local: small", "api: large"}
+
+
+def test_where_nothing_is_known_of_the_cost_it_is_unknown(tmp_path: Path, found: Found) -> None:
+    of = found(record(tmp_path / "run", models=[SMALL], cost=None, usage=Usage()))
+    assert of.axis_why == "Costs are in US dollars, unknown of small."
+    assert of.frontier is None
+    assert not of.crossings
+    assert {at.per_issue for at in of.solvers[0].costs} == {None}
+
+
+def test_what_failed_attempts_were_billed_is_in_no_axis_but_money(
+    tmp_path: Path, found: Found
+) -> None:
+    folder = record(tmp_path / "run", models=[SMALL], issues=1, drawn=3)
+    key = SampleKey(task_id="t0", model=SMALL, strategy="oneshot", index=3)
+    with Store(folder) as store:
+        store.add_failure(Failure(key=key, stage="sample", message="no", cost=0.3))
+    assert found(folder).solvers[0].costs[0].per_issue == pytest.approx(0.002 + 0.1)
+    in_tokens = found(folder, axis="tokens").solvers[0]
+    assert in_tokens.costs[0].per_issue == pytest.approx(1900)
+
+
+def test_without_flaky_issues_all_is_that_of_a_run_that_never_had_them(
+    tmp_path: Path, found: Found
+) -> None:
+    whole = record(tmp_path / "a" / "run", drawn=3, flaky=["t0", "t4"], failures=["no"])
+    apart = record(tmp_path / "b" / "run", issues=["t1", "t2", "t3", "t5"])
+    of, expected = found(whole, without_flaky=True), found(apart)
+    assert of.runs[0].left_out == ("t0", "t4")
+    assert of.summary.flaky == ()
+    assert of.table.tasks == expected.table.tasks
+    n, c = of.table.counts(0)
+    assert (n.tolist(), c.tolist()) == ([3] * 4, [1, 0, 0, 0])
+    assert of.frontier is not None
+    assert of.frontier.issues == 4
+    assert {pair.issues for pairs in of.paired.values() for pair in pairs} == {4}
+    assert {one.scaling.issues for one in of.solvers} == {4}
+    assert [one.spent.samples for one in of.solvers] == [12, 12]
+    # The failure was one of a flaky issue.
+    assert [one.arm.failures for one in found(whole).solvers] == [1, 0]
+    assert [one.arm.failures for one in of.solvers] == [0, 0]
+    assert not of.runs[0].failures
 
 
 def test_solvers_together_solve_what_any_of_them_does(tmp_path: Path, found: Found) -> None:
@@ -106,7 +176,9 @@ def test_nothing_that_stands_on_depths_is_said_of_an_adaptive_run(
     alone = found(adaptive)
     assert (alone.frontier, alone.crossings, alone.paired) == (None, [], {})
     assert all(one.scaling.law is None for one in alone.solvers)
-    assert "followed what was solved" in alone.solvers[0].scaling.cannot_say
+    scaling = alone.solvers[0].scaling
+    assert "followed what was solved" in scaling.cannot_say
+    assert scaling.samples_for(0.25).cannot_say == scaling.cannot_say
     beside = found(adaptive, record(tmp_path / "uniform"))
     assert beside.summary.adaptive
     (pair,) = beside.paired[1]

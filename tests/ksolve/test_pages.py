@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from agent.backend import Usage
 from eval.schema import SAMPLES
 from eval.store import Store, open_run
 from ksolve.figures.drawn import figures
@@ -23,7 +25,7 @@ from ksolve.findings import findings, read_run
 from ksolve.pages.html import diff
 from ksolve.pages.issues import MOST_SAMPLES
 from ksolve.pages.report import html
-from tests.ksolve.recorded import LARGE, SMALL, record
+from tests.ksolve.recorded import LARGE, SMALL, USAGE, record
 
 HOSTILE = (
     "</pre></style><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -164,14 +166,28 @@ def test_numbers_say_what_they_stand_on(page: str) -> None:
     assert "It takes 20 issues to say what more samples bring, not 6." in text
 
 
-def test_an_unknown_price_is_said_and_nothing_is_drawn_of_it(tmp_path: Path) -> None:
+def test_an_unknown_price_is_said_and_costs_are_told_in_tokens(tmp_path: Path) -> None:
     page = page_of(record(tmp_path / "run", cost=None))
     text = "".join(Parsed(page).texts)
-    assert "small is not drawn: its price is unknown." in text
-    assert "The price of small is unknown" in text
+    assert "Costs are in tokens, since they are unknown in US dollars (small, large)" in text
+    assert "tokens a solve" in text
     # What failed attempts cost, of which there are none.
     assert set(re.findall(r"\$\d[\d.]*", text)) == {"$0"}
+    assert len(Parsed(page).all("svg")) == 6
+
+
+def test_an_unknown_cost_is_said_and_nothing_is_drawn_of_it(tmp_path: Path) -> None:
+    page = page_of(record(tmp_path / "run", cost=None, usage=Usage()))
+    text = "".join(Parsed(page).texts)
+    assert "small is not held against the frontier: what it cost in US dollars is unknown." in text
+    assert "small: what its solves cost in US dollars is unknown." in text
     assert len(Parsed(page).all("svg")) == 4
+
+
+def test_estimated_usage_is_said(tmp_path: Path) -> None:
+    usage = dataclasses.replace(USAGE, estimated_calls=1)
+    text = "".join(Parsed(page_of(record(tmp_path / "run", usage=usage))).texts)
+    assert "small: of 24 requests, 24 told no usage; their tokens" in text
 
 
 def test_what_is_owed_failed_and_flaky_is_listed(tmp_path: Path) -> None:

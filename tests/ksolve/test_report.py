@@ -1,145 +1,176 @@
 """The report as people and programs get it."""
 
+import dataclasses
 import io
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from agent.backend import Usage
-from eval.store import Store
-from eval.summary import Summary, summarise, to_json
-from eval.table import SampleRow, table_of
+from eval.store import Store, open_run
 from ksolve.cli import app
-from ksolve.report import ADAPTIVE, as_json, markdown, terminal
-from tests.ksolve.recorded import record
+from ksolve.findings import Findings, findings, read_run
+from ksolve.report import ADAPTIVE, PAIRS, markdown, terminal
+from tests.ksolve.recorded import USAGE, record
 
 SMALL = "vllm:/models/Qwen2.5-Coder-0.5B-Instruct"
 LARGE = "vllm:/models/Qwen2.5-Coder-1.5B-Instruct"
 LOCAL = "$0.1 an accelerator hour (given by the user)"
+LOCALLY = dataclasses.replace(USAGE, accelerator_seconds=1.5)
+Run = Callable[..., Findings]
 
 
-def run(
-    *,
-    models: Sequence[str] = (SMALL, LARGE),
-    issues: int = 16,
-    samples: int = 16,
-    drawn: int = 16,
-    cost: float | None = 0.00042,
-    failures: int = 0,
-    flaky: Collection[str] = (),
-) -> Summary:
-    """Model m of the run solves issue i with sample j where j + 2 m > i."""
-    rows = (
-        SampleRow(
-            task_id=f"t{i}",
-            model=model,
-            strategy="oneshot",
-            index=j,
-            outcome="resolved" if j + 2 * m > i else "not_applied",
-            usage=Usage(
-                input_tokens=1600,
-                cached_tokens=1200,
-                output_tokens=300,
-                calls=1,
-                accelerator_seconds=1.5,
-            ),
-            cost=None if cost is None else cost * (m + 1),
-            patch_digest=f"{j}",
-            verify_seconds=1.0,
-        )
-        for m, model in enumerate(models)
-        for i in range(issues)
-        for j in range(drawn - (i == 0) * (drawn < samples))
-    )
-    return summarise(
-        table_of(
-            rows,
-            tasks=[f"t{i}" for i in range(issues)],
-            arms=[(model, "oneshot") for model in models],
-        ),
-        samples=samples,
-        price_notes=dict.fromkeys(models, LOCAL if cost is not None else "unknown"),
-        failures={(models[0], "oneshot"): failures},
-        flaky=flaky,
-    )
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """The findings of a run of two local models, unless its arguments say another."""
+
+    def run(**more: Any) -> Findings:
+        usual: Mapping[str, Any] = {
+            "models": (SMALL, LARGE),
+            "issues": 16,
+            "samples": 16,
+            "cost": 0.00042,
+            "dearer": 2.0,
+            "price": LOCAL,
+            "usage": LOCALLY,
+            "patch": "",
+        }
+        folder = record(tmp_path / f"run-{len(list(tmp_path.iterdir()))}", **{**usual, **more})
+        return findings([read_run(stack.enter_context(open_run(folder)))])
+
+    with ExitStack() as stack:
+        yield run
 
 
-def printed(summary: Summary, width: int, *, colour: bool = False) -> str:
+def printed(of: Findings, width: int, *, colour: bool = False) -> str:
     out = io.StringIO()
-    Console(file=out, width=width, force_terminal=colour).print(terminal(summary))
+    Console(file=out, width=width, force_terminal=colour).print(terminal(of))
     return out.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 100, 160])
+FORMS = pytest.mark.parametrize("form", [markdown, lambda of: printed(of, 160)])
+
+
 @pytest.mark.parametrize(
-    "summary",
+    "arguments",
     [
-        run(),
-        run(samples=250, drawn=250),
-        run(issues=2294, samples=4, drawn=4, cost=3.5),
-        run(samples=250, drawn=250, flaky=[f"t{i}" for i in range(16)]),
+        {},
+        {"samples": 250},
+        {"issues": 2294, "samples": 2, "cost": 3.5},
+        {"samples": 250, "flaky": [f"t{i}" for i in range(16)]},
+        {"cost": None},
     ],
-    ids=["demo", "deep", "wide", "flaky"],
+    ids=["demo", "deep", "wide", "flaky", "unpriced"],
 )
-def test_the_table_fits_the_terminal_without_losing_a_figure(summary: Summary, width: int) -> None:
-    text = printed(summary, width)
-    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
-    assert "…" not in text
-    ks = [int(k) for k in re.findall(r"@(\d+)", text)]
-    assert (ks[0], ks[-1]) == (1, summary.samples_per_issue)
-    for arm in summary.arms:
-        assert f"{arm.solved}/{arm.issues}" in text
-        assert f"{arm.outcomes['resolved']:,}" in text
+def test_the_table_fits_the_terminal_without_losing_a_figure(
+    run: Run, arguments: Mapping[str, Any]
+) -> None:
+    of = run(**arguments)
+    for width in (80, 100, 160):
+        text = printed(of, width)
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+        assert "…" not in text
+        ks = [int(k) for k in re.findall(r"@(\d+)", text)]
+        assert (ks[0], ks[-1]) == (1, of.summary.samples_per_issue)
+        for arm in of.summary.arms:
+            assert f"{arm.solved}/{arm.issues}" in text
+            assert f"{arm.outcomes['resolved']:,}" in text
 
 
-def test_a_pipe_gets_no_colour_and_a_terminal_does() -> None:
-    assert "\x1b" not in printed(run(), 100)
-    assert "\x1b" in printed(run(), 100, colour=True)
+def test_a_pipe_gets_no_colour_and_a_terminal_does(run: Run) -> None:
+    of = run()
+    assert "\x1b" not in printed(of, 100)
+    assert "\x1b" in printed(of, 100, colour=True)
 
 
-def test_the_demo_ends_with_the_cheaper_way() -> None:
-    summary = run()
-    text = " ".join(printed(summary, 100).split())
-    assert text.endswith(summary.comparisons[0].sentence)
+@FORMS
+def test_it_is_said_which_is_the_cheaper_way(run: Run, form: Callable[[Findings], str]) -> None:
+    of = run(dearer=9.0)
+    text = " ".join(form(of).split())
+    assert of.crossings[0].sentence in text
     assert "is the cheaper way" in text
+    assert of.break_evens[0].sentence in text
     assert LOCAL in text
 
 
-def test_intervals_stand_under_their_share() -> None:
-    point = run().arms[0].pass_at_k[0]
+@FORMS
+def test_what_is_drawn_until_the_first_solve_costs_less(
+    run: Run, form: Callable[[Findings], str]
+) -> None:
+    # The small model solves t0 with all but its first sample.
+    text = form(run(models=[SMALL], issues=1, samples=4, cost=0.25))
+    assert "Expected cost (US dollars) of drawing all k samples of an issue, and of drawing" in text
+    (row,) = re.findall(r"[ |]4[ |]+\$1.00[ |]+\$1.00[ |]+(\S+)[ |]+(\S+)[ |]+0.0 s", text)
+    assert row == ("$0.31", "$0.31")  # Its one miss comes before all solves in one order of four.
+
+
+@FORMS
+def test_the_law_the_choice_and_the_frontier_are_told(
+    run: Run, form: Callable[[Findings], str]
+) -> None:
+    text = " ".join(form(run(samples=4, issues=6)).split())
+    assert "It takes 20 issues to say what more samples bring, not 6." in text
+    assert "samples of an issue that a coverage takes: 1 for 25% (1 to over 4);" in text
+    assert "chosen without the oracle, solve a sample at random (the floor) 25%" in text
+    assert "The frontier on the 6 issues that all have verdicts of, by the cost of an issue" in text
+    assert "Qwen2.5-Coder-0.5B-Instruct at k=1 (25% for $0.00042);" in text
+
+
+@FORMS
+def test_a_run_without_a_price_is_told_in_what_it_used(
+    run: Run, form: Callable[[Findings], str]
+) -> None:
+    text = " ".join(form(run(cost=None)).split())
+    assert (
+        "Costs are in accelerator seconds, since they are unknown in US dollars "
+        "(Qwen2.5-Coder-0.5B-Instruct, Qwen2.5-Coder-1.5B-Instruct)." in text
+    )
+    assert "$" not in text
+    assert "1.5 accelerator seconds a sample" in text
+    assert "by the cost of an issue" in text
+    assert "the cheaper way in accelerator seconds" in text
+
+
+def test_intervals_stand_under_their_share(run: Run) -> None:
+    of = run()
+    point = of.summary.arms[0].pass_at_k[0]
     assert point.low is not None
     assert point.high is not None
-    assert f"{100 * point.low:.0f}-{100 * point.high:.0f}" in printed(run(), 100)
+    assert f"{100 * point.low:.0f}-{100 * point.high:.0f}" in printed(of, 100)
 
 
-def test_what_is_owed_and_what_failed_is_said() -> None:
-    text = printed(run(drawn=12, failures=3), 160)
-    assert "65 samples and 0 verdicts owed, in no rate" in text
+def test_what_is_owed_failed_or_estimated_is_said(run: Run) -> None:
+    guessed = dataclasses.replace(LOCALLY, calls=4, estimated_calls=1)
+    text = printed(run(drawn=12, failures=["no"] * 3, usage=guessed), 160)
+    assert "64 samples and 0 verdicts owed, in no rate" in text
     assert "3 failures of the system, in no rate" in text
     assert "pass@16 on 0 of 16 issues; the others have fewer verdicts" in text
-    assert "On 15 issues, k up to 12: " in text
+    assert "of 768 requests, 192 told no usage" in text
 
 
-def test_a_whole_run_carries_no_reservations() -> None:
+def test_a_whole_run_carries_no_reservations(run: Run) -> None:
     text = printed(run(), 160)
     assert "*" not in text
     assert "in no rate" not in text
-    assert "k up to" not in text
+    assert "told no usage" not in text
 
 
-@pytest.mark.parametrize("form", [markdown, lambda summary: printed(summary, 160)])
+@FORMS
 def test_what_is_solved_is_told_with_and_without_flaky_issues(
-    form: Callable[[Summary], str],
+    run: Run, form: Callable[[Findings], str]
 ) -> None:
     # The small model solves t0 only, the large one both.
-    text = form(run(issues=2, samples=2, drawn=2, flaky=["t1"]))
+    text = form(run(issues=2, samples=2, flaky=["t1"]))
     assert "The same without 1 issue known to be flaky (t1):" in text
     before, after = text.split("The same without")
+    after = after.partition("samples")[0]
     assert [before.count(solved) for solved in ("1/2", "2/2")] == [1, 1]
     assert after.count("1/1") == 2
     # One of the two samples that the small model has of t0 solves it.
@@ -147,85 +178,126 @@ def test_what_is_solved_is_told_with_and_without_flaky_issues(
     assert all(re.search(share, part) for share, part in zip(shares, (before, after), strict=True))
 
 
-def test_many_flaky_issues_are_counted_and_some_named() -> None:
+def test_many_flaky_issues_are_counted_and_some_named(run: Run) -> None:
     text = " ".join(printed(run(flaky=[f"t{i}" for i in range(8)]), 100).split())
     assert "without 8 issues known to be flaky (t0, t1, t2, t3, t4 and 3 more):" in text
 
 
-def test_where_none_is_flaky_nothing_is_said_of_it() -> None:
-    summary = run(flaky=["of another run"])
-    for text in (printed(summary, 100), markdown(summary)):
+def test_where_none_is_flaky_nothing_is_said_of_it(run: Run) -> None:
+    of = run(flaky=["of another run"])
+    for text in (printed(of, 100), markdown(of)):
         assert "flaky" not in text
-    told = json.loads(as_json(summary))
-    assert (told["flaky"], told["arms"][0]["without_flaky"]) == ([], None)
 
 
-@pytest.mark.parametrize("form", [markdown, lambda summary: printed(summary, 160)])
-def test_an_unknown_price_is_unknown_and_never_a_number(
-    form: Callable[[Summary], str],
-) -> None:
-    text = form(run(cost=None))
-    assert "$" not in text
-    assert "unknown" in text
-    assert "cannot be said" in text
-
-
-def test_a_model_that_solved_nothing_has_no_cost_per_solve() -> None:
-    text = markdown(run(models=[SMALL], samples=1, drawn=1))
+def test_a_model_that_solved_nothing_has_no_cost_per_solve(run: Run) -> None:
+    text = markdown(run(models=[SMALL], samples=1))
     assert re.search(r"\| 0/16 \| 0 \| \$0\.0067 \| - \|", text)
+    assert "No solver solves any of the 16 issues that all have verdicts of." in text
 
 
-def test_a_run_of_one_issue_prints() -> None:
-    assert "Coverage (pass@k) of 1 issue, 1 sample each" in printed(
-        run(models=[SMALL], issues=1, samples=1, drawn=1), 80
-    )
+@pytest.mark.parametrize("drawn", [0, 1])
+def test_a_run_of_one_issue_prints(run: Run, drawn: int) -> None:
+    of = run(models=[SMALL], issues=1, samples=1, drawn=drawn)
+    assert "Coverage (pass@k) of 1 issue, 1 sample each" in printed(of, 80)
 
 
-def test_a_run_of_nothing_prints() -> None:
-    empty = summarise(table_of([], tasks=[], arms=[]), samples=0, price_notes={}, failures={})
+def test_a_run_of_nothing_prints(run: Run) -> None:
+    empty = run(issues=0, samples=1)
     assert "0 issues" in printed(empty, 80)
     assert "0 issues" in markdown(empty)
 
 
-def test_a_name_that_looks_like_markup_stays_text() -> None:
-    summary = run(models=["[red]a", "[b]|c"])
-    assert "[red]a" in printed(summary, 160)
-    assert "| [b]\\|c |" in markdown(summary)
+def test_a_name_that_looks_like_markup_stays_text(run: Run) -> None:
+    of = run(models=["[red]a", "[b]|c"])
+    assert "[red]a" in printed(of, 160)
+    assert "| [b]\\|c |" in markdown(of)
 
 
-def test_markdown_holds_the_whole_ladder_in_even_tables() -> None:
-    text = markdown(run(samples=250, drawn=250))
+def test_of_many_solvers_some_pairs_are_told(run: Run) -> None:
+    text = printed(run(models=[f"m{i}" for i in range(5)], issues=2, samples=1), 160)
+    assert text.count(" against ") == PAIRS
+    assert text.count("4 more pairs are compared") == 2
+
+
+def test_markdown_holds_the_whole_ladder_in_even_tables(run: Run) -> None:
+    text = markdown(run(samples=250))
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
-        assert len(table) == 4
+    assert [len(table) for table in tables] == [4, 4, 2 + 2 * 9]
     assert re.findall(r"pass @(\d+)", text) == ["1", "2", "4", "8", "16", "32", "64", "128", "250"]
     assert f"- Qwen2.5-Coder-0.5B-Instruct: price {LOCAL}" in text
 
 
-def test_tokens_are_short_and_say_what_was_cached() -> None:
+def test_tokens_are_short_and_say_what_was_cached(run: Run) -> None:
     assert "| 410k (75%) / 77k |" in markdown(run())
-    assert "| 6.4k (75%) / 1.2k |" in markdown(run(issues=2, samples=2, drawn=2))
-
-
-def test_json_is_the_whole_summary() -> None:
-    summary = run()
-    assert json.loads(as_json(summary)) == to_json(summary)
+    assert "| 6.4k (75%) / 1.2k |" in markdown(run(issues=2, samples=2))
 
 
 def reported(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["report", *map(str, arguments)])
 
 
-def test_one_run_is_printed_as_it_is_and_several_are_compared(tmp_path: Path) -> None:
+def test_several_runs_are_told_as_one_is(tmp_path: Path) -> None:
     a, b = record(tmp_path / "a", models=[SMALL]), record(tmp_path / "b", models=[LARGE])
     alone = reported(a).output
     assert "against" not in alone
     both = " ".join(reported(a, b).output.split())
     assert f"a: {SMALL.rpartition('/')[2]} against b: {LARGE.rpartition('/')[2]} at k=1" in both
     assert "(sign flips, Holm)" in both
+    for name in ("a: Qwen2.5-Coder-0.5B-Instruct", "b: Qwen2.5-Coder-1.5B-Instruct"):
+        assert f"{name}: no law is drawn." in both
+        assert f"{name}: of one patch an issue, chosen without the oracle" in both
+        assert f"{name} at k=1" in both  # on the frontier
     text = reported(a, b, "--markdown").output
     assert "- a: Qwen2.5-Coder-0.5B-Instruct against b: " in text
+
+
+@pytest.mark.parametrize("form", ["", "--markdown", "--json", "--csv"])
+@pytest.mark.parametrize("axis", ["money", "tokens", "accelerator-seconds", "flops"])
+def test_costs_are_told_on_the_axis_that_is_asked_for(tmp_path: Path, axis: str, form: str) -> None:
+    usage = dataclasses.replace(LOCALLY, input_tokens=1600)
+    run = record(tmp_path / "run", models=["vllm:qwen2.5-coder-0.5b", "m"], usage=usage)
+    unit = {"money": "US dollars", "flops": "FLOPs"}.get(axis, axis.replace("-", " "))
+    page = tmp_path / "page.html"
+    result = reported(run, "--axis", axis, "--html", page, *([form] if form else []))
+    why = "unknown of m" if axis == "flops" else "as asked for"
+    assert f"Costs are in {unit}, {why}." in page.read_text("utf-8")
+    assert f"Expected cost ({unit}) of drawing all k samples" in page.read_text("utf-8")
+    text = " ".join(result.stdout.split())
+    if form == "--csv":
+        assert f",{axis.replace('-', '_')}," in text
+    else:
+        assert f"Costs are in {unit}, {why}." in text
+    amounts = {
+        "money": "$0.0040",
+        "tokens": "3,800",
+        "accelerator-seconds": "3",
+        "flops": f"{2 * 494e6 * 700 * 2:.1e}",
+    }
+    if form in ("", "--markdown"):
+        assert re.search(rf"2[ |]+{re.escape(amounts[axis])}[ |]", text)
+
+
+def test_flaky_issues_are_left_out_of_everything_where_that_is_asked_for(tmp_path: Path) -> None:
+    run = record(tmp_path / "run", drawn=3, flaky=["t0", "t5"], failures=["no answer"])
+    assert "of the system" in reported(run).stdout
+    page = tmp_path / "page.html"
+    result = reported(run, "--without-flaky", "--html", page)
+    text = " ".join(result.stdout.split())
+    said = "2 issues known to be flaky (t0, t5) are left out of everything."
+    assert said in text
+    assert said in page.read_text("utf-8")
+    assert "Coverage (pass@k) of 4 issues" in text
+    assert "The same without" not in text
+    assert "of the system" not in text  # The failure was one of t0.
+    assert "on the 4 issues that all have verdicts of" in text
+    assert "at k=1 on 4 issues" in text
+    told = json.loads(reported(run, "--without-flaky", "--json").stdout)
+    assert (told["left_out"], told["flaky"], told["issues"]) == (["t0", "t5"], [], 4)
+    assert {one["scaling"]["issues"] for one in told["analysis"]["solvers"]} == {4}
+    csv = reported(run, "--without-flaky", "--csv").stdout
+    assert ",1,4,0," in csv
 
 
 def test_of_an_adaptive_run_it_is_said_that_its_coverage_is_no_fair_estimate(
@@ -237,7 +309,16 @@ def test_of_an_adaptive_run_it_is_said_that_its_coverage_is_no_fair_estimate(
     assert said not in " ".join(reported(uniform).output.split())
     assert said in " ".join(reported(adaptive, "--html", page).output.split())
     assert said in page.read_text(encoding="utf-8")
-    assert f"- {ADAPTIVE}" in reported(adaptive, "--markdown").output
+    text = reported(adaptive, "--markdown").output
+    assert f"- {ADAPTIVE}" in text
+    assert "so its coverage carries no law" in text
+    assert "is not held against the frontier: what was drawn followed what was solved" in text
+
+
+def test_of_patches_that_are_only_verified_nothing_is_said_but_how_many_pass(run: Run) -> None:
+    text = printed(run(models=[SMALL], samples=1, cost=None, usage=Usage()), 160)
+    assert "Costs are in US dollars, unknown of Qwen2.5-Coder-0.5B-Instruct." in text
+    assert not any(word in text for word in ("law", "chosen", "frontier", "Expected cost"))
 
 
 def test_a_run_that_does_not_say_who_draws_is_refused_with_a_sentence(tmp_path: Path) -> None:
