@@ -6,6 +6,7 @@ a command may do is bounded by its sandbox, not here.
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -193,7 +194,8 @@ async def _edit(asked: Edit, workspace: Workspace) -> str:
     if not asked.old:
         return await _make(asked, workspace)
     before = await workspace.read(asked.path)
-    after, note = _replaced(asked, before)
+    # To find what is most like a text takes long in a long file.
+    after, note = await asyncio.to_thread(_replaced, asked, before)
     if after == before:
         raise FileRefusedError("Nothing is changed: both texts are the same.")
     await workspace.write(asked.path, after)

@@ -181,16 +181,17 @@ def crossing(
         )
     here = _turn(*(column.mean(0) for column in columns))
     again = zip(*(resampled_means(column, seed=seed) for column in columns), strict=True)
-    turns = [_turn(*means) for means in again]
+    # A resample in which they solve nothing in common does not tell who is cheaper.
+    turns = [turn for turn in (_turn(*means) for means in again) if turn.reach]
     # Of a resample in which the other model is the cheaper one from the start, it changes at 0.
-    agree = np.array([turn.sign in (here.sign, 0) for turn in turns])
+    agree = np.array([turn.sign in (here.sign, 0) for turn in turns], dtype=np.bool_)
     coverages, costs = (
         np.where(agree, np.array([getattr(turn, field) for turn in turns]), 0.0)
         for field in ("coverage", "cost")
     )
     first, second = names if here.sign <= 0 else names[::-1]
     # Of what nothing is solved of, no resample tells anything.
-    told = issues if here.reach else 0
+    told = issues if here.reach and turns else 0
     found = Crossing(
         first=first,
         second=second,
@@ -292,6 +293,8 @@ def _how_many(found: BreakEven, axis: Axis) -> str:
         f"({percent(found.coverage, found.issues)} of {_issues(found.issues)})"
     )
     none = found.none or 0.0
+    if none == 1.0:
+        return f"{found.cheap} does not solve {target} with the {found.depth} samples drawn."
     if found.k.value is None or none > DOUBT:
         often = "" if found.none is None else f"in {none:.0%} of the resamples "
         return (
@@ -322,8 +325,8 @@ def _where(found: Crossing, axis: Axis, *, same: bool) -> str:
     if found.coverage.value is None and (found.first_always is None or first_always >= 1 - DOUBT):
         often = "" if found.first_always is None else f" (in {first_always:.0%} of the resamples)"
         return (
-            f"{first} is {way} to every coverage that both reach, which is up to "
-            f"{reach} of {_issues(found.issues)}{often}."
+            f"{first} is a cheaper way{_in(axis)} than {second} to every coverage that both reach, "
+            f"which is up to {reach} of {_issues(found.issues)}{often}."
         )
     if found.coverage.value is None or first_always + second_always > DOUBT:
         return (

@@ -1,7 +1,8 @@
 """How the SQLite files of ksolve are opened: to be written, or only to be read.
 
-Reading changes no record and leaves no file behind, also where nothing may be written, and finds
-what a killed run left in its write-ahead log (`-wal`). Nothing here knows what is in the tables.
+Reading changes no record and leaves no file behind but the index (`-shm`) of a log whose own is
+gone, works where nothing may be written, and finds what a killed run left in its log (`-wal`).
+Nothing here knows what is in the tables.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ WAIT = 30.0
 
 
 class SchemaError(Exception):
-    """A file was written by another version of ksolve, or holds nothing."""
+    """A file was written by another version of ksolve."""
 
 
 def open_database(path: Path, schema: MetaData, *, form: int = SCHEMA) -> Engine:
@@ -44,12 +45,13 @@ def open_database(path: Path, schema: MetaData, *, form: int = SCHEMA) -> Engine
     return engine
 
 
-def open_to_read(path: Path, *, form: int = SCHEMA) -> Engine:
-    """Open a file that is there, as `reader` does. Raises as `open_database` does."""
+def open_to_read(path: Path, *, form: int = SCHEMA) -> Engine | None:
+    """Open a file that is there, as `reader` does; None where nothing is in it.
+
+    Raises as `open_database` does.
+    """
     engine = reader(path)
-    if not _version(engine, path, form):
-        raise SchemaError(f"{path.parent} holds no run yet.")
-    return engine
+    return engine if _version(engine, path, form) else None
 
 
 def reader(path: Path, *, wait: float = WAIT, pool: type[Pool] = QueuePool) -> Engine:
@@ -116,6 +118,6 @@ def _version(engine: Engine, path: Path, form: int) -> int:
     if version not in (0, form):
         raise SchemaError(
             f"{path} was written by another version of ksolve (form {version}, this one "
-            f"reads {form}): use that version, or another --out."
+            f"reads {form}): read it, or go on with it, by that version."
         )
     return int(version)

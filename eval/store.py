@@ -73,7 +73,10 @@ class Store:
         records, self._texts = folder / "run.db", folder / "texts.db"
         try:
             if to_read:
-                self._db, self._text_db = open_to_read(records), reader(self._texts)
+                there = open_to_read(records)
+                if there is None:
+                    raise StoreError(f"{folder} holds no run yet.")
+                self._db, self._text_db = there, reader(self._texts)
             else:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._db = open_database(records, RECORDS)

@@ -17,6 +17,11 @@ def whole(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        # A pipe or a device: there is nothing to take the place of.
+        yield path
+        return
+    path = path.resolve()
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial

@@ -122,10 +122,10 @@ class Choosing:
         said = kept.said(way, pool)
         for candidates in pool:
             one = said.get(candidates.task_id)
-            if self.judge is None or one is None or not one.effort.usage.calls:
+            if self.judge is None or not self.judge.price.known or one is None:
                 continue
             cost = self.judge.price.cost(one.effort.usage)
-            if cost != one.effort.cost:
+            if one.effort.usage.calls and cost != one.effort.cost:
                 one = dataclasses.replace(one, effort=dataclasses.replace(one.effort, cost=cost))
                 kept.keep(way, candidates, one)
                 said[candidates.task_id] = one

@@ -14,7 +14,7 @@ import numpy as np
 from eval.selection.candidates import Bools, Ints, Scored, Selection, selection
 from eval.selection.evaluate import Evaluation, Result, evaluate
 from eval.selection.judge import SAMPLING
-from eval.selection.kept import words_of
+from eval.selection.kept import Word
 from eval.selection.pool import read_pool, rows_by_task
 from eval.selection.recorded import Recorded, pool_of, recorded
 from eval.selection.votes import PURE
@@ -69,13 +69,18 @@ class Worth:
 
 
 def worths(
-    store: Store, table: SampleTable, labels: Sequence[str], *, together: str = ALL_TOGETHER
+    store: Store,
+    table: SampleTable,
+    labels: Sequence[str],
+    words: Sequence[Word],
+    *,
+    together: str = ALL_TOGETHER,
 ) -> list[list[Worth]]:
     """Return what is known of each solver, and last of all of them together.
 
-    `labels` are those of the arms of `table`, `together` that of all. Raises StoreError.
+    `labels` are those of the arms of `table`, `words` what is kept with the run, `together` the
+    label of all.
     """
-    words = words_of(store.folder)
     pools = recorded(words, table) if words else []
     alone = [
         _worths(store, table, [arm], label, pools, has_votes=True)
@@ -117,7 +122,7 @@ def _worths(
         chosen += _votes(store, table, among, known=chosen)
     found: list[tuple[Sequence[Ints], Sequence[Selection], bool]] = []
     found += [(rows, chosen, bool(current))] if chosen else []
-    found += [(one.rows, one.selections, True) for one in kept if one not in current]
+    found += [(one.rows, one.selections, True) for one in kept if pool_of(one.rows) != now]
     return [
         Worth(
             label=label,

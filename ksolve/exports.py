@@ -18,16 +18,13 @@ from sqlalchemy import Integer, String, select
 
 from agent.backend import USAGE
 from agent.trajectory import from_json
-from eval.attempts import cost_curve
 from eval.axes import AXES
 from eval.sample import SampleKey
 from eval.schema import SAMPLES, VERDICTS
 from eval.store import Store
-from eval.summary import Arm
-from eval.table import SampleTable
 from eval.trajectories import is_drawn, valid
 from eval.whole import whole
-from ksolve.findings import attempts_of, read_run
+from ksolve.findings import RunRead, costs_of, read_run
 
 Kind = Literal["text", "integer", "number", "truth", "texts", "messages"]
 """Of a column: a list of texts, and one of messages with `role` and `content`, among them."""
@@ -126,7 +123,7 @@ def curves(store: Store) -> Table:
             if steady and not run.left_out:
                 return
             for position, arm in enumerate(run.summary.arms):
-                costs = _costs(run.table, position, arm)
+                costs = _costs(run, position)
                 yield [
                     (arm.model, arm.strategy, steady, *dataclasses.astuple(at), *paid)
                     for at, paid in zip(arm.pass_at_k, costs, strict=True)
@@ -135,12 +132,12 @@ def curves(store: Store) -> Table:
     return Table(columns=columns, batches=batches())
 
 
-def _costs(table: SampleTable, position: int, arm: Arm) -> Iterator[tuple[float | None, ...]]:
+def _costs(run: RunRead, position: int) -> Iterator[tuple[float | None, ...]]:
     """Yield for each k of an arm what `COSTS` names, axis by axis, and its verification."""
-    ks = [point.k for point in arm.pass_at_k]
-    of_axes = [attempts_of(table, position, arm, axis) for axis in AXES]
-    curves = [(cost_curve(of, ks), cost_curve(of, ks, stop=True)) for of in of_axes]
-    for i in range(len(ks)):
+    curves = [
+        (costs_of(run, position, axis), costs_of(run, position, axis, stop=True)) for axis in AXES
+    ]
+    for i in range(len(curves[0][0])):
         at_k = [(every[i], until[i]) for every, until in curves]
         costs = (
             cost

@@ -26,7 +26,8 @@ from eval.paired import Paired, compare_all, side
 from eval.sample import Failure, SampleKey
 from eval.scaling import Scaling, fit
 from eval.selection.evaluate import Evaluation
-from eval.store import Store
+from eval.selection.kept import Word, words_of
+from eval.store import Store, StoreError
 from eval.summary import Arm, Summary
 from eval.table import NO_PATCH, SampleTable
 from ksolve.chosen import ALL_TOGETHER, Worth, worths
@@ -113,6 +114,8 @@ class Findings:
     # Of every pair of solvers whose costs are known, when all k are drawn.
     paired: Mapping[int, Sequence[Paired]]
     # By k, of every pair of solvers: 1, and what most issues carry.
+    unread: Sequence[str]
+    # Why what `ksolve select` kept cannot be read, a sentence for each run of which it cannot.
     together_chosen: Sequence[Worth]
     # What `ksolve select` chose among the samples of all solvers of a run is worth.
 
@@ -181,9 +184,17 @@ def findings(runs: Sequence[RunRead], axis: Axis | None = None) -> Findings:
     axis, axis_why = _axis(ledgers, axis)
     solvers: list[Solver] = []
     mixed: list[Worth] = []
+    unread: list[str] = []
     for prefix, run in zip(prefixes, runs, strict=True):
         labels = [prefix + arm.label for arm in run.summary.arms]
-        *choices, of_all = worths(run.store, run.table, labels, together=prefix + ALL_TOGETHER)
+        words: Sequence[Word] = ()
+        try:
+            words = words_of(run.store.folder)
+        except StoreError as error:
+            unread.append(str(error))
+        *choices, of_all = worths(
+            run.store, run.table, labels, words, together=prefix + ALL_TOGETHER
+        )
         solvers += [
             dataclasses.replace(_solver(run, position, label, ledgers[label], axis), choices=chosen)
             for position, (label, chosen) in enumerate(zip(labels, choices, strict=True))
@@ -211,6 +222,7 @@ def findings(runs: Sequence[RunRead], axis: Axis | None = None) -> Findings:
         crossings=[crossing(priced[a], priced[b], names=(a, b), axis=axis) for a, b in pairs],
         paired=_paired(table, fair),
         together_chosen=mixed,
+        unread=unread,
     )
 
 
@@ -268,22 +280,42 @@ def attempts_of(table: SampleTable, position: int, arm: Arm, axis: Axis) -> Atte
     return attempts(table, position, amounts(table, axis), failed_cost=failed_cost)
 
 
+def costs_of(run: RunRead, position: int, axis: Axis, *, stop: bool = False) -> Sequence[AtK]:
+    """Return what the attempts of a solver cost at each k of its `pass_at_k`.
+
+    Unknown of an adaptive run: which issues have k samples followed what was solved. `stop` as in
+    `eval.attempts.cost_curve`.
+    """
+    arm = run.summary.arms[position]
+    curve = cost_curve(
+        attempts_of(run.table, position, arm, axis),
+        [point.k for point in arm.pass_at_k],
+        stop=stop,
+    )
+    if not run.summary.adaptive:
+        return curve
+    return [
+        dataclasses.replace(
+            at, per_issue=None, per_solve=None, low=None, high=None, verify_seconds=None
+        )
+        for at in curve
+    ]
+
+
 def _solver(run: RunRead, position: int, label: str, ledger: Spent, axis: Axis) -> Solver:
     arm = run.summary.arms[position]
     scaling = fit(*run.table.counts(position))
     if run.summary.adaptive:
         why = "What was drawn followed what was solved, so its coverage carries no law."
         scaling = dataclasses.replace(scaling, law=None, cannot_say=why, ks=(), measured=())
-    of = attempts_of(run.table, position, arm, axis)
-    ks = [point.k for point in arm.pass_at_k]
     return Solver(
         label=label,
         run=run,
         position=position,
         arm=arm,
         spent=ledger,
-        costs=cost_curve(of, ks),
-        until_solved=cost_curve(of, ks, stop=True),
+        costs=costs_of(run, position, axis),
+        until_solved=costs_of(run, position, axis, stop=True),
         scaling=scaling,
     )
 

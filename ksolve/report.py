@@ -96,10 +96,17 @@ def markdown(of: Findings) -> str:
 def _heading(of: Findings) -> str:
     said = (
         f"Coverage (pass@k) of {counted(of.summary.issues, 'issue')}, "
-        f"{counted(of.summary.samples_per_issue, 'sample')} each asked for; "
+        f"{_asked(of)} each asked for; "
         "95% bootstrap intervals over issues."
     )
     return " ".join(filter(None, [said, sentences.left_out(of), of.axis_why]))
+
+
+def _asked(of: Findings) -> str:
+    """Say how many samples of an issue the solvers were to draw."""
+    numbers = [number for run in of.runs for number in run.config["samples"]]
+    least, most = min(numbers), max(numbers)
+    return counted(most, "sample") if least == most else f"{least:,} to {most:,} samples"
 
 
 def _results(of: Findings, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
@@ -176,9 +183,10 @@ def _costs(of: Findings, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cel
 
     def per_solve(at: AtK) -> str:
         text = written(at.per_solve, of.axis)
-        if at.low is None or at.high is None:
+        if at.low is None:
             return text
-        return join(text, f"{written(at.low, of.axis)} to {written(at.high, of.axis)}")
+        high = "or more" if at.high is None else f"to {written(at.high, of.axis)}"
+        return join(text, f"{written(at.low, of.axis)} {high}")
 
     return headers, [
         [
@@ -224,7 +232,8 @@ def _notes(of: Findings) -> Iterator[str]:
         if arm.usage.accelerator_seconds and of.axis != "accelerator_seconds":
             facts.append(f"{arm.usage.accelerator_seconds:,.0f} accelerator seconds")
         if arm.failed_cost:
-            facts.append(f"{money(arm.failed_cost)} of the cost for failed attempts")
+            part = "of the cost" if of.axis == "money" else "besides"
+            facts.append(f"{money(arm.failed_cost)} {part} for failed attempts")
         yield f"{arm.label}: {', '.join(facts)}."
         if arm.owed_samples or arm.owed_verdicts:
             yield (
@@ -234,7 +243,11 @@ def _notes(of: Findings) -> Iterator[str]:
         short = [point for point in arm.pass_at_k if point.excluded]
         if short:
             stands = ", ".join(f"pass@{point.k} on {point.issues}" for point in short)
-            yield f"* {arm.label}: {stands} of {arm.issues} issues; the others have fewer verdicts."
+            yield (
+                f"{arm.label}, marked *: {stands} of {arm.issues} issues; the others have fewer "
+                "verdicts."
+            )
+    yield from of.unread
     yield from sentences.estimated(of)
     for name, count in summary.failures.items():
         if count:
@@ -249,7 +262,7 @@ def _analysis(of: Findings) -> Iterator[str]:
             yield sentences.law(solver)
             if solver.scaling.ks:
                 yield sentences.needed(solver)
-            if not any(one.is_kept for one in solver.choices):
+            if not any(one.is_kept and not one.as_of for one in solver.choices):
                 yield sentences.selection(solver)
     if of.frontier is not None:
         yield sentences.frontier(of)

@@ -49,7 +49,7 @@ def summary_of(
         },
         failed_costs=store.failed_costs(without),
         flaky=flaky_of(store, flaky_tasks),
-        adaptive=config.get("allocate") == "adaptive",
+        adaptive=config.get("was_adaptive", config.get("allocate") == "adaptive"),
     )
 
 

@@ -66,6 +66,8 @@ def frontier(of: Findings) -> str:
     stretches = [list(some) for _, some in groupby(chosen, key=lambda option: option.arm)]
     said = [_stretch(of, some[0], some[-1]) for some in stretches]
     issues = of.frontier.issues
+    if not issues:
+        return "There is no frontier: no issue has verdicts of all solvers."
     if not said:
         return f"No solver solves any of the {counted(issues, 'issue')} that all have verdicts of."
     return (
@@ -150,7 +152,9 @@ def flaky(names: Sequence[str]) -> str:
 def paired(pair: Paired) -> str:
     """Say what two solvers did on the issues that both have, and whether that may be chance."""
     if pair.difference is None or pair.pass_a is None or pair.pass_b is None:
-        return f"{pair.a} and {pair.b} have no issue in common with {pair.k} verdicts each."
+        return (
+            f"{pair.a} and {pair.b} have no issue in common with {counted(pair.k, 'verdict')} each."
+        )
     shares = [percent(share, pair.issues) for share in (pair.pass_a, pair.pass_b)]
     said = (
         f"{pair.a} against {pair.b} at k={pair.k} on {counted(pair.issues, 'issue')}: {shares[0]} "

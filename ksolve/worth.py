@@ -106,4 +106,5 @@ def _share(share: Share, issues: int, join: _Join) -> str:
     said = percent(share.share, issues)
     if share.low is None or share.high is None:
         return said
-    return join(said, f"{100 * share.low:.0f}-{100 * share.high:.0f}")
+    low, high = (round(100 * end) for end in (share.low, share.high))
+    return join(said, f"{low}-{high}" if low >= 0 else f"{low} to {high}")

@@ -105,7 +105,9 @@ class RunOnce:
                 opened = open_workspace(self._issue, self._sandboxes, self._limits)
                 self._bench = Bench(await self._stack.enter_async_context(opened))
             seen = await self._bench.run(script, patch, timeout=timeout)
-            await self._evidence.keep(dataclasses.asdict(seen) if seen else {}, *question)
+            # One that ran late may come to its end the next time.
+            if seen is None or seen.exit_code is not None:
+                await self._evidence.keep(dataclasses.asdict(seen) if seen else {}, *question)
             return seen
         if not known:
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,10 +110,12 @@ class Kept:
                 self._db = open_database(path, _TABLES, form=_FORM)
             elif path.is_file():
                 self._db = open_to_read(path, form=_FORM)
-        except SchemaError as error:
-            raise StoreError(str(error)) from None
+        except SchemaError:
+            raise StoreError(
+                f"{path} was written by another version of ksolve: delete it, and choose again."
+            ) from None
         except (OSError, DatabaseError) as error:
-            raise StoreError(sentence(folder, error)) from error
+            raise self._unusable(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -181,6 +184,12 @@ class Kept:
     def _keep_evidence(self, question: str, known: Known) -> None:
         self._write(_EVIDENCE, {"question": question, "zstd": _packed(known)})
 
+    def _unusable(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"{sentence(self._folder, error)} Only {FILE} is concerned; where it is broken, delete "
+            "it and choose again."
+        )
+
     def _read(self, query: Any) -> Sequence[Any]:
         if self._db is None:
             return ()
@@ -188,7 +197,7 @@ class Kept:
             with self._db.connect() as connection:
                 return connection.execute(query).all()
         except DatabaseError as error:
-            raise StoreError(sentence(self._folder, error)) from error
+            raise self._unusable(error) from error
 
     def _write(self, table: Table, row: dict[str, Any]) -> None:
         if self._db is None or self._to_read:
@@ -201,7 +210,13 @@ class Kept:
             with self._db.begin() as connection:
                 connection.execute(statement)
         except DatabaseError as error:
-            raise StoreError(sentence(self._folder, error)) from error
+            raise self._unusable(error) from error
+
+
+def can_keep(folder: Path) -> bool:
+    """Whether something can be kept with the run in this folder."""
+    file = folder / FILE
+    return os.access(file if file.exists() else folder, os.W_OK) and os.access(folder, os.W_OK)
 
 
 def words_of(folder: Path) -> list[Word]:

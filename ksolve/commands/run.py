@@ -48,7 +48,7 @@ from ksolve.sweep_config import (
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
-FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate")
+FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate", "was_adaptive")
 """Fields of the configuration that may change between two sessions of one run."""
 
 
@@ -226,7 +226,14 @@ def sweep_and_report(
     for solver in plan.solvers:
         wanted[solver.model.name] += len(plan.tasks) * plan.samples_of(solver)
     with Store(out) as store:
-        store.begin(configuration(plan, source, limits), free=FREE)
+        before = store.config() or {}
+        was_adaptive = "adaptive" in (plan.allocate, before.get("allocate"))
+        # What an adaptive session left unequal stays so, whatever the sessions after it do.
+        store.begin(
+            configuration(plan, source, limits)
+            | {"was_adaptive": was_adaptive or before.get("was_adaptive", False)},
+            free=FREE,
+        )
         if toml is not None:
             (out / "sweep.toml").write_text(toml, encoding="utf-8")
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))

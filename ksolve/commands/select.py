@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json as json_text
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from eval.predictions import Prediction, write_predictions
 from eval.selection.candidates import Selection
 from eval.selection.evaluate import evaluate, to_json
 from eval.selection.judge import SAMPLING
-from eval.selection.kept import Kept
+from eval.selection.kept import Kept, can_keep
 from eval.selection.pool import Pool, read_pool
 from eval.store import Store, open_run
 from eval.summary import solver_labels
@@ -139,13 +138,11 @@ def select(
     with open_run(run) as store:
         table = store.table()
         found = _tasks(store, tasks) if read_code or set(names) - {*PURE} else []
-        is_writable = os.access(store.folder, os.W_OK)
-        if not is_writable:
-            console.print(
-                Text(f"{store.folder} cannot be written: nothing is kept of what this finds out."),
-                soft_wrap=True,
-            )
-        with Kept(store.folder, to_read=not is_writable) as kept:
+        keeps = can_keep(store.folder)
+        if not keeps:
+            said = f"{store.folder} cannot be written: nothing is kept of what this finds out."
+            console.print(Text(said), soft_wrap=True)
+        with Kept(store.folder, to_read=not keeps) as kept:
             groups = _groups(store, table, found, kept, names, compare=compare, solver=solver)
             _refuse_what_is_not_there(groups, found, names)
             choosing = Choosing(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json as jsonlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import typer
 from rich.table import Table
@@ -24,6 +25,11 @@ from ksolve.screen import screen
 
 SCHEMA = 1
 """Of the JSON form; rises when a key changes its meaning or goes."""
+
+AxisName = Literal["money", "tokens", "accelerator-seconds", "flops", "samples"]
+AXES_BY_NAME: Mapping[str, SpendAxis] = {
+    axis.replace("_", "-"): axis for axis in get_args(SpendAxis)
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +64,7 @@ def simulate(
             "parts of what the runs spent.",
         ),
     ] = None,
-    axis: Annotated[SpendAxis, typer.Option(help="What is spent.")] = "money",
+    axis: Annotated[AxisName, typer.Option(help="What is spent.")] = "money",
     cascade: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Samples of each cheaper arm before a dearer one: 1, 4 and 16."),
@@ -78,14 +84,15 @@ def simulate(
     """
     if any(not math.isfinite(one) for one in budget or ()):
         raise InputError("A budget is a number: give another --budget.")
+    spend = AXES_BY_NAME[axis]
     tables = [(folder.name, _table(folder)) for folder in runs]
     try:
-        matrix = matrix_of(tables, axis)
+        matrix = matrix_of(tables, spend)
     except NoMatrixError as error:
         raise InputError(str(error)) from None
     simulation = Simulation(
-        axis=axis,
-        unit=unit(axis),
+        axis=spend,
+        unit=unit(spend),
         issues=len(matrix.issues),
         left_out=len({task for _, table in tables for task in table.tasks}) - len(matrix.issues),
         arms=matrix.arms,

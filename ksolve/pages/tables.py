@@ -53,7 +53,8 @@ def cost(
     value: float | None, axis: Axis, low: float | None = None, high: float | None = None
 ) -> Cell:
     """Return an amount of an axis of cost and its interval."""
-    small = "" if low is None or high is None else f"{written(low, axis)} to {written(high, axis)}"
+    end = "or more" if high is None else f"to {written(high, axis)}"
+    small = "" if low is None else f"{written(low, axis)} {end}"
     return Cell(text=written(value, axis), value=value, small=small)
 
 

@@ -67,8 +67,7 @@ def test_what_is_out_of_reach_is_not_guessed() -> None:
     found = break_even(often([0, 2]), often([8, 8], price=9.0), names=NAMES)
     assert (found.k.value, found.k.high, found.ratio.value, found.none) == (None, None, None, 1.0)
     assert found.sentence == (
-        "At which k small solves what large does at k=1 (100% of 80 issues) cannot be said: "
-        "in 100% of the resamples k=8 is too little."
+        "small does not solve what large does at k=1 (100% of 80 issues) with the 8 samples drawn."
     )
 
 
@@ -110,8 +109,8 @@ def test_one_model_may_be_the_cheaper_way_all_along() -> None:
     assert (found.coverage.value, found.changes, found.reach) == (None, 0, 0.5)
     assert (found.first_always, found.second_always) == (1.0, 0.0)
     assert found.sentence == (
-        "large is the cheaper way to every coverage that both reach, which is up to 50.0% of 160 "
-        "issues (in 100% of the resamples)."
+        "large is a cheaper way than small to every coverage that both reach, which is up to "
+        "50.0% of 160 issues (in 100% of the resamples)."
     )
 
 
@@ -167,6 +166,20 @@ def test_no_coverage_in_common_is_said() -> None:
     assert (found.coverage.low, found.coverage.high) == (None, None)
 
 
+def test_resamples_without_a_solve_speak_for_nobody() -> None:
+    # A third of the resamples of ten issues lack the only one that is solved.
+    once, solved = np.ones(10, dtype=int), np.array([0] * 9 + [1])
+    paid = np.array([1.0] * 5 + [2.0] * 4 + [1.5])
+    small = Attempts(n=once, c=solved, unresolved=paid * (1 - solved), resolved=paid * solved)
+    found = crossing(small, arm(solved.tolist(), 1, price=1.499), names=NAMES)
+    assert found.first == "small"
+    assert found.first_always is not None
+    assert found.second_always is not None
+    assert found.first_always + found.second_always == pytest.approx(1.0)
+    # Five cheap issues against four dear ones: hardly more than a coin's toss.
+    assert 0.45 < found.first_always < 0.65
+
+
 def test_one_issue_has_no_interval() -> None:
     reached = break_even(arm([2]), arm([8], price=9.0), names=NAMES)
     assert (reached.k.value, reached.k.low, reached.k.high) == (7, None, None)
@@ -182,8 +195,8 @@ def test_one_issue_has_no_interval() -> None:
     way = crossing(arm([2]), arm([8], price=9.0), names=NAMES)
     assert (way.coverage.low, way.cost.high, way.first_always) == (None, None, None)
     assert way.sentence == (
-        "small is the cheaper way to every coverage that both reach, which is up to 100% of "
-        "1 issue."
+        "small is a cheaper way than large to every coverage that both reach, which is up to "
+        "100% of 1 issue."
     )
     turned = crossing(arm([2]), arm([8], price=6.0), names=NAMES, axis="accelerator_seconds")
     assert turned.sentence == (
@@ -197,7 +210,7 @@ def test_what_is_not_money_is_named() -> None:
     found = break_even(cheap, dear, names=NAMES, axis="tokens")
     assert found.sentence.endswith("for 0.5 times its cost in tokens (95%: 0.5 to 0.6).")
     assert crossing(cheap, dear, names=NAMES, axis="tokens").sentence.startswith(
-        "small is the cheaper way in tokens to every coverage"
+        "small is a cheaper way in tokens than large to every coverage"
     )
 
 

@@ -127,6 +127,21 @@ async def test_no_sample_of_a_solved_issue_is_begun(tmp_path: Path, in_flight: i
     assert again.model.backend.calls == 0
 
 
+async def test_a_verdict_is_seen_by_nobody_before_the_schedule_knows_of_it(tmp_path: Path) -> None:
+    class Late(Observer):
+        def verified(self, key: SampleKey, verdict: Verdict, *, reused: bool) -> None:
+            if verdict.outcome == "resolved":
+                assert key.task_id in swept.solved
+
+    host = FakeHost(evaluating(lambda patch: patch == RIGHT))
+    plan = adaptive(solver(lambda *_: RIGHT), tasks=2, samples=3)
+    with Store(tmp_path) as store:
+        begin(store, plan)
+        swept = Sweep(plan, store, host, observer=Late(), workers=1)
+        await swept.run()
+        assert swept.solved == {"t0", "t1"}
+
+
 @pytest.mark.parametrize("in_flight", [1, 6])
 async def test_the_budget_is_kept_and_a_larger_one_goes_on(tmp_path: Path, in_flight: int) -> None:
     rare = solving(lambda issue, seed: seed == int(issue[1:]) + 3)

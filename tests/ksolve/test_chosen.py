@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from agent.backend import Usage
 from eval.selection.candidates import Effort, Scored
-from eval.selection.kept import Kept, Way
+from eval.selection.kept import FILE, Kept, Way
 from eval.selection.pool import read_pool
 from eval.store import open_run
 from ksolve.cli import app
@@ -25,11 +25,13 @@ JUDGE = {"judge": "openai:wise", "max_tokens": 512}
 TOOK = Effort(usage=Usage(calls=4, input_tokens=1_000, output_tokens=200), cost=0.03, seconds=2.5)
 
 
-def choose(run: Path, arms: Sequence[int] = (0,), effort: Effort = TOOK) -> None:
+def choose(
+    run: Path, arms: Sequence[int] = (0,), effort: Effort = TOOK, method: str = "judge"
+) -> None:
     """Keep the word of a judge who likes the last sample best."""
     with open_run(run) as store, Kept(run) as kept:
         table = store.table()
-        way = Way(method="judge", solvers=tuple(table.arms[arm] for arm in arms), settings=JUDGE)
+        way = Way(method=method, solvers=tuple(table.arms[arm] for arm in arms), settings=JUDGE)
         for of in read_pool(store, table, among=np.isin(table.arm, arms)).issues:
             scores = np.arange(len(of.candidates), dtype=np.float64)
             kept.keep(way, of, Scored(scores=scores, effort=effort))
@@ -77,6 +79,25 @@ def test_what_was_chosen_from_fewer_samples_is_told_as_of_these(tmp_path: Path) 
         assert "small as of 12 of 24 samples" in " ".join(told.split())
     choose(run)
     assert analysis(run)["solvers"][0]["selection_as_of"] == []
+
+
+def test_what_was_chosen_before_stands_beside_what_is_chosen_now(tmp_path: Path) -> None:
+    choose(record(tmp_path / "run", drawn=2))
+    run = record(tmp_path / "run", drawn=4)
+    choose(run, method="pairwise")
+    small = analysis(run)["solvers"][0]
+    assert "pairwise" in [one["method"] for one in small["selection"]["results"]]
+    assert [one["candidates"] for one in small["selection_as_of"]] == [6 * 2]
+    assert "small as of 12 of 24 samples" in " ".join(report(run).split())
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all"])
+def test_a_run_is_read_whatever_became_of_what_was_chosen(tmp_path: Path, content: bytes) -> None:
+    run = record(tmp_path / "run")
+    (run / FILE).write_bytes(content)
+    told = " ".join(report(run).split())
+    assert "the most frequent one" in told
+    assert ("Only selection.db is concerned" in told) == bool(content)
 
 
 def test_what_waits_for_verdicts_is_not_told(tmp_path: Path) -> None:

@@ -176,6 +176,8 @@ def test_nothing_that_stands_on_depths_is_said_of_an_adaptive_run(
     alone = found(adaptive)
     assert (alone.frontier, alone.crossings, alone.paired) == (None, [], {})
     assert all(one.scaling.law is None for one in alone.solvers)
+    assert {at.per_issue for one in alone.solvers for at in one.costs} == {None}
+    assert {at.per_solve for one in alone.solvers for at in one.until_solved} == {None}
     scaling = alone.solvers[0].scaling
     assert "followed what was solved" in scaling.cannot_say
     assert scaling.samples_for(0.25).cannot_say == scaling.cannot_say
@@ -183,6 +185,14 @@ def test_nothing_that_stands_on_depths_is_said_of_an_adaptive_run(
     assert beside.summary.adaptive
     (pair,) = beside.paired[1]
     assert (pair.a, pair.b) == ("uniform: small", "uniform: large")
+
+
+def test_a_run_that_once_was_adaptive_stays_it(tmp_path: Path, found: Found) -> None:
+    folder = record(tmp_path / "run")
+    assert not found(folder).summary.adaptive
+    with Store(folder) as store:
+        store.begin({**(store.config() or {}), "was_adaptive": True}, free=["was_adaptive"])
+    assert found(folder).summary.adaptive
 
 
 def test_a_run_without_verdicts_has_nothing_to_choose_from(tmp_path: Path, found: Found) -> None:
