@@ -89,7 +89,10 @@ def select(
     ] = SAMPLING.max_tokens,
     solver: Annotated[
         str | None,
-        typer.Option(help="Only among the samples of this one, by its name in `ksolve report`."),
+        typer.Option(
+            help="Only among the samples of this one: its name in `ksolve report`, or a part that "
+            "no other has."
+        ),
     ] = None,
     tasks: Annotated[
         str | None, typer.Option(help="Where the run's tasks are, if not where they were.")
@@ -174,11 +177,13 @@ def _groups(
 ) -> list[Group]:
     """Read the pools among which is chosen, those without a sample left out."""
     labels = [solver_labels(table.arms)[arm] for arm in table.arms]
-    if solver is not None and solver not in labels:
-        raise InputError(f"This run has no solver {solver!r}: it has {', '.join(labels)}.")
     pools = {label: [number] for number, label in enumerate(labels)}
     if solver is not None:
-        pools = {solver: pools[solver]}
+        meant = [solver] if solver in pools else [one for one in labels if solver in one]
+        if len(meant) != 1:
+            some = "no" if not meant else "more than one"
+            raise InputError(f"This run has {some} solver {solver!r}: it has {', '.join(labels)}.")
+        pools = {meant[0]: pools[meant[0]]}
     elif len(pools) > 1:
         pools = {**(pools if compare else {}), ALL_TOGETHER: [*range(len(labels))]}
     groups = [

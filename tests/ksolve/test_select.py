@@ -243,6 +243,8 @@ def test_each_solver_is_compared_by_itself_and_all_of_them_together(tmp_path: Pa
     chosen = json.loads(ksolve(run, "--solver", "large", "--json").stdout)
     assert {one["model"] for one in chosen} == {LARGE}
     assert {one["candidates"] for one in chosen} == {4}
+    assert json.loads(ksolve(run, "--solver", "lar", "--json").stdout) == chosen
+    assert "more than one solver" in ksolve(run, "--solver", "l").stderr
     done = ksolve(run, "--solver", "huge")
     assert done.exit_code == 2
     assert "no solver 'huge': it has small, large" in " ".join(done.stderr.split())
