@@ -172,7 +172,8 @@ print(sum(name.isdecimal() for name in os.listdir('/proc')))
     assert after.exit_code == 0
     assert late.timed_out
     assert clean == 0
-    assert processes == before
+    # Fewer, where what starts a container had not ended when they were first counted.
+    assert int(processes) <= int(before)
 
 
 async def test_memory_hog_is_told_from_a_failing_command(host: SandboxHost) -> None:
