@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import git
+from tqdm import tqdm
 from unidiff.patch import Hunk, PatchSet
 
 from agent.backend import Backend, BackendError, Usage
@@ -120,7 +121,7 @@ async def _rankings(cases: Sequence[Case], model: str | None) -> dict[str, Ranki
                 case.task.id: await ranker(
                     case.task.issue.statement, case.texts, backend, ANSWER_TOKENS
                 )
-                for case in cases
+                for case in tqdm(cases, desc=name, unit="task", dynamic_ncols=True)
             }
             for name, ranker in rankers.items()
         }
@@ -297,7 +298,7 @@ def _start(hunk: Hunk, text: Sequence[str]) -> int:
 def _by_definition(lines: frozenset[int], text: str) -> tuple[frozenset[int], ...]:
     """Group lines; those outside of all definitions are one group."""
     groups = defaultdict(set)
-    known = definitions(text) or []
+    known = definitions(text) or ()
     for line in lines:
         inner = [item for item in known if item.start <= line < item.end]
         groups[max(inner, key=lambda item: item.start).name if inner else ""].add(line)

@@ -108,11 +108,12 @@ class _Repository:
             f"shapes/part_{i}.py": f"def area_{i}(width, height):\n{LINE}" * 10
             for i in range(MODULES)
         }
+        self._archive = self._packed()
 
     def answer(self, argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
         match argv[0]:
             case "tar":
-                return did(stdout=self._archive())
+                return did(stdout=self._archive)
             case "bash":
                 listed = (f"{len(t)} regular file:{p}\0" for p, t in self._files.items())
                 return did(stdout="".join(listed).encode())
@@ -120,7 +121,7 @@ class _Repository:
                 return did(stdout=b"end\n")
         return self._judge(argv, stdin, sandbox)
 
-    def _archive(self) -> bytes:
+    def _packed(self) -> bytes:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             for path, text in self._files.items():

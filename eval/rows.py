@@ -1,10 +1,11 @@
-"""From the records of a sweep to the rows of the tables in `eval.schema`."""
+"""From the records of a sweep to the rows of the tables in `eval.schema`, and back."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import and_, bindparam
@@ -13,6 +14,7 @@ from agent.backend import USAGE
 from agent.trajectory import to_json
 from eval.sample import Judged, Sample, SampleKey
 from eval.schema import SAMPLES
+from eval.verdict import Verdict
 from sandbox.patch import patch_digest
 
 KEY = tuple(field.name for field in dataclasses.fields(SampleKey))
@@ -63,6 +65,19 @@ def verdict_row(judged: Judged, texts: dict[str, bytes]) -> dict[str, Any]:
         "log": _put(verdict.log, texts),
         "seconds": verdict.seconds,
     }
+
+
+def verdict_of(row: Mapping[str, Any]) -> Verdict:
+    """Return the verdict of a row, without its log."""
+    missing_f2p, missing_p2p = json.loads(row["missing"])
+    return Verdict(
+        outcome=row["outcome"],
+        missing_fail_to_pass=tuple(missing_f2p),
+        missing_pass_to_pass=tuple(missing_p2p),
+        exit_code=row["exit_code"],
+        note=row["note"],
+        seconds=row["seconds"],
+    )
 
 
 def _put(text: str, texts: dict[str, bytes]) -> str:

@@ -28,7 +28,7 @@ from agent.trajectory import Turn, from_json
 from eval import reading
 from eval.configuration import differences, without
 from eval.opening import SchemaError, open_database, open_to_read, reader, sentence
-from eval.rows import SETTLE, THIS_SAMPLE, parameters, sample_row, verdict_row
+from eval.rows import SETTLE, THIS_SAMPLE, parameters, sample_row, verdict_of, verdict_row
 from eval.sample import Failure, Judged, Sample, SampleKey
 from eval.schema import (
     FAILURES,
@@ -44,7 +44,7 @@ from eval.schema import (
 from eval.table import ForeignSampleError, SampleRow, SampleTable, tabulated
 from eval.verdict import Verdict
 
-_VERDICT = select(VERDICTS).where(VERDICTS.c.key == bindparam("of"))
+_VERDICTS = select(VERDICTS).where(VERDICTS.c.key.in_(bindparam("of", expanding=True)))
 
 BATCH = 500
 """Rows that are in memory at one time; few enough to stay in the processor's cache."""
@@ -182,19 +182,12 @@ class Store:
 
     def verdict(self, verdict_key: str) -> Verdict | None:
         """Return the verdict kept under a key, without its log."""
-        rows = self._read(_VERDICT, {"of": verdict_key})
-        if not rows:
-            return None
-        row = rows[0]._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-        missing_f2p, missing_p2p = json.loads(row["missing"])
-        return Verdict(
-            outcome=row["outcome"],
-            missing_fail_to_pass=tuple(missing_f2p),
-            missing_pass_to_pass=tuple(missing_p2p),
-            exit_code=row["exit_code"],
-            note=row["note"],
-            seconds=row["seconds"],
-        )
+        return self.verdicts([verdict_key]).get(verdict_key)
+
+    def verdicts(self, verdict_keys: Collection[str]) -> dict[str, Verdict]:
+        """Return those that are kept, by their keys, without their logs."""
+        rows = self._read(_VERDICTS, {"of": list(verdict_keys)})
+        return {row.key: verdict_of(row._asdict()) for row in rows}
 
     def judged(self, key: SampleKey) -> Verdict | None:
         """Return the verdict on a sample, with its log; None while it is owed."""
@@ -231,7 +224,7 @@ class Store:
         rows = self._read(select(SAMPLES).where(THIS_SAMPLE), parameters(key))
         if not rows:
             raise KeyError(key)
-        row = rows[0]._mapping  # noqa: SLF001 - as above
+        row = rows[0]._asdict()
         proposal = Proposal(
             patch=self._text(row["patch"]),
             trajectory=from_json(self._text(row["trajectory"])),

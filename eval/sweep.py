@@ -329,7 +329,7 @@ class Sweep:
         if patch is None:
             patch = await asyncio.to_thread(self._store.patch, key)
         name = await self._verifier.key(task, patch)
-        verdict = await asyncio.to_thread(self._store.verdict, name)
+        verdict = await self._recorder.verdict(name)
         reused = is_kept = verdict is not None
         if verdict is None:
             verdict, reused = await self._verifier.judge(task, patch, name)

@@ -90,12 +90,11 @@ class FakeSandbox:
             result = dataclasses.replace(
                 result, exit_code=None, timed_out=True, killed_for="deadline", seconds=timeout
             )
-        return dataclasses.replace(
-            result,
-            stdout=result.stdout[:most],
-            stderr=result.stderr[:most],
-            truncated=result.truncated or max(len(result.stdout), len(result.stderr)) > most,
-        )
+        if max(len(result.stdout), len(result.stderr)) > most:
+            result = dataclasses.replace(
+                result, stdout=result.stdout[:most], stderr=result.stderr[:most], truncated=True
+            )
+        return result
 
     async def write(self, path: PurePosixPath, data: bytes) -> None:
         """Keep a file; a relative path starts at /testbed."""

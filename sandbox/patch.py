@@ -9,6 +9,7 @@ not spoil the attempts after it, and no patch writes into `.git`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterable
@@ -22,6 +23,8 @@ from sandbox.sandbox import Sandbox
 
 _APPLY_SECONDS = 300.0
 _LOG_CHARACTERS = 20_000
+_DIGESTS = 64
+# Kept: a sample's record and the key of its verdict ask for the same, one after the other.
 
 _APPLY = r"""
 # Arguments: the last attempt to make; bytes of the list of named files; bytes of the list of what
@@ -157,6 +160,7 @@ def check_patch(text: str) -> str | None:
     return None if files else "The patch names no file: it has no `---` and `+++` lines."
 
 
+@functools.lru_cache(maxsize=_DIGESTS)
 def patch_digest(text: str) -> str:
     """Return the SHA-256 (hex) of a patch as `normalise_patch` leaves it."""
     return hashlib.sha256(_bytes(normalise_patch(text))).hexdigest()
@@ -231,23 +235,18 @@ def _is_signature(lines: list[str]) -> bool:
 def _paths(patch: str) -> list[str]:
     """Return the files that a patch may touch, and perhaps some that it does not."""
     found: dict[str, None] = {}
-    for line in patch.split("\n"):
-        if not line.startswith(_NAMING):
-            continue
-        for start, strip in _NAMED.items():
-            if not line.startswith(start):
-                continue
-            names = line[len(start) :].rstrip("\r")
-            # Only a change without hunks (of a mode, of an empty file) is named by this alone,
-            # and then both names are the same.
-            half = names[: len(names) // 2] if start == "diff --git " else names
-            name = half.split("\t")[0]
-            # `patch` ends a name at a blank where a time may follow.
-            for end in (name, name.split(" ")[0]):
-                parts = re.sub("/+", "/", _unquoted(end)).split("/")[strip:]
-                path = "/".join(part for part in parts if part != ".")
-                if path and ".." not in parts and "\0" not in path:
-                    found[f"./{path}"] = None
+    for start, rest in _NAMING.findall(patch):
+        names = rest.rstrip("\r")
+        # Only a change without hunks (of a mode, of an empty file) is named by this alone, and
+        # then both names are the same.
+        half = names[: len(names) // 2] if start == "diff --git " else names
+        name = half.split("\t")[0]
+        # `patch` ends a name at a blank where a time may follow.
+        for end in dict.fromkeys((name, name.split(" ")[0])):
+            parts = re.sub("/+", "/", _unquoted(end)).split("/")[_NAMED[start] :]
+            path = "/".join(part for part in parts if part != ".")
+            if path and ".." not in parts and "\0" not in path:
+                found[f"./{path}"] = None
     return list(found)
 
 
@@ -277,7 +276,7 @@ _NAMED = {
     "copy from ": 0,
     "copy to ": 0,
 }
-_NAMING = tuple(_NAMED)
+_NAMING = re.compile(f"^({'|'.join(map(re.escape, _NAMED))})(.*)", re.MULTILINE)
 
 
 def _unquoted(name: str) -> str:

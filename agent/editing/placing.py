@@ -121,17 +121,11 @@ def _places(
     """Return every place where the keys of the lines are those of the search text."""
     searched = [number for number, line in enumerate(search) if blanks or line.strip()]
     kept = [number for number, line in enumerate(lines) if blanks or line.strip()]
+    wanted = [key(search[number]) for number in searched]
     # One character a distinct line turns this into a substring search, which is linear.
-    letters: dict[str, str] = {}
-    for number in kept:
-        letters.setdefault(key(lines[number]), chr(len(letters)))
-    hay = "".join(letters[key(lines[number])] for number in kept)
-    needle = ""
-    for number in searched:
-        letter = letters.get(key(search[number]))
-        if letter is None:
-            return []
-        needle += letter
+    letters = {line: chr(1 + number) for number, line in enumerate(dict.fromkeys(wanted))}
+    needle = "".join([letters[line] for line in wanted])
+    hay = "".join([letters.get(key(lines[number]), "\0") for number in kept])
     places: list[_Place] = []
     at = hay.find(needle)
     while at >= 0 and len(places) < _COMMON:

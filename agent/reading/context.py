@@ -109,7 +109,7 @@ def files_map(title: str, paths: Sequence[str], texts: Mapping[str, str], budget
     out = [title]
     for number, path in enumerate(paths):
         is_mapped = number < _MAPPED and path.endswith(".py") and not is_test(path)
-        names = (definitions(texts[path]) if is_mapped else None) or []
+        names = (definitions(texts[path]) if is_mapped else None) or ()
         top = [item.name for item in names if "." not in item.name]
         line = f"{path}: {', '.join(top)}" if top else path
         cost = likely_tokens(line) + 1

@@ -78,7 +78,7 @@ def joined(text: str, pieces: Iterable[Piece]) -> str:
 def _spans(text: str, count: int) -> Iterator[tuple[int, int, str]]:
     at = 0
     classes: list[Definition] = []
-    for item, following in pairwise([*(definitions(text) or []), None]):
+    for item, following in pairwise([*(definitions(text) or ()), None]):
         if item is None or item.start < at:
             continue  # stands on a line that was cut already
         yield from _chunks(at, item.start, _owner(classes, at))

@@ -9,11 +9,15 @@ import ast
 import threading
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 _quiet = threading.Lock()
 # Warning filters belong to the process, so only one thread at a time may change them.
+
+_KEPT = 1_024
+# Files whose definitions are kept: the issues of a repository share most of its files.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +52,8 @@ def parse_python(text: str) -> ast.Module | None:
             return None
 
 
-def definitions(text: str) -> list[Definition] | None:
+@lru_cache(maxsize=_KEPT)
+def definitions(text: str) -> tuple[Definition, ...] | None:
     """Return the definitions in order of their lines, a class before its methods.
 
     None when the text does not parse, or when Python and git would count its lines differently.
@@ -58,7 +63,7 @@ def definitions(text: str) -> list[Definition] | None:
         return None
     found: list[Definition] = []
     _collect(tree.body, "", found)
-    return found
+    return tuple(found)
 
 
 def _collect(body: list[ast.stmt], prefix: str, found: list[Definition]) -> None:

@@ -1,4 +1,4 @@
-"""What is given to the recorder is durable when it returns, and even when nobody waits for it."""
+"""What the recorder is given is durable when it returns; what it tells is what the store knows."""
 
 from __future__ import annotations
 
@@ -92,6 +92,30 @@ async def test_a_store_that_cannot_be_written_is_told_to_all_who_wait(tmp_path: 
                 *(recorder.add(sample(index)) for index in range(3)), return_exceptions=True
             )
         assert all(isinstance(result, StoreError) for result in results)
+
+
+async def test_verdicts_are_looked_up_as_they_were_added(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        async with Recorder(store) as recorder:
+            assert await recorder.verdict("v0") is None
+            for index in (0, 1):
+                await recorder.add(sample(index))
+                await recorder.add(judged(index))
+            found = await asyncio.gather(*map(recorder.verdict, ["v1", "none", "v0", "v1"]))
+    kept = [dataclasses.replace(judged(index).verdict, log="") for index in (0, 1)]
+    assert found == [kept[1], None, kept[0], kept[1]]
+
+
+async def test_a_store_that_cannot_be_read_is_told_to_all_who_look(tmp_path: Path) -> None:
+    with Store(tmp_path / "run") as store:
+        with sqlite3.connect(tmp_path / "run" / "run.db") as other:
+            other.execute("DROP TABLE verdicts")
+        other.close()
+        async with Recorder(store) as recorder:
+            results = await asyncio.gather(
+                *(recorder.verdict(f"v{index}") for index in range(3)), return_exceptions=True
+            )
+    assert all(isinstance(result, StoreError) for result in results)
 
 
 @pytest.mark.parametrize("count", [0, 1])
