@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from eval.sample import Judged, Sample
+from eval.sample import Judged, Sample, SampleKey
 from eval.store import Store
 from eval.verdict import Verdict
 
@@ -25,6 +25,7 @@ class Recorder:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._adding = _Gathered(self._add)
+        self._fetching = _Gathered(self._fetch)
         self._looking_up = _Gathered(self._look_up)
 
     async def __aenter__(self) -> Self:
@@ -38,12 +39,16 @@ class Recorder:
         traceback: TracebackType | None,
     ) -> None:
         """Wait until all that was given is written, also what nobody waits for any more."""
-        await self._adding.finish()
-        await self._looking_up.finish()
+        for gathered in (self._adding, self._fetching, self._looking_up):
+            await gathered.finish()
 
     async def add(self, record: Sample | Judged) -> None:
         """Keep a sample, or a verdict on one; it is durable on return. Raises StoreError."""
         await self._adding.ask(record)
+
+    async def patch(self, key: SampleKey) -> str:
+        """Return the patch of a sample, as the strategy gave it. Raises StoreError."""
+        return await self._fetching.ask(key)
 
     async def verdict(self, verdict_key: str) -> Verdict | None:
         """Return the verdict kept under a key, without its log. Raises StoreError."""
@@ -53,6 +58,10 @@ class Recorder:
         self._store.add_samples([record for record in records if isinstance(record, Sample)])
         self._store.add_verdicts([record for record in records if isinstance(record, Judged)])
         return [None] * len(records)
+
+    def _fetch(self, keys: Sequence[SampleKey]) -> Sequence[str]:
+        found = self._store.patches(keys)
+        return [found[key] for key in keys]
 
     def _look_up(self, keys: Sequence[str]) -> Sequence[Verdict | None]:
         known = self._store.verdicts(keys)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import and_, bindparam
 
-from agent.backend import USAGE
-from agent.trajectory import to_json
+from agent.backend import USAGE, Usage
+from agent.strategy import Proposal
+from agent.trajectory import from_json, to_json
 from eval.sample import Judged, Sample, SampleKey
 from eval.schema import SAMPLES
 from eval.verdict import Verdict
@@ -50,6 +51,18 @@ def sample_row(sample: Sample, texts: dict[str, bytes]) -> dict[str, Any]:
         "seconds": proposal.seconds,
         "cost": sample.cost,
     }
+
+
+def sample_of(key: SampleKey, row: Mapping[str, Any], text: Callable[[str], str]) -> Sample:
+    """Return the sample of a row; `text` gives a large text by its digest."""
+    proposal = Proposal(
+        patch=text(row["patch"]),
+        trajectory=from_json(text(row["trajectory"])),
+        usage=Usage(**{name: row[f"usage_{name}"] for name in USAGE}),
+        **{name: row[name] for name in ("stop", "note", "seconds", "prompt_digest", "variant")},
+    )
+    drawn = ("strategy_version", "seed", "temperature", "cost")
+    return Sample(key=key, proposal=proposal, **{name: row[name] for name in drawn})
 
 
 def verdict_row(judged: Judged, texts: dict[str, bytes]) -> dict[str, Any]:

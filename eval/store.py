@@ -13,6 +13,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from sqlite3 import DatabaseError as DriverError
 from typing import Any, Self, TextIO
@@ -22,13 +23,19 @@ from sqlalchemy import Column, Engine, Select, and_, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
-from agent.backend import USAGE, Usage
-from agent.strategy import Proposal
 from agent.trajectory import Turn, from_json
 from eval import reading
 from eval.configuration import differences, without
 from eval.opening import SchemaError, open_database, open_to_read, reader, sentence
-from eval.rows import SETTLE, THIS_SAMPLE, parameters, sample_row, verdict_of, verdict_row
+from eval.rows import (
+    SETTLE,
+    THIS_SAMPLE,
+    parameters,
+    sample_of,
+    sample_row,
+    verdict_of,
+    verdict_row,
+)
 from eval.sample import Failure, Judged, Sample, SampleKey
 from eval.schema import (
     FAILURES,
@@ -44,6 +51,7 @@ from eval.schema import (
 from eval.table import ForeignSampleError, SampleRow, SampleTable, tabulated
 from eval.verdict import Verdict
 
+_PATCH = select(SAMPLES.c.patch).where(THIS_SAMPLE)
 _VERDICTS = select(VERDICTS).where(VERDICTS.c.key.in_(bindparam("of", expanding=True)))
 
 BATCH = 500
@@ -224,19 +232,19 @@ class Store:
         rows = self._read(select(SAMPLES).where(THIS_SAMPLE), parameters(key))
         if not rows:
             raise KeyError(key)
-        row = rows[0]._asdict()
-        proposal = Proposal(
-            patch=self._text(row["patch"]),
-            trajectory=from_json(self._text(row["trajectory"])),
-            usage=Usage(**{name: row[f"usage_{name}"] for name in USAGE}),
-            **{name: row[name] for name in ("stop", "note", "seconds", "prompt_digest", "variant")},
-        )
-        drawn = ("strategy_version", "seed", "temperature", "cost")
-        return Sample(key=key, proposal=proposal, **{name: row[name] for name in drawn})
+        return sample_of(key, rows[0]._asdict(), self._text)
 
     def patch(self, key: SampleKey) -> str:
         """Return the patch of a sample, as the strategy gave it."""
-        return self._text(self._field(key, SAMPLES.c.patch))
+        return self.patches([key])[key]
+
+    def patches(self, keys: Collection[SampleKey]) -> dict[SampleKey, str]:
+        """Return the patches of samples. Raises KeyError where one is not there."""
+        rows = self._read(_PATCH, *map(parameters, keys)) if keys else []
+        if len(rows) < len(keys):
+            raise KeyError(*keys)
+        texts = self.texts([digest for (digest,) in rows])
+        return {key: texts[digest] for key, (digest,) in zip(keys, rows, strict=True)}
 
     def trajectory(self, key: SampleKey) -> tuple[Turn, ...]:
         """Return all that happened in a sample."""
@@ -357,12 +365,12 @@ class Store:
     def _text(self, digest: str) -> str:
         return self.texts([digest])[digest]
 
-    def _read(
-        self, query: Any, values: Mapping[str, Any] | None = None, *, of: Engine | None = None
-    ) -> Sequence[Any]:
+    def _read(self, query: Any, *values: Mapping[str, Any], of: Engine | None = None) -> list[Any]:
+        """Return the rows of a query, executed with each of the values, or once without any."""
         try:
             with (of or self._db).connect() as connection:
-                return connection.execute(query, values).all()
+                answers = (connection.execute(query, one).all() for one in values or (None,))
+                return list(chain.from_iterable(answers))
         except DatabaseError as error:
             raise StoreError(sentence(self.folder, error)) from error
 

@@ -33,8 +33,6 @@ from tasks.task import Task
 FAULTS_IN_A_ROW = 8
 """Sandbox faults, with no success between, after which the sweep stops rather than go on."""
 
-_PATCHES_AT_HAND = 1_000
-
 _USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
 # Of a sample, before there is one: in what proportion the prices of models stand.
 
@@ -129,8 +127,6 @@ class Sweep:
         self.solved: set[str] = set()
         self._store = store
         self._recorder = Recorder(store)
-        self._patches: dict[SampleKey, str] = {}
-        # Of samples that wait for their verdict, some; all are in the store.
         self._sandboxes = sandboxes
         self._verifier = verifier or Verifier(sandboxes, workers=workers)
         self._budgets = budgets or Budgets()
@@ -286,8 +282,6 @@ class Sweep:
         )
         await self._recorder.add(sample)
         self._observer.sampled(sample)
-        if len(self._patches) < _PATCHES_AT_HAND:
-            self._patches[key] = proposal.patch
         self._unverified.put_nowait(key)
 
     @contextlib.asynccontextmanager
@@ -315,7 +309,6 @@ class Sweep:
         while (key := await self._unverified.get()) is not None:
             await self._may_verify.wait()
             if self.plan.until_solved and key.task_id in self.solved:
-                self._patches.pop(key, None)
                 continue
             try:
                 await self._verify(key)
@@ -325,9 +318,7 @@ class Sweep:
 
     async def _verify(self, key: SampleKey) -> None:
         task = self._tasks[key.task_id]
-        patch = self._patches.pop(key, None)
-        if patch is None:
-            patch = await asyncio.to_thread(self._store.patch, key)
+        patch = await self._recorder.patch(key)
         name = await self._verifier.key(task, patch)
         verdict = await self._recorder.verdict(name)
         reused = is_kept = verdict is not None

@@ -94,6 +94,14 @@ async def test_a_store_that_cannot_be_written_is_told_to_all_who_wait(tmp_path: 
         assert all(isinstance(result, StoreError) for result in results)
 
 
+async def test_patches_are_fetched_for_many_at_once(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        async with Recorder(store) as recorder:
+            await asyncio.gather(*(recorder.add(sample(index)) for index in range(9)))
+            found = await asyncio.gather(*(recorder.patch(sample(i).key) for i in range(9)))
+    assert found == [f"patch {index}" for index in range(9)]
+
+
 async def test_verdicts_are_looked_up_as_they_were_added(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         async with Recorder(store) as recorder:

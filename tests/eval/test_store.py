@@ -82,6 +82,16 @@ def test_a_sample_comes_back_as_it_was_given(tmp_path: Path) -> None:
         assert store.drawn("m", "oneshot") == {"t": {0}}
 
 
+def test_patches_come_together_or_not_at_all(tmp_path: Path) -> None:
+    texts = {key(0): PATCH, key(1): PATCH, key(2): "another\n", key(0, "u"): ""}
+    with Store(tmp_path) as store:
+        store.add_samples([sample(which, patch=patch) for which, patch in texts.items()])
+        assert store.patches(list(reversed(texts))) == texts
+        assert store.patches([]) == {}
+        with pytest.raises(KeyError, match="nowhere"):
+            store.patches([key(0), key(0, "nowhere")])
+
+
 def test_the_first_sample_under_a_key_stays(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.add_sample(sample(key()))
