@@ -20,7 +20,7 @@ from agent.trajectory import Turn, turns_of
 from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
 
-_VERSIONS: Mapping[ContextKind, str] = {"bm25": "3", "rank": "3-rank-1", "files": "3-files-1"}
+_VERSIONS: Mapping[ContextKind, str] = {"bm25": "3", "rank": "3-rank-1", "files": "3-files-2"}
 
 
 class Oneshot:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice, takewhile
 
 from agent.endpoint.estimate import estimate_tokens
 from agent.reading.pieces import Piece, cut, headings, joined
@@ -70,8 +70,8 @@ def repository_context(
     """Return the most relevant code, and a map unless not `mapped`, in about `budget` tokens.
 
     `order` has (path, score) of files, best first; by default as `ranked` has them. With `whole`,
-    the best files are shown whole, up to the first that does not fit; of the others there are
-    pieces.
+    the best files and then the rest of the code are shown whole, up to the first file that does
+    not fit; of the best that are left there are pieces.
     """
     order = order or ranked(statement, texts)
     order = order or [(path, 0.0) for path in sorted(texts) if is_code(path)]
@@ -80,8 +80,9 @@ def repository_context(
     first = _whole(texts, order, left) if whole else []
     left -= sum(_whole_cost(texts[path]) for path in first)
     chosen, left = _choice(statement, texts, order, left, first)
-    shown = [path for path, _ in order if path in chosen]
-    others = [path for path in all_paths(order, texts) if path not in chosen]
+    paths = all_paths(order, texts)
+    shown = [path for path in paths if path in chosen]
+    others = [path for path in paths if path not in chosen]
     other_files = files_map("Other files:", others, texts, left + for_map) if mapped else ""
     # Not fences: small models answer in the form in which they are shown code.
     files = (
@@ -122,9 +123,11 @@ def files_map(title: str, paths: Sequence[str], texts: Mapping[str, str], budget
 
 
 def _whole(texts: Mapping[str, str], order: Sequence[tuple[str, float]], budget: int) -> list[str]:
-    """Return the best files, up to the first that does not fit."""
-    costs = accumulate(_whole_cost(texts[path]) for path in _worth_showing(order))
-    return _worth_showing(order)[: sum(cost <= budget for cost in costs)]
+    """Return the best files and then the rest of the code, up to the first that does not fit."""
+    code = (path for path in all_paths(order, texts) if is_code(path) and not is_test(path))
+    paths = dict.fromkeys([*_worth_showing(order), *code])
+    costs = accumulate(_whole_cost(texts[path]) for path in paths)
+    return list(islice(paths, sum(1 for _ in takewhile(lambda cost: cost <= budget, costs))))
 
 
 def _whole_cost(text: str) -> int:
@@ -145,8 +148,9 @@ def _choice(
 ) -> tuple[dict[str, set[Piece]], int]:
     """Return the pieces to show of each file, all of `whole`, and the tokens left over."""
     best = max((score for _, score in order), default=0.0)
-    files = {path: cut(texts[path]) for path in _worth_showing(order)}
-    pieces = [(path, piece) for path, cut_file in files.items() for piece in cut_file]
+    worth = _worth_showing(order)
+    files = {path: cut(texts[path]) for path in dict.fromkeys([*worth, *whole])}
+    pieces = [(path, piece) for path in worth for piece in files[path]]
     values = _values(
         statement, texts, {path: score / (best or 1.0) for path, score in order}, pieces
     )

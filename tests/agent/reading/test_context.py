@@ -185,6 +185,14 @@ def test_the_best_files_are_shown_whole_up_to_one_that_does_not_fit() -> None:
     assert likely_tokens(context.text) <= budget
 
 
+def test_where_all_code_fits_it_is_shown_whole_whatever_the_issue_says() -> None:
+    context = repository_context("`Cart.total` is wrong", FILES, 20_000, whole=True)
+    code = [path for path in FILES if path.startswith("shop/")]
+    assert set(context.shown) >= set(code)
+    assert all(FILES[path].strip("\n") in context.text for path in code)
+    assert context.shown[0] == "shop/cart.py"
+
+
 def test_of_a_best_file_that_is_too_long_there_are_pieces() -> None:
     asked = ("step_2_123() is wrong", MODULES, 500)
     assert repository_context(*asked, whole=True) == repository_context(*asked)
