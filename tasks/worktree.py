@@ -62,6 +62,12 @@ def dirty_files(repo: Path) -> list[str]:
         return sorted(dirty)
 
 
+def commit(repo: Path, revision: str) -> str:
+    """Return the id of a commit. Raises LocalRepoError."""
+    with opened(repo) as opened_repo:
+        return resolve(opened_repo, revision)
+
+
 def left_out(repo: Path) -> list[str]:
     """Say what a copy will not hold, a sentence each: submodules, and what Git LFS keeps elsewhere.
 

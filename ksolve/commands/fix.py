@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json as jsonlib
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +49,7 @@ from ksolve.session import Judging, Session, docker_host, ready_images, sweep_on
 from ksolve.sweep_config import resolve_config
 from tasks.local import local_task, without_undone
 from tasks.task import Task
-from tasks.worktree import apply_to_work_tree, dirty_files, left_out
+from tasks.worktree import apply_to_work_tree, commit, dirty_files, left_out
 
 IN_FLIGHT = 4
 """Few at once: what is under way when the first patch is verified was paid for in vain."""
@@ -149,7 +150,27 @@ def fix(
     for sentence in left_out(repo):
         console.print(Text(sentence))
     plan = dataclasses.replace(plan, tasks=[task], until_solved=True)
-    config = configuration(plan, str(repo), [budget])
+    config = configuration(plan, str(repo), [budget]) | {
+        "command": repeating(
+            repo,
+            # The files as they are cannot be named, once there is more than a commit to them.
+            base=commit(repo, base or "HEAD") if base or not dirty else None,
+            issue=None if issue_file else statement,
+            issue_file=issue_file,
+            test=test,
+            model=model,
+            strategy=strategy,
+            samples=samples,
+            budget=budget,
+            setup=setup,
+            image=image,
+            time_limit=time_limit,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            seed=seed,
+            price=price,
+        )
+    }
     folder = out or _own_folder(config)
     with Store(folder) as store:
         store.begin(config, free=FREE)
@@ -191,6 +212,16 @@ def fix(
     if apply:
         touched = apply_to_work_tree(repo, patch, allow_dirty=allow_dirty)
         console.print(Text(f"Applied to {', '.join(touched)}."))
+
+
+def repeating(repo: Path, **options: Path | float | str | list[str] | None) -> str:
+    """Return the command that looks for a patch once more; an option that is None has no part."""
+    words = ["ksolve", "fix", str(repo)]
+    for name, given in options.items():
+        for one in given if isinstance(given, list) else [given]:
+            if one is not None:
+                words += [f"--{name.replace('_', '-')}", str(one)]
+    return shlex.join([*words, "--out", "runs/again"])
 
 
 async def _refuse_passing_base(task: Task, console: Console) -> None:

@@ -48,7 +48,7 @@ from ksolve.sweep_config import (
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
-FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate", "was_adaptive")
+FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate", "was_adaptive", "command")
 """Fields of the configuration that may change between two sessions of one run."""
 
 

@@ -71,6 +71,8 @@ def again(run: RunRead) -> str:
     """Return the command that draws the same once more."""
     if run.sweep is not None:
         return "ksolve run --config sweep.toml --out runs/again"
+    if "command" in run.config:
+        return str(run.config["command"])
     if "predictions_digest" in run.config:
         return _verified_again(run.name, run.config)
     return _drawn_again(run.config)
@@ -314,8 +316,9 @@ def _are_all_shown(issues: list[IssueRow]) -> bool:
 
 
 def _settings(run: RunRead) -> Table:
-    """Return the configuration of a run but for its tasks' names."""
-    said = {name: value for name, value in run.config.items() if name != "task_ids"}
+    """Return the configuration of a run but for its tasks' names and what `again` returns."""
+    left_out = {"task_ids", "command"}
+    said = {name: value for name, value in run.config.items() if name not in left_out}
     flat = {
         f"{name}: {key}" if isinstance(value, dict) else name: inner
         for name, value in said.items()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -200,6 +201,10 @@ def test_a_patch_is_applied_over_the_uncommitted_test_when_allowed(developer: De
     assert result["solved"] is True
     assert result["samples"] == 1
     assert result["cost"] > 0
+    with open_run(Path(result["run"])) as store:
+        command = shlex.split((store.config() or {})["command"])
+    assert command[:5] == ["ksolve", "fix", ".", "--issue", ISSUE]
+    assert "--base" not in command  # the new test is in no commit
     assert developer.changes() == [" M parse.py", *UNTOUCHED]
     assert developer.test_passes()
     developer.git("apply", "--reverse", "-", stdin=result["patch"])

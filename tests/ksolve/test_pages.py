@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import re
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from agent.backend import Usage
 from eval.schema import SAMPLES
 from eval.store import Store, open_run
+from ksolve.commands.fix import repeating
 from ksolve.figures.drawn import figures
 from ksolve.findings import findings, read_run
 from ksolve.pages.html import diff
@@ -270,6 +272,32 @@ def test_verdicts_on_predictions_are_repeated_by_verifying_them(
     # A run of an earlier version does not say where they were, and holds them.
     exported = "ksolve export run --predictions predictions.jsonl" in text
     assert exported == (given is None)
+    assert "ksolve run" not in text
+
+
+def test_a_search_for_a_patch_is_repeated_by_searching_again(tmp_path: Path) -> None:
+    models, file = ["a:b", "c:d"], Path("a b.md")
+    issue = "It's -1.\nNot 1."
+    command = repeating(
+        Path("the repo"), issue=issue, model=models, base=None, samples=4, issue_file=file
+    )
+    words = "ksolve fix REPO --issue TEXT --model a:b --model c:d --samples 4"
+    rest = " --issue-file FILE --out runs/again"
+    stand_for = {"REPO": "the repo", "TEXT": issue, "FILE": str(file)}
+    assert shlex.split(command) == [stand_for.get(one, one) for one in (words + rest).split()]
+    config = {
+        "tasks": "the repo",
+        "tasks_digest": "d",
+        "task_ids": ["local__the-repo-1"],
+        "arms": [["a:b", "oneshot"]],
+        "prices": {},
+        "samples": [4],
+        "command": command,
+    }
+    with Store(tmp_path / "run") as store:
+        store.begin(config)
+    text = "".join(Parsed(page_of(tmp_path / "run")).texts)
+    assert text.count(command) == 1
     assert "ksolve run" not in text
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 import git
 import pytest
 
-from tasks.worktree import LocalRepoError, apply_to_work_tree, copied, dirty_files, left_out
+from tasks.worktree import (
+    LocalRepoError,
+    apply_to_work_tree,
+    commit,
+    copied,
+    dirty_files,
+    left_out,
+)
 
 FIX = """\
 --- a/anvil/__init__.py
@@ -120,6 +127,15 @@ def test_a_copy_has_the_files_their_modes_and_links_and_nothing_of_the_past(
 def test_an_earlier_commit_can_be_copied(repo: Path, tmp_path: Path) -> None:
     with copied(repo, tmp_path / "copy", base="HEAD~1", include_dirty=False) as copy:
         assert "README" not in copy.names()
+
+
+def test_a_commit_has_one_name_whatever_it_was_called(repo: Path) -> None:
+    head = commit(repo, "HEAD")
+    assert len(head) == 40
+    assert (commit(repo, head), commit(repo, head[:12])) == (head, head)
+    assert commit(repo, "HEAD~1") != head
+    with pytest.raises(LocalRepoError, match="no commit 'no-such'"):
+        commit(repo, "no-such")
 
 
 def test_a_copy_of_the_work_tree_has_what_is_not_committed_and_leaves_the_repository_alone(
