@@ -82,8 +82,8 @@ def attempts(
     """Gather one arm's cost by issue, or that of several together as a mixture.
 
     `amounts` is the cost of every sample of the table, as `eval.axes.amounts` gives it.
-    `failed_cost`, what failed attempts were billed, is borne by all samples alike, those without
-    a verdict too; None makes every cost unknown. It is money, so leave it out on another axis.
+    `failed_cost`, what failed attempts used on the same axis, is borne by all samples alike, those
+    without a verdict too; None makes every cost unknown.
     """
     n, c = table.counts(arm)
     drawn = np.isin(table.arm, arm)

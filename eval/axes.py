@@ -20,6 +20,7 @@ from agent.local.weights import MODELS
 from eval import cost
 from eval.attempts import patches
 from eval.cost import money
+from eval.sample import Failed
 from eval.table import Floats, SampleTable
 
 Axis = Literal["money", "tokens", "accelerator_seconds", "flops"]
@@ -42,6 +43,8 @@ FLOPS_PER_TOKEN = 2
 
 BF16_BYTES = 2
 
+NONE_FAILED = Failed()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spent:
@@ -51,13 +54,15 @@ class Spent:
     solved: int
     # Issues with at least one resolved sample.
     usage: Usage
-    # Tokens by kind, calls and their seconds. Failed attempts are recorded by their cost only.
+    # Tokens by kind, calls and their seconds; those of failed attempts apart.
     verify_seconds: float | None
     # Equal patches of an issue are verified, and count, once; on none of the axes.
     failed_cost: float | None
     # US dollars for failed attempts, a part of money.
+    failed_usage: Usage | None
+    # What these used, None when any of it is unknown.
     totals: Mapping[Axis, float | None]
-    # On each axis; None when any of it is unknown.
+    # On each axis, failed attempts included; None when any of it is unknown.
 
     def per_attempt(self, axis: Axis) -> float | None:
         """Mean of one sample; None when nothing was drawn or the amount is unknown."""
@@ -72,23 +77,29 @@ def spent(
     table: SampleTable,
     arm: int,
     *,
-    failed_cost: float | None = 0.0,
+    failed: Failed = NONE_FAILED,
     parameters: Mapping[str, float] = MappingProxyType({}),
 ) -> Spent:
     """Sum up one arm of a run, `arm` being its position in `table.arms`.
 
-    `failed_cost` is what its failed attempts were billed, None when that is unknown.
-    `parameters` as in `amounts`.
+    `failed` is what its failed attempts used; `parameters` as in `amounts`.
     """
     chosen = table.arm == arm
-    totals = {axis: _known(amounts(table, axis, parameters)[chosen].sum()) for axis in AXES}
-    totals["money"] = cost.add(totals["money"], failed_cost)
+    model, _ = table.arms[arm]
+    totals = {
+        axis: cost.add(
+            _known(amounts(table, axis, parameters)[chosen].sum()),
+            failed_amount(failed, axis, model, parameters),
+        )
+        for axis in AXES
+    }
     return Spent(
         samples=int(chosen.sum()),
         solved=np.unique(table.task[chosen & table.resolved]).size,
         usage=table.usage(chosen),
         verify_seconds=_known(patches(table, arm).seconds.sum()),
-        failed_cost=failed_cost,
+        failed_cost=failed.cost,
+        failed_usage=failed.usage,
         totals=totals,
     )
 
@@ -116,6 +127,27 @@ def amounts(
     sizes = [parameters.get(model, parameters_of(model)) for model, _ in table.arms]
     size = np.array([math.nan if size is None else size for size in sizes], dtype=np.float64)
     return FLOPS_PER_TOKEN * size[table.arm] * (tokens - table.cached_tokens)
+
+
+def failed_amount(
+    failed: Failed,
+    axis: Axis,
+    model: str,
+    parameters: Mapping[str, float] = MappingProxyType({}),
+) -> float | None:
+    """Return what failed attempts at a model used on one axis, counted as in `amounts`."""
+    used = failed.usage
+    if axis == "money":
+        return failed.cost
+    if used is None:
+        return None
+    if axis == "accelerator_seconds":
+        return used.accelerator_seconds
+    tokens = used.input_tokens + used.output_tokens
+    if axis == "tokens" or not tokens:
+        return float(tokens)
+    size = parameters.get(model, parameters_of(model))
+    return None if size is None else FLOPS_PER_TOKEN * size * (tokens - used.cached_tokens)
 
 
 def parameters_of(model: str) -> float | None:

@@ -12,7 +12,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, Pool, QueuePool, create_engine, event
+from sqlalchemy import Engine, MetaData, Pool, QueuePool, create_engine, event, inspect
+from sqlalchemy.schema import CreateColumn
 
 from eval.schema import SCHEMA
 
@@ -42,6 +43,7 @@ def open_database(path: Path, schema: MetaData, *, form: int = SCHEMA) -> Engine
         with engine.begin() as connection:
             connection.exec_driver_sql(f"PRAGMA user_version={form}")
     schema.create_all(engine)
+    _add_columns(engine, schema)
     return engine
 
 
@@ -110,6 +112,18 @@ def _size_and_time(path: Path) -> tuple[int, int]:
 
 def _is_writable(path: Path) -> bool:
     return os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
+
+
+def _add_columns(engine: Engine, schema: MetaData) -> None:
+    """Add what the tables of an earlier version lack; it is NULL in the rows that are there."""
+    inspector = inspect(engine)
+    for table in schema.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(table.name)}
+        lacking = [column for column in table.columns if column.name not in there]
+        with engine.begin() as connection:
+            for column in lacking:
+                form = CreateColumn(column).compile(engine)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {form}")
 
 
 def _version(engine: Engine, path: Path, form: int) -> int:

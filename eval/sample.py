@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from agent.backend import Usage
 from agent.strategy import Proposal
 from eval.verdict import Verdict
 
@@ -52,3 +53,15 @@ class Failure:
     message: str
     cost: float | None = 0.0
     # US dollars that its attempts were or may have been billed, None when unknown.
+    usage: Usage | None = field(default_factory=Usage)
+    # Of its attempts; None in runs of earlier versions, which did not record it.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """What the failed attempts of a solver used, which was or may have been billed."""
+
+    cost: float | None = 0.0
+    # US dollars, None when any of it is unknown.
+    usage: Usage | None = field(default_factory=Usage)
+    # None when any of it is unknown.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from sqlalchemy import (
     Column,
@@ -24,6 +25,12 @@ SCHEMA = 2
 Ending = Literal["complete", "budget", "gave up", "failed"]
 """Of a session: nothing is left to draw; money is short; what is left is not worth its cost; some
 could not be drawn or judged."""
+
+
+def _usage(*, nullable: bool) -> Iterator[Column[Any]]:
+    for name in USAGE:
+        yield Column(f"usage_{name}", Float if "seconds" in name else Integer, nullable=nullable)
+
 
 RECORDS = MetaData()
 TEXTS_SCHEMA = MetaData()
@@ -58,10 +65,7 @@ SAMPLES = Table(
     # Which of its prompts; "" where there is but one.
     Column("prompt_digest", String, nullable=False),
     Column("trajectory", String, nullable=False),
-    *(
-        Column(f"usage_{name}", Float if "seconds" in name else Integer, nullable=False)
-        for name in USAGE
-    ),
+    *_usage(nullable=False),
     Column("seconds", Float, nullable=False),
     Column("cost", Float),
     # US dollars, NULL when the price is unknown.
@@ -92,7 +96,10 @@ FAILURES = Table(
     Column("message", Text, nullable=False),
     Column("cost", Float),
     # US dollars that its attempts were or may have been billed, NULL when unknown.
+    *_usage(nullable=True),
 )
+"""Runs of earlier versions have no usage, and where they are gone on with, NULL."""
+
 TEXTS = Table(
     "texts",
     TEXTS_SCHEMA,

@@ -12,20 +12,21 @@ import fcntl
 import hashlib
 import json
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from sqlite3 import DatabaseError as DriverError
-from typing import Any, Self, TextIO
+from typing import Any, Self, TextIO, TypeVar
 
 import zstandard
-from sqlalchemy import Column, Engine, Select, and_, bindparam, func, select
+from sqlalchemy import Column, Connection, Engine, Select, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
 from agent.trajectory import Turn, from_json
 from eval import reading
 from eval.configuration import differences, without
+from eval.failures import failed, failure_row, failures
 from eval.opening import SchemaError, open_database, open_to_read, reader, sentence
 from eval.rows import (
     SETTLE,
@@ -36,7 +37,7 @@ from eval.rows import (
     verdict_of,
     verdict_row,
 )
-from eval.sample import Failure, Judged, Sample, SampleKey
+from eval.sample import Failed, Failure, Judged, Sample, SampleKey
 from eval.schema import (
     FAILURES,
     RECORDS,
@@ -50,6 +51,8 @@ from eval.schema import (
 )
 from eval.table import ForeignSampleError, SampleRow, SampleTable, tabulated
 from eval.verdict import Verdict
+
+Answer = TypeVar("Answer")
 
 _PATCH = select(SAMPLES.c.patch).where(THIS_SAMPLE)
 _VERDICTS = select(VERDICTS).where(VERDICTS.c.key.in_(bindparam("of", expanding=True)))
@@ -180,13 +183,7 @@ class Store:
 
     def add_failure(self, failure: Failure) -> None:
         """Keep a failure, to be shown."""
-        row = {
-            **dataclasses.asdict(failure.key),
-            "stage": failure.stage,
-            "message": failure.message,
-            "cost": failure.cost,
-        }
-        self._write(self._db, (FAILURES.insert(), [row]))
+        self._write(self._db, (FAILURES.insert(), [failure_row(failure)]))
 
     def verdict(self, verdict_key: str) -> Verdict | None:
         """Return the verdict kept under a key, without its log."""
@@ -283,36 +280,13 @@ class Store:
                 spent[task_id] = spent.get(task_id, 0.0) + float(amount or 0.0)
         return spent
 
-    def failed_costs(self, without: Collection[str] = ()) -> dict[tuple[str, str], float | None]:
-        """Return what failed draws were billed, by arm, but of tasks `without`; None is unknown."""
-        columns = FAILURES.c
-        unknown = func.sum(columns.cost.is_(None))
-        query = select(columns.model, columns.strategy, func.sum(columns.cost), unknown)
-        query = query.where(columns.task_id.not_in(without))
-        return {
-            (model, strategy): None if unknowns else float(cost)
-            for model, strategy, cost, unknowns in self._read(
-                query.group_by(columns.model, columns.strategy)
-            )
-        }
+    def failed(self, without: Collection[str] = ()) -> dict[tuple[str, str], Failed]:
+        """Return what failed draws used, by arm, but of tasks `without`."""
+        return self._ask(lambda connection: failed(connection, without))
 
     def failures(self) -> list[Failure]:
         """Return the failures of samples that are still owed (or whose verdict is)."""
-        query = (
-            select(FAILURES)
-            .outerjoin(SAMPLES, _same_sample())
-            .where(SAMPLES.c.verdict_key.is_(None))
-            .order_by(FAILURES.c.id)
-        )
-        return [
-            Failure(
-                key=SampleKey(task_id=row[1], model=row[2], strategy=row[3], index=row[4]),
-                stage=row[5],
-                message=row[6],
-                cost=row[7],
-            )
-            for row in self._read(query)
-        ]
+        return self._ask(failures)
 
     def table(self) -> SampleTable:
         """Return all samples of the run in columns.
@@ -374,6 +348,13 @@ class Store:
         except DatabaseError as error:
             raise StoreError(sentence(self.folder, error)) from error
 
+    def _ask(self, question: Callable[[Connection], Answer]) -> Answer:
+        try:
+            with self._db.connect() as connection:
+                return question(connection)
+        except DatabaseError as error:
+            raise StoreError(sentence(self.folder, error)) from error
+
     def _write(self, engine: Engine, *statements: tuple[Any, Sequence[dict[str, Any]]]) -> None:
         """Execute statements, each for all of its rows, in one transaction."""
         try:
@@ -390,8 +371,3 @@ def open_run(folder: Path) -> Store:
     if not (folder / "run.db").is_file():
         raise NoRunError(f"{folder} holds no run: give the folder that `ksolve run --out` wrote.")
     return Store(folder, to_read=True)
-
-
-def _same_sample() -> Any:
-    names = (field.name for field in dataclasses.fields(SampleKey))
-    return and_(*(FAILURES.c[name] == SAMPLES.c[name] for name in names))

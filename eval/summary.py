@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from agent.backend import Usage
 from eval import cost
 from eval.coverage import Coverage, coverage, ladder
+from eval.sample import Failed
 from eval.table import NO_PATCH, Ints, SampleTable
 from eval.verdict import OUTCOMES
 
@@ -69,6 +70,8 @@ class Arm:
     # Money for all samples and for failed attempts, None when any of it is unknown.
     failed_cost: float | None
     # The failed attempts' part of it.
+    failed_usage: Usage | None
+    # What these used, which is not in `usage`; None when any of it is unknown.
     cost_per_attempt: float | None
     cost_per_solve: float | None
     # Money for each issue solved.
@@ -76,6 +79,11 @@ class Arm:
     # What the price is, or "" when nothing is known of it.
     without_flaky: Steady | None
     # None when no issue of the run is known to be flaky.
+
+    @property
+    def failed(self) -> Failed:
+        """What failed attempts used and cost."""
+        return Failed(cost=self.failed_cost, usage=self.failed_usage)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,15 +108,15 @@ def summarise(
     price_notes: Mapping[str, str],
     failures: Mapping[tuple[str, str], int],
     wanted: Mapping[tuple[str, str], int] = MappingProxyType({}),
-    failed_costs: Mapping[tuple[str, str], float | None] = MappingProxyType({}),
+    failed: Mapping[tuple[str, str], Failed] = MappingProxyType({}),
     flaky: Collection[str] = (),
     adaptive: bool = False,
 ) -> Summary:
     """Sum up a run of `samples` for every task by every arm, of which `wanted` says another number.
 
-    `price_notes` are by model, `failures` and `failed_costs` (what failed attempts were billed) by
-    arm. What was solved is told once more without the issues that `flaky` names, where the run has
-    any. `adaptive` says that what was drawn depended on what was solved.
+    `price_notes` are by model, `failures` and `failed` (what failed attempts used) by arm. What was
+    solved is told once more without the issues that `flaky` names, where the run has any.
+    `adaptive` says that what was drawn depended on what was solved.
     """
     asked = [wanted.get(arm, samples) for arm in table.arms]
     ks = sorted({k for depth in asked for k in ladder(depth)})
@@ -124,7 +132,7 @@ def summarise(
             ks=ks,
             label=labels[arm],
             failures=failures.get(arm, 0),
-            failed_cost=failed_costs.get(arm, 0.0),
+            failed=failed.get(arm, Failed()),
             price_note=price_notes.get(arm[0], ""),
             steady=steady,
         )
@@ -204,13 +212,13 @@ def _arm(
     ks: Sequence[int],
     label: str,
     failures: int,
-    failed_cost: float | None,
+    failed: Failed,
     price_note: str,
     steady: NDArray[np.bool_],
 ) -> Arm:
     drawn = int(tally.drawn.sum())
     solved = int(np.count_nonzero(tally.resolved))
-    total = cost.add(tally.cost, failed_cost)
+    total = cost.add(tally.cost, failed.cost)
     return Arm(
         model=arm[0],
         strategy=arm[1],
@@ -227,7 +235,8 @@ def _arm(
         usage=tally.usage,
         verify_seconds=tally.verify_seconds,
         cost=total,
-        failed_cost=failed_cost,
+        failed_cost=failed.cost,
+        failed_usage=failed.usage,
         cost_per_attempt=cost.cost_per_attempt(total, drawn),
         cost_per_solve=cost.cost_per_solve(total, solved),
         price_note=price_note,

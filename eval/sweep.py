@@ -247,9 +247,7 @@ class Sweep:
             try:
                 await self._draw(solver, backend, key)
             except BudgetSpentError as error:
-                await self._break_off(
-                    key, "the budget was spent before its end", model.price.cost(backend.usage)
-                )
+                await self._break_off(key, "the budget was spent before its end", backend.usage)
                 if error.issue_only:
                     self.issues_spent.add(key.task_id)
                     await self._drop(key.task_id)
@@ -257,12 +255,12 @@ class Sweep:
                     self.budget_spent = True
                     await schedule.close()
             except BackendUnusableError as error:
-                await self._break_off(key, str(error), model.price.cost(backend.usage))
+                await self._break_off(key, str(error), backend.usage)
                 self._give_up(model, error)
                 await schedule.close()
             except (BackendError, SandboxError) as error:
                 self._failed = True
-                await self._fail(key, "sample", error, cost=model.price.cost(backend.usage))
+                await self._fail(key, "sample", error, backend.usage)
             finally:
                 await schedule.done(key, model.price.cost(backend.usage))
 
@@ -314,7 +312,7 @@ class Sweep:
                 await self._verify(key)
             except SandboxError as error:
                 self._failed = True
-                await self._fail(key, "verify", error)
+                await self._fail(key, "verify", error, Usage())
 
     async def _verify(self, key: SampleKey) -> None:
         task = self._tasks[key.task_id]
@@ -347,10 +345,10 @@ class Sweep:
         for schedule in self._schedules:
             await schedule.drop(task_id)
 
-    async def _break_off(self, key: SampleKey, message: str, cost: float | None) -> None:
-        """Book what a sample cost that was begun and cannot be brought to its end."""
-        if cost:
-            await self._fail(key, "sample", BackendError(message), cost=cost)
+    async def _break_off(self, key: SampleKey, message: str, usage: Usage) -> None:
+        """Book what a sample used that was begun and cannot be brought to its end."""
+        if usage.input_tokens or usage.accelerator_seconds:
+            await self._fail(key, "sample", BackendError(message), usage)
         else:
             await self._learn(key, resolved=None)
 
@@ -359,10 +357,11 @@ class Sweep:
         key: SampleKey,
         stage: Literal["sample", "verify"],
         error: Exception,
-        *,
-        cost: float | None = 0.0,
+        usage: Usage,
     ) -> None:
-        failure = Failure(key=key, stage=stage, message=str(error), cost=cost)
+        nothing = usage == Usage()
+        cost = 0.0 if nothing else self._solvers[key.model, key.strategy].model.price.cost(usage)
+        failure = Failure(key=key, stage=stage, message=str(error), cost=cost, usage=usage)
         await asyncio.to_thread(self._store.add_failure, failure)
         self._observer.failed(failure)
         await self._learn(key, resolved=None)

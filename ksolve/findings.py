@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.attempts import AtK, Attempts, attempts, cost_curve
-from eval.axes import UNITS, Axis, Spent, amounts, spent
+from eval.axes import UNITS, Axis, Spent, amounts, failed_amount, spent
 from eval.break_even import BreakEven, Crossing, break_even, crossing
 from eval.coverage import Together, common_depth, together
 from eval.frontier import Frontier, frontier
@@ -177,7 +177,7 @@ def findings(runs: Sequence[RunRead], axis: Axis | None = None) -> Findings:
     runs = _named_apart(runs)
     prefixes = [f"{run.name}: " if len(runs) > 1 else "" for run in runs]
     ledgers = {
-        prefix + arm.label: spent(run.table, position, failed_cost=arm.failed_cost)
+        prefix + arm.label: spent(run.table, position, failed=arm.failed)
         for prefix, run in zip(prefixes, runs, strict=True)
         for position, arm in enumerate(run.summary.arms)
     }
@@ -275,8 +275,7 @@ def _axis(ledgers: Mapping[str, Spent], asked: Axis | None) -> tuple[Axis, str]:
 
 def attempts_of(table: SampleTable, position: int, arm: Arm, axis: Axis) -> Attempts:
     """Gather what the samples of an arm, at its position in a table, cost on one axis."""
-    # What failed attempts were billed is known in money alone.
-    failed_cost = arm.failed_cost if axis == "money" else 0.0
+    failed_cost = failed_amount(arm.failed, axis, arm.model)
     return attempts(table, position, amounts(table, axis), failed_cost=failed_cost)
 
 

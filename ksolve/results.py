@@ -47,7 +47,7 @@ def summary_of(
             (model, name): samples
             for (model, name), samples in zip(config["arms"], config["samples"], strict=True)
         },
-        failed_costs=store.failed_costs(without),
+        failed=store.failed(without),
         flaky=flaky_of(store, flaky_tasks),
         adaptive=config.get("was_adaptive", config.get("allocate") == "adaptive"),
     )

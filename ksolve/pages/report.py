@@ -137,10 +137,10 @@ def _facts(of: Findings) -> list[tuple[str, str]]:
     if best is not None:
         facts.append((f"issues solved by {best.label}", f"{best.arm.solved} of {best.arm.issues}"))
     total = sum(known) if len(known) == len(costs) else None
-    spent = "spent, failed attempts included" if of.axis == "money" else f"{UNITS[of.axis]} spent"
+    unit = "" if of.axis == "money" else f"{UNITS[of.axis]} "
     return [
         *facts,
-        (spent, written(total, of.axis)),
+        (f"{unit}spent, failed attempts included", written(total, of.axis)),
         ("still owed", f"{sum(arm.owed_samples + arm.owed_verdicts for arm in arms):,}"),
     ]
 

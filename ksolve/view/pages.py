@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from eval.cost import money
+from eval.failures import failures
 from eval.sample import SampleKey
 from eval.verdict import OUTCOMES
 from ksolve.view import figures, queries, turns
@@ -67,7 +68,7 @@ class Pages:
         chosen = _chosen(at, show=asked.get("show", "all"), find=asked.get("find", ""))
         part = _part(asked, len(chosen), ISSUES)
         with watch.files.records() as connection:
-            failures = queries.failures(connection) if at.failures else []
+            failed = failures(connection) if at.failures else []
         answer = _html(
             "run.html",
             run=name,
@@ -83,7 +84,8 @@ class Pages:
             cells=figures.cells(at),
             part=part,
             asked={"show": asked.get("show", "all"), "find": asked.get("find", "")},
-            failures=failures[:FAILURES],
+            # The newest first.
+            failures=failed[: -FAILURES - 1 : -1],
             notes=list(_notes(at.config)),
         )
         # Reading a dataset takes seconds, and the next thing to be looked at is an issue.

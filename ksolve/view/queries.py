@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 from agent.backend import USAGE, Usage
-from eval.sample import Failure, SampleKey
-from eval.schema import FAILURES, RUNS, SAMPLES, SESSIONS, VERDICTS, Ending
+from eval.sample import SampleKey
+from eval.schema import RUNS, SAMPLES, SESSIONS, VERDICTS, Ending
 
 _row: ColumnElement[int] = literal_column("samples.rowid", Integer)
 _OUTCOMES = SAMPLES.outerjoin(VERDICTS, SAMPLES.c.verdict_key == VERDICTS.c.key)
@@ -121,42 +121,6 @@ def settled(connection: Connection, rows: Collection[int]) -> list[Count]:
     return [
         Count(task_id=task, model=model, strategy=strategy, outcome=outcome, samples=samples)
         for task, model, strategy, outcome, samples in connection.execute(query)
-    ]
-
-
-def failed_costs(connection: Connection) -> dict[tuple[str, str], float | None]:
-    """Return what failed attempts were billed by model and strategy; None where unknown."""
-    columns = FAILURES.c
-    query = select(
-        columns.model,
-        columns.strategy,
-        func.coalesce(func.sum(columns.cost), 0.0),
-        func.sum(columns.cost.is_(None)),
-    ).group_by(columns.model, columns.strategy)
-    return {
-        (model, strategy): None if unknown else float(cost)
-        for model, strategy, cost, unknown in connection.execute(query)
-    }
-
-
-def failures(connection: Connection) -> list[Failure]:
-    """Return the failures of samples that are still owed, or whose verdict is; the newest first."""
-    names = [field.name for field in dataclasses.fields(SampleKey)]
-    same = and_(*(FAILURES.c[name] == SAMPLES.c[name] for name in names))
-    query = (
-        select(FAILURES)
-        .outerjoin(SAMPLES, same)
-        .where(SAMPLES.c.verdict_key.is_(None))
-        .order_by(FAILURES.c.id.desc())
-    )
-    return [
-        Failure(
-            key=SampleKey(**{name: row[name] for name in names}),
-            stage=row["stage"],
-            message=row["message"],
-            cost=row["cost"],
-        )
-        for row in connection.execute(query).mappings()
     ]
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
+from eval.failures import failed, failures
 from ksolve.view import queries
 from ksolve.view.rundb import RunFiles, UnreadableError
 from ksolve.view.standing import ForeignSampleError, Standing, Tally
@@ -131,8 +132,8 @@ class Watch:
             if last > seen.last_row:
                 tally.add(queries.counts(connection, above=seen.last_row))
             seen.tally, seen.last_row, seen.owed = tally, last, owed
-            failed_costs = queries.failed_costs(connection)
-            failures = queries.failures(connection)
+            failed_costs = {arm: of.cost for arm, of in failed(connection).items()}
+            failed_now = failures(connection)
             ended = queries.ended(connection)
         if not is_drawn_into:
             # A pause is no part of a pace.
@@ -141,7 +142,7 @@ class Watch:
             origin=seen.origin,
             config=config,
             failed_costs=failed_costs,
-            failures=len(failures),
+            failures=len(failed_now),
             is_drawn_into=is_drawn_into,
             ended=ended,
             pace=pace(seen.verdicts, tally.judged, time.monotonic()) if is_drawn_into else None,

@@ -7,6 +7,7 @@ import pytest
 
 from agent.backend import Usage
 from eval.axes import AXES, UNITS, Axis, amounts, parameters_of, spent, written
+from eval.sample import Failed
 from eval.table import SampleRow, SampleTable, table_of
 
 LOCAL, REMOTE = "vllm:qwen2.5-coder-0.5b", "openai:gpt"
@@ -110,7 +111,7 @@ def test_the_ledger_holds_all_that_was_paid_for_and_verification_beside_it() -> 
         row(LOCAL, resolved=None, patch="late", index=2),
         row(REMOTE, cost=100.0),
     )
-    ledger = spent(table, table.arms.index((LOCAL, "s")), failed_cost=0.75)
+    ledger = spent(table, table.arms.index((LOCAL, "s")), failed=Failed(cost=0.75))
     assert (ledger.samples, ledger.solved, ledger.usage.reasoning_tokens) == (3, 1, 150)
     assert ledger.totals["money"] == pytest.approx(1.5)
     assert ledger.totals["accelerator_seconds"] == pytest.approx(1.5)
@@ -119,10 +120,29 @@ def test_the_ledger_holds_all_that_was_paid_for_and_verification_beside_it() -> 
     assert ledger.verify_seconds == 3.0
 
 
+def test_what_failed_attempts_used_is_on_every_axis() -> None:
+    usage = Usage(input_tokens=90, cached_tokens=40, output_tokens=10, accelerator_seconds=0.25)
+    table = run(row(LOCAL), row(REMOTE))
+    failed = Failed(cost=0.75, usage=usage)
+    remote, local = spent(table, 0, failed=failed), spent(table, 1, failed=failed)
+    alone = spent(table, 1)
+    assert (local.usage, local.failed_usage) == (alone.usage, usage)
+    size = parameters_of(LOCAL)
+    more = {axis: (local.totals[axis] or 0.0) - (alone.totals[axis] or 0.0) for axis in AXES}
+    assert size is not None
+    assert more == pytest.approx(
+        {"money": 0.75, "tokens": 100, "accelerator_seconds": 0.25, "flops": 2 * size * 60}
+    )
+    # The model is behind an API, whatever else is known of it.
+    assert (remote.totals["tokens"], remote.totals["accelerator_seconds"]) == (1_300, None)
+    unknown = spent(table, 1, failed=Failed(cost=0.75, usage=None)).totals
+    assert [axis for axis in AXES if unknown[axis] is not None] == ["money"]
+
+
 @pytest.mark.parametrize("failed_cost", [None, 0.0])
 def test_one_unknown_cost_makes_the_sum_unknown(failed_cost: float | None) -> None:
     table = run(row(REMOTE), row(REMOTE, index=1, cost=None if failed_cost == 0.0 else 0.25))
-    ledger = spent(table, 0, failed_cost=failed_cost)
+    ledger = spent(table, 0, failed=Failed(cost=failed_cost))
     assert ledger.totals["money"] is None
     assert ledger.per_solve("money") is None
     assert not math.isnan(ledger.totals["tokens"] or math.nan)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
-from eval.sample import Failure, SampleKey
+from agent.backend import USAGE, Usage
+from eval.failures import failures
+from eval.sample import Failed, Failure, SampleKey
 from eval.schema import SESSIONS
 from eval.store import Store, StoreError, open_run
+from ksolve.view.rundb import RunFiles
 from tests.ksolve.recorded import LARGE, record
 
 LATE = Failure(
@@ -87,6 +91,35 @@ def test_a_file_that_holds_nothing_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="holds no run yet"):
         open_run(tmp_path)
     assert (tmp_path / "run.db").stat().st_size == 0
+
+
+@pytest.mark.parametrize("cost", [0.25, 0.0, None])
+def test_a_run_of_before_failures_had_a_usage_is_read_and_goes_on(
+    tmp_path: Path, cost: float | None
+) -> None:
+    folder = record(tmp_path / "run")
+    early = dataclasses.replace(LATE, cost=cost, usage=None)
+    with Store(folder) as store:
+        store.add_failure(early)
+        with store._db.begin() as connection:
+            for name in USAGE:
+                connection.exec_driver_sql(f"ALTER TABLE failures DROP COLUMN usage_{name}")
+    before = state(folder)
+    # What was billed nothing used nothing.
+    used = Usage() if cost == 0.0 else None
+    arm = (LARGE, "oneshot")
+    assert read(folder) == [early]
+    with open_run(folder) as store:
+        assert store.failed() == {arm: Failed(cost=cost, usage=used)}
+    with RunFiles(folder).records() as connection:
+        assert failures(connection) == [early]
+    assert state(folder) == before
+    late = dataclasses.replace(LATE, usage=Usage(output_tokens=5, calls=1))
+    with Store(folder) as store:
+        store.add_failure(late)
+    assert read(folder) == [early, late]
+    with open_run(folder) as store:
+        assert store.failed() == {arm: Failed(cost=cost, usage=used and late.usage)}
 
 
 def test_a_run_of_before_there_were_sessions_goes_on(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from agent.backend import Message, ToolCall, Usage
 from agent.strategy import Proposal
 from agent.trajectory import Turn
-from eval.sample import Failure, Sample, SampleKey
+from eval.sample import Failed, Failure, Sample, SampleKey
 from eval.store import ConfigChangedError, Store, StoreError, open_run
 from eval.verdict import Verdict
 
@@ -123,7 +123,9 @@ def test_a_verdict_settles_its_sample_and_serves_the_next_one(tmp_path: Path) ->
 
 
 def test_failures_are_shown_until_the_sample_is_judged_and_stay_paid_for(tmp_path: Path) -> None:
+    usage = Usage(input_tokens=7, output_tokens=2, calls=1, seconds=0.5)
     failure = Failure(key=key(), stage="sample", message="the server went away", cost=0.25)
+    failure = dataclasses.replace(failure, usage=usage)
     with Store(tmp_path) as store:
         store.add_failure(failure)
         assert store.failures() == [failure]
@@ -132,9 +134,10 @@ def test_failures_are_shown_until_the_sample_is_judged_and_stay_paid_for(tmp_pat
         store.add_verdict(key(), "k", Verdict(outcome="resolved"))
         assert store.failures() == []
         assert store.spent() == 0.75
-        assert store.failed_costs() == {("m", "oneshot"): 0.25}
+        assert store.failed() == {("m", "oneshot"): Failed(cost=0.25, usage=usage)}
+        assert store.failed(without=["t"]) == {}
         store.add_failure(dataclasses.replace(failure, cost=None))
-        assert store.failed_costs() == {("m", "oneshot"): None}
+        assert store.failed() == {("m", "oneshot"): Failed(cost=None, usage=usage + usage)}
         assert store.solved() == {"t"}
 
 

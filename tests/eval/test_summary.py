@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.backend import Usage
 from eval.coverage import pass_at_k
+from eval.sample import Failed
 from eval.summary import Summary, summarise, to_json
 from eval.table import SampleRow, table_of
 from eval.verdict import OUTCOMES
@@ -56,7 +57,7 @@ def summary_of(
     *,
     models: Sequence[str] = MODELS,
     failures: Mapping[tuple[str, str], int] | None = None,
-    failed_costs: Mapping[tuple[str, str], float | None] | None = None,
+    failed: Mapping[tuple[str, str], Failed] | None = None,
     strategies: Sequence[str] = ("oneshot",),
     flaky: Collection[str] = (),
 ) -> Summary:
@@ -66,7 +67,7 @@ def summary_of(
         samples=SAMPLES,
         price_notes={MODELS[0]: "$0.1 an accelerator hour"},
         failures=failures or {},
-        failed_costs=failed_costs or {},
+        failed=failed or {},
         flaky=flaky,
     )
 
@@ -189,11 +190,11 @@ def test_failures_change_no_rate_but_their_bill_is_paid() -> None:
     rows = whole({"t0": ["resolved", "unresolved"]})
     small = (MODELS[0], "oneshot")
     before = summary_of(rows).arms[0]
-    after = summary_of(rows, failures={small: 3}, failed_costs={small: 0.1}).arms[0]
+    after = summary_of(rows, failures={small: 3}, failed={small: Failed(cost=0.1)}).arms[0]
     assert (before.failures, after.failures) == (0, 3)
     assert after.pass_at_k == before.pass_at_k
     assert (before.cost, after.cost, after.failed_cost) == (0.5, 0.6, 0.1)
-    assert summary_of(rows, failed_costs={small: None}).arms[0].cost is None
+    assert summary_of(rows, failed={small: Failed(cost=None)}).arms[0].cost is None
 
 
 def test_one_sample_of_unknown_price_makes_the_cost_unknown() -> None:

@@ -209,6 +209,11 @@ async def test_a_failed_draw_is_a_failure_that_stays_owed_and_paid(tmp_path: Pat
         await Sweep(plan(solver(flaky), tasks=1), store, FakeHost(passing_for_right)).run()
         (failure,) = store.failures()
         assert (failure.key.index, failure.stage) == (1, "sample")
+        # The fake books the time itself.
+        assert failure.usage is not None
+        assert failure.usage.calls == 1
+        assert failure.usage.accelerator_seconds > 0
+        assert store.failed()["m", "verbatim"].usage == failure.usage
         assert store.drawn("m", "verbatim") == {"t0": {0, 2}}
 
 
@@ -223,6 +228,19 @@ async def test_an_unusable_model_stops_alone(tmp_path: Path) -> None:
         assert set(sweep.unusable) == {"bad"}
         assert {row.model for row in store.rows()} == {"good"}
         assert len(list(store.rows())) == 6
+
+
+async def test_what_was_used_before_a_model_became_unusable_is_kept_whatever_its_price(
+    tmp_path: Path,
+) -> None:
+    def refused(_: Sequence[Message], __: Sampling) -> str | BackendError:
+        return BackendUnusableError("the server is gone")
+
+    with Store(tmp_path) as store:
+        unpriced = plan(solver(refused, price=UNKNOWN, in_flight=1))
+        await Sweep(unpriced, store, FakeHost(passing_for_right)).run()
+        (failure,) = store.failures()
+        assert (failure.cost, failure.usage and failure.usage.calls) == (None, 1)
 
 
 async def test_a_budget_is_not_exceeded_and_a_larger_one_goes_on(tmp_path: Path) -> None:

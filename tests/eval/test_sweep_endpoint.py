@@ -195,6 +195,9 @@ async def test_a_sample_that_fails_is_paid_as_far_as_it_may_be_billed_and_stays_
             (failure,) = store.failures()
             assert (failure.key.task_id, failure.key.index, failure.stage) == ("t1", 2, "sample")
             assert failure.cost == lost * MOST
+            assert failure.usage is not None
+            assert bool(failure.usage.input_tokens) == bool(lost)
+            assert failure.usage.calls >= lost
             assert store.spent() == 5 * ANSWER + lost * MOST
 
         provider.faulty = {}

@@ -123,16 +123,17 @@ def test_where_nothing_is_known_of_the_cost_it_is_unknown(tmp_path: Path, found:
     assert {at.per_issue for at in of.solvers[0].costs} == {None}
 
 
-def test_what_failed_attempts_were_billed_is_in_no_axis_but_money(
+def test_what_failed_attempts_used_is_borne_by_the_samples_on_every_axis(
     tmp_path: Path, found: Found
 ) -> None:
     folder = record(tmp_path / "run", models=[SMALL], issues=1, drawn=3)
     key = SampleKey(task_id="t0", model=SMALL, strategy="oneshot", index=3)
     with Store(folder) as store:
-        store.add_failure(Failure(key=key, stage="sample", message="no", cost=0.3))
+        used = Usage(input_tokens=200, output_tokens=100, calls=1)
+        store.add_failure(Failure(key=key, stage="sample", message="no", cost=0.3, usage=used))
     assert found(folder).solvers[0].costs[0].per_issue == pytest.approx(0.002 + 0.1)
     in_tokens = found(folder, axis="tokens").solvers[0]
-    assert in_tokens.costs[0].per_issue == pytest.approx(1900)
+    assert in_tokens.costs[0].per_issue == pytest.approx(1900 + 100)
 
 
 def test_without_flaky_issues_all_is_that_of_a_run_that_never_had_them(
