@@ -102,8 +102,8 @@ def refuse_unwritable(
 ) -> None:
     """Raise InputError for a file that cannot be written, before any work is done for it.
 
-    A name may end in one of `endings`, where any are given, or in none: another would say that
-    something else is in the file, and a folder to be made has none.
+    Where any `endings` are given a name ends in one of them: another, or none, would not say what
+    is in the file. A folder to be made has none, and what is a pipe or a device may have any.
     """
     for file in files:
         if file is None:
@@ -116,9 +116,11 @@ def refuse_unwritable(
             raise InputError(f"There is no folder {file.parent}: make it, or give another file.")
         if file.parent.is_dir() and not os.access(file.parent, os.W_OK):
             raise InputError(f"Nothing may be written in {file.parent}: give another file.")
-        if endings and file.suffix not in {"", *endings}:
+        tell = {*endings, ""} if or_folder else {*endings}
+        if endings and file.suffix not in tell and (file.is_file() or not file.exists()):
             folder = ", or a folder" if or_folder else ""
+            form = f" as {file.suffix}" if file.suffix else ", since its name does not say its form"
             raise InputError(
-                f"{file} is not written as {file.suffix}: give a file that ends in "
+                f"{file} is not written{form}: give a file that ends in "
                 f"{' or '.join(endings)}{folder}."
             )

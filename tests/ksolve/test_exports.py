@@ -338,13 +338,17 @@ def test_a_folder_in_the_place_of_a_file_is_refused(run: Path, tmp_path: Path) -
         (("--parquet", "x.csv"), "ends in .parquet, or a folder."),
         (("--jsonl", "x.json"), "ends in .jsonl, or a folder."),
         (("--trajectories", "jsonl", "--out", "x.csv"), "ends in .jsonl."),
+        # What was meant for a folder would be a file whose form nobody knows.
+        (("--pairs", "x/"), "ends in .parquet or .jsonl."),
+        (("--predictions", "x"), "ends in .jsonl."),
+        (("--trajectories", "jsonl", "--out", "x"), "ends in .jsonl."),
     ],
 )
 def test_an_ending_that_says_another_form_is_refused(
     run: Path, tmp_path: Path, words: tuple[str, ...], meant: str
 ) -> None:
     *before, name = words
-    done = ksolve("export", run, *before, tmp_path / name)
+    done = ksolve("export", run, *before, f"{tmp_path}/{name}")
     assert done.exit_code == 2
     assert meant in done.stderr
     assert not list(tmp_path.glob("x*"))
