@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,25 +98,18 @@ class Word:
 
 
 class Kept:
-    """The file of one run; with `to_read` none is made, and what is to be kept is let go."""
+    """The file of one run, made when there is something to keep in it.
+
+    With `to_read` it is not made, and what is to be kept is let go.
+    """
 
     def __init__(self, folder: Path, *, to_read: bool = False) -> None:
-        """Open it, or make it. Raises StoreError."""
+        """Open it, where it is. Raises StoreError."""
         self._folder = folder
         self._to_read = to_read
-        path = folder / FILE
-        self._db: Engine | None = None
-        try:
-            if not to_read:
-                self._db = open_database(path, _TABLES, form=_FORM)
-            elif path.is_file():
-                self._db = open_to_read(path, form=_FORM)
-        except SchemaError:
-            raise StoreError(
-                f"{path} was written by another version of ksolve: delete it, and choose again."
-            ) from None
-        except (OSError, DatabaseError) as error:
-            raise self._unusable(error) from error
+        self._lock = threading.Lock()
+        # Of the making: what is to be kept comes from many threads.
+        self._db = self._opened() if (folder / FILE).is_file() else None
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +178,19 @@ class Kept:
     def _keep_evidence(self, question: str, known: Known) -> None:
         self._write(_EVIDENCE, {"question": question, "zstd": _packed(known)})
 
+    def _opened(self) -> Engine | None:
+        path = self._folder / FILE
+        try:
+            if self._to_read:
+                return open_to_read(path, form=_FORM)
+            return open_database(path, _TABLES, form=_FORM)
+        except SchemaError:
+            raise StoreError(
+                f"{path} was written by another version of ksolve: delete it, and choose again."
+            ) from None
+        except (OSError, DatabaseError) as error:
+            raise self._unusable(error) from error
+
     def _unusable(self, error: Exception) -> StoreError:
         return StoreError(
             f"{sentence(self._folder, error)} Only {FILE} is concerned; where it is broken, delete "
@@ -200,14 +207,17 @@ class Kept:
             raise self._unusable(error) from error
 
     def _write(self, table: Table, row: dict[str, Any]) -> None:
-        if self._db is None or self._to_read:
+        if self._to_read:
             return
+        with self._lock:
+            db = self._db = self._db or self._opened()
+        assert db is not None  # only one that is read may be none
         statement = insert(table).values(row)
         statement = statement.on_conflict_do_update(
             index_elements=list(table.primary_key.columns), set_={"zstd": row["zstd"]}
         )
         try:
-            with self._db.begin() as connection:
+            with db.begin() as connection:
                 connection.execute(statement)
         except DatabaseError as error:
             raise self._unusable(error) from error

@@ -260,16 +260,20 @@ def test_each_solver_is_compared_by_itself_and_all_of_them_together(tmp_path: Pa
         (("--method", "tests"), ("No sample of this run holds a script", "--strategy monkeys")),
         (("--method", "regression"), ("visible tests", "test_command")),
         (("--method", "regression", "--tasks", "nowhere"), ("no tasks called 'nowhere'",)),
+        (("--solver", "huge"), ("no solver 'huge'",)),
         (("--out", "no/such/folder/x.jsonl"), ("There is no folder", "make it")),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
     run: Path, words: tuple[str, ...], parts: tuple[str, ...]
 ) -> None:
+    before = [path.name for path in run.iterdir()]
     done = ksolve(run, *words)
     assert done.exit_code == 2, done.output
     said = " ".join(done.stderr.split())
     assert all(part in said for part in parts), said
+    # A command that is refused leaves nothing.
+    assert sorted(path.name for path in run.iterdir()) == sorted(before)
 
 
 def test_tasks_that_are_not_the_runs_are_refused(run: Path, tmp_path: Path) -> None:
