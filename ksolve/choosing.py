@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,18 +24,19 @@ from eval.selection.kept import Kept, Way
 from eval.selection.pool import Pool
 from eval.selection.regression import Regression
 from eval.selection.scripts import ScriptVote
-from eval.selection.votes import ANY, FIRST, MAJORITY
-from ksolve.session import counting, docker_host, ready_images
-from sandbox.sandbox import SandboxError, SandboxHost
+from eval.selection.votes import ANY, MAJORITY, PURE
+from ksolve.session import counting, docker_host
+from sandbox.sandbox import Limits, Sandbox, SandboxError, SandboxHost
 from tasks.task import Task
 
 if TYPE_CHECKING:
     from sandbox.docker import DockerHost
 
-PURE = ("any", "first", "majority")
-RUNNING = ("tests", "regression", "regression+majority", "codemonkeys")
+VOTES = {method.name: method for method in PURE}
+"""The methods that need nothing."""
+
 ASKING = ("judge", "pairwise", "weighted", "codemonkeys")
-"""Methods by what they need: nothing, containers, a model."""
+"""Those that need a model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,19 +99,23 @@ class Choosing:
         said = await asyncio.to_thread(self._said, way, pool, kept)
         owed = [one for one in pool if one.task_id not in said]
         if owed:
-            needs_host = self.read_code or name in RUNNING
-            host = await opened.host({one.task_id for one in owed}) if needs_host else None
             if name in ASKING:
                 await opened.judge()
             with counting("issues", opened.console) as progress:
-                bar = progress.add_task(f"{name}, {group.label}", total=len(owed))
+                what = f"{name}, {group.label}"
+                bar = progress.add_task(what, total=len(owed))
+
+                def tell(of_image: str) -> None:
+                    progress.update(bar, description=f"{what} {of_image}")
+
+                host = _Containers(opened, tell)
 
                 async def keep(candidates: Candidates, scored: Scored) -> None:
                     await asyncio.to_thread(kept.keep, way, candidates, scored)
                     said[candidates.task_id] = scored
                     progress.advance(bar)
 
-                if self.read_code and host is not None:
+                if self.read_code:
                     owed = [await opened.with_code(group, one, host) for one in owed]
                 await select(self._method(name, host), owed, at_once=self.workers, keep=keep)
         chosen = selection(name, pool, [said[one.task_id] for one in pool])
@@ -131,20 +135,18 @@ class Choosing:
                 said[candidates.task_id] = one
         return said
 
-    def _method(self, name: str, host: SandboxHost | None) -> Method:
-        pure = {"any": ANY, "first": FIRST, "majority": MAJORITY}
-        if name in pure:
-            return pure[name]
+    def _method(self, name: str, host: SandboxHost) -> Method:
+        if name in VOTES:
+            return VOTES[name]
         if self.judge is not None and name in ASKING:
             sampling = dataclasses.replace(SAMPLING, max_tokens=self.max_tokens)
             judge = Judge(self.judge.backend, self.judge.price, sampling=sampling)
-            if host is not None and name == "codemonkeys":
+            if name == "codemonkeys":
                 return CodeMonkeysChoice(judge, host)
             if name == "pairwise":
                 return PairwiseJudge(judge)
             scored = ScoredJudge(judge)
             return WeightedVote(scored) if name == "weighted" else scored
-        assert host is not None  # the others need one, and one was opened for them
         if name == "tests":
             return ScriptVote(host)
         return Regression(host, then=MAJORITY if name == "regression+majority" else ANY)
@@ -158,18 +160,25 @@ class _Opened:
         self._of = of
         self._stack = stack
         self._host: DockerHost | None = None
+        self._starting = asyncio.Lock()
+        self._builds = {task.issue.image: task.build for task in of.tasks}
         self._is_judge_there = False
         self._read: dict[tuple[str, str], Candidates] = {}
         # By group and task, so that what is compared once is compared for all methods.
 
-    async def host(self, task_ids: AbstractSet[str]) -> SandboxHost:
-        """Return where containers are opened, with the images of these tasks."""
+    async def host(self, image: str, tell: Callable[[str], None]) -> SandboxHost:
+        """Return the Docker Engine, with an image found, built or pulled. Raises SandboxError."""
+        from sandbox.images import ensure_image
+
         run_id = self._of.run_id
-        if self._host is None:
-            self._stack.push_async_callback(_swept, run_id)
-            self._host = await self._stack.enter_async_context(docker_host(run_id))
-        tasks = [task for task in self._of.tasks if task.id in task_ids]
-        await ready_images(self._host, tasks, self.console)
+        async with self._starting:
+            if self._host is None:
+                self._stack.push_async_callback(_swept, run_id)
+                self._host = await self._stack.enter_async_context(docker_host(run_id))
+            if image in self._builds:
+                await ensure_image(self._host, image, self._builds[image], tell)
+                del self._builds[image]
+                tell("")
         return self._host
 
     async def judge(self) -> None:
@@ -187,6 +196,29 @@ class _Opened:
             snapshot = await read_snapshot(candidates.known_issue(), host)
             self._read[key] = dataclasses.replace(candidates, texts=snapshot.texts)
         return self._read[key]
+
+
+class _Containers:
+    """Opens containers on the Docker Engine, which is not asked for before the first of them.
+
+    So none is needed where all that a method would run is known already.
+    """
+
+    def __init__(self, opened: _Opened, tell: Callable[[str], None]) -> None:
+        """`tell` is told what is done to an image."""
+        self._opened = opened
+        self._tell = tell
+
+    @contextlib.asynccontextmanager
+    async def open(self, image: str, limits: Limits) -> AsyncIterator[Sandbox]:
+        """Open one. Raises ImageMissingError or SandboxError."""
+        host = await self._opened.host(image, self._tell)
+        async with host.open(image, limits) as sandbox:
+            yield sandbox
+
+    async def image_digest(self, image: str) -> str:
+        """Return the digest of an image. Raises ImageMissingError or SandboxError."""
+        return await (await self._opened.host(image, self._tell)).image_digest(image)
 
 
 async def _swept(run_id: str) -> None:

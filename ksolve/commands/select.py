@@ -24,7 +24,7 @@ from eval.selection.pool import Pool, read_pool
 from eval.store import Store, open_run
 from eval.summary import solver_labels
 from eval.table import SampleTable
-from ksolve.choosing import ASKING, PURE, Choosing, Chosen, Group
+from ksolve.choosing import ASKING, VOTES, Choosing, Chosen, Group
 from ksolve.chosen import ALL_TOGETHER, METHODS, Worth
 from ksolve.errors import InputError
 from ksolve.options import (
@@ -124,7 +124,7 @@ def select(
 
         ksolve select runs/a --method judge --model openai:gpt-4o-mini --out preds.jsonl
     """
-    names = list(dict.fromkeys(method or (PURE if compare else ("majority",))))
+    names = list(dict.fromkeys(method or (VOTES if compare else ("majority",))))
     unknown = [name for name in names if name not in METHODS]
     if unknown:
         raise InputError(f"There is no method {unknown[0]!r}: use one of {', '.join(METHODS)}.")
@@ -140,7 +140,7 @@ def select(
     console = screen(stderr=json or out is not None)
     with open_run(run) as store:
         table = store.table()
-        found = _tasks(store, tasks) if read_code or set(names) - {*PURE} else []
+        found = _tasks(store, tasks) if read_code or set(names) - {*VOTES} else []
         keeps = can_keep(store.folder)
         if not keeps:
             said = f"{store.folder} cannot be written: nothing is kept of what this finds out."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import sqlite3
@@ -13,12 +14,15 @@ from typer.testing import CliRunner, Result
 
 from agent.backend import Message, Usage
 from agent.editing.diff import git_diff
+from agent.reproduction import FIXED, NOT_FIXED
 from agent.strategy import Proposal
 from agent.trajectory import Turn
+from agent.workspace import Observation
 from eval.predictions import read_predictions
 from eval.sample import Sample, SampleKey
-from eval.selection.kept import FILE, words_of
+from eval.selection.kept import FILE, Kept, words_of
 from eval.selection.pool import last_script, read_pool
+from eval.selection.scripts import LIMITS
 from eval.store import Store, open_run
 from eval.verdict import Verdict, verdict_key
 from ksolve.cli import app
@@ -80,7 +84,9 @@ def run(tmp_path: Path, tasks: list[Task]) -> Path:
     return tmp_path / "run"
 
 
-def add(store: Store, task: Task, index: int, answer: str) -> None:
+def add(
+    store: Store, task: Task, index: int, answer: str, trajectory: tuple[Turn, ...] = ()
+) -> None:
     code = "def f(x):\n    return x\n"
     patch = git_diff("x.py", code, code.replace("return x", f"return x {answer}")) if answer else ""
     key = SampleKey(task_id=task.id, model=MODEL, strategy="monkeys", index=index)
@@ -91,7 +97,7 @@ def add(store: Store, task: Task, index: int, answer: str) -> None:
         usage=Usage(calls=1),
         seconds=1.0,
         prompt_digest="p",
-        trajectory=(),
+        trajectory=trajectory,
     )
     store.add_sample(
         Sample(
@@ -317,3 +323,38 @@ def test_the_last_script_of_a_chain_that_fails_where_it_has_to_is_taken() -> Non
     assert "two" in last_script(chain)
     assert "one" in last_script(chain[:3])
     assert last_script(chain[5:]) == last_script([]) == ""
+
+
+def test_no_engine_is_asked_where_all_that_would_be_run_is_known(
+    run: Path, tmp_path: Path, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine")
+    chain = (turn("test", fenced("one")), turn("run unpatched", exit_code=2))
+    with Store(run) as store:
+        add(store, tasks[0], 5, "+ 1", chain)
+    # The other issues have no script, so nothing of them would be run.
+    done = ksolve(run, "--method", "tests")
+    assert done.exit_code == 3, done.output
+    with open_run(run) as store, Kept(run) as kept:
+        pool = read_pool(
+            store,
+            store.table(),
+            {tasks[0].id: tasks[0].issue},
+            scripts=True,
+            evidence=kept.evidence,
+        ).issues[0]
+
+        async def know() -> None:
+            for patch in ("", *pool.distinct().values()):
+                fixed = FIXED if "- 1" in patch else NOT_FIXED
+                seen = Observation(text="", whole="", exit_code=fixed, seconds=1.0)
+                script = pool.candidates[5].scripts[0]
+                question = (pool.task_id, tasks[0].issue.image, script, patch)
+                known = dataclasses.asdict(seen)
+                await pool.evidence.keep(known, *question, LIMITS.command_seconds)
+
+        asyncio.run(know())
+    done = ksolve(run, "--method", "tests", "--json")
+    assert done.exit_code == 0, done.output
+    chosen = {one["task_id"]: one["index"] for one in json.loads(done.stdout)}
+    assert chosen["a__b-1"] == ANSWERS["a__b-1"].index("- 1")
