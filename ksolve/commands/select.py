@@ -40,6 +40,11 @@ from ksolve.worth import plain_table, terminal
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
+LEGEND = (
+    "of: candidates; agree: those that do the same as the chosen one, itself included; tied: those "
+    "that the method likes as much, from which the first is taken."
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Pick:
@@ -284,6 +289,7 @@ def _give(chosen: Chosen, console: Console, *, out: Path | None, json: bool) -> 
             for one in picks
         ]
         console.print(plain_table(("issue", "chosen", "of", "agree", "tied"), rows, words=2))
+        console.print(Text(LEGEND), soft_wrap=True)
     if left_out:
         console.print(Text(f"{_number(left_out, 'issue')} without a sample: nothing to choose."))
 

@@ -151,6 +151,13 @@ def test_what_is_chosen_does_not_follow_from_the_verdicts(run: Path, tmp_path: P
     assert ksolve(run, "--json").stdout == before
 
 
+def test_what_the_columns_of_the_choices_are_is_said_below_them(run: Path) -> None:
+    *_, legend, left_out = ksolve(run).stdout.splitlines()
+    assert all(f"{name}: " in legend for name in ("of", "agree", "tied"))
+    assert left_out.startswith("1 issue without")
+    assert "agree:" not in ksolve(run, "--json").stdout
+
+
 def test_a_comparison_lies_between_floor_and_ceiling(run: Path) -> None:
     done = ksolve(run, "--compare")
     assert done.exit_code == 0, done.output
