@@ -1,4 +1,4 @@
-"""Money and shares: sums that may be unknown, and how both are written.
+"""Money, shares and counts: sums that may be unknown, and how all of them are written.
 
 Pure functions over money that was metered elsewhere. An unknown price is None and makes whatever
 is built on it None: it is never taken for 0.
@@ -40,3 +40,9 @@ def money(amount: float | None, digits: int = 2) -> str:
 def percent(share: float, issues: int) -> str:
     """Write a share of issues with a decimal only where there are issues enough to carry it."""
     return f"{share:.1%}" if issues >= 100 else f"{share:.0%}"  # noqa: PLR2004 - 1% is one issue
+
+
+def count(number: float, noun: str = "", nouns: str = "") -> str:
+    """Write a count with its noun, in the plural where that is due: `nouns`, or one with an s."""
+    many = nouns or f"{noun}s"
+    return f"{number:,} {noun if number == 1 else many}" if noun else f"{number:,}"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from eval.cost import count
 from eval.predictions import Prediction, write_predictions
 from eval.sample import SampleKey
 from eval.store import Store, open_run
@@ -26,6 +27,7 @@ Pick = Literal["all", "first", "solved"]
 
 _ENDINGS: Mapping[TrajectoryForm, str] = {"mini-swe-agent": ".traj.json", "atif": ".atif.json"}
 _NAME_CHARACTERS = 100
+_TRAJECTORY = ("trajectory", "trajectories")
 
 
 def export(
@@ -101,16 +103,16 @@ def export(
         refuse_unwritable(out, or_folder=True)
     with open_run(run) as store:
         if predictions is not None:
-            count = write_predictions(predictions, _predictions(store, pick))
-            typer.echo(f"{count} predictions written to {predictions}.")
+            written = write_predictions(predictions, _predictions(store, pick))
+            typer.echo(f"{count(written, 'prediction')} written to {predictions}.")
         if trajectories is not None and out is not None:
             typer.echo(_write(store, _picked(store, pick), trajectories, out))
         for where, ending in ((parquet, ".parquet"), (jsonl, ".jsonl")):
             for file, rows in write_tables(store, where, ending).items() if where else ():
-                typer.echo(f"{rows} rows written to {file}.")
+                typer.echo(f"{count(rows, 'row')} written to {file}.")
         if pairs is not None:
-            count = write(training_pairs(store, _picker(store, pick)), pairs)
-            typer.echo(f"{count} pairs written to {pairs}.")
+            written = write(training_pairs(store, _picker(store, pick)), pairs)
+            typer.echo(f"{count(written, 'pair')} written to {pairs}.")
 
 
 def _predictions(store: Store, pick: Pick) -> Iterator[Prediction]:
@@ -146,9 +148,9 @@ def _picker(store: Store, pick: Pick) -> Callable[[SampleKey], bool]:
 def _write(store: Store, keys: Iterable[SampleKey], form: TrajectoryForm, out: Path) -> str:
     """Write every sample, each file whole or not at all; return what is said of it."""
     if form == "jsonl":
-        count = _write_lines(out, (_converted(store, key, form) for key in keys))
-        return f"{count} trajectories written to {out}."
-    count = empty = 0
+        written = _write_lines(out, (_converted(store, key, form) for key in keys))
+        return f"{count(written, *_TRAJECTORY)} written to {out}."
+    written = empty = 0
     for key in keys:
         told = _converted(store, key, form)
         if told is None:
@@ -157,9 +159,9 @@ def _write(store: Store, keys: Iterable[SampleKey], form: TrajectoryForm, out: P
         place = out / _file_name(key.task_id) / _file_name(f"{key.strategy}-{key.model}")
         place.mkdir(parents=True, exist_ok=True)
         _write_lines(place / f"{key.index}{_ENDINGS[form]}", [told])
-        count += 1
-    rest = f" {empty} samples have none on record, and no file." if empty else ""
-    return f"{count} trajectories written to {out}.{rest}"
+        written += 1
+    rest = f" Without one on record, and no file: {count(empty, 'sample')}." if empty else ""
+    return f"{count(written, *_TRAJECTORY)} written to {out}.{rest}"
 
 
 def _converted(store: Store, key: SampleKey, form: TrajectoryForm) -> dict[str, Any] | None:
@@ -177,12 +179,12 @@ def _converted(store: Store, key: SampleKey, form: TrajectoryForm) -> dict[str, 
 
 
 def _write_lines(path: Path, rows: Iterable[object]) -> int:
-    count = 0
+    written = 0
     with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row) + "\n")
-            count += 1
-    return count
+            written += 1
+    return written
 
 
 def _file_name(name: str) -> str:

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from eval.cost import money
+from eval.cost import count, money
 from eval.sample import SampleKey
 from eval.store import Store
 from eval.table import SampleRow
@@ -204,7 +204,7 @@ def fix(
     elif patch:
         typer.echo(patch, nl=False)
     unusable = complain_of(sweep)
-    paid = f"{len(rows)} samples drawn, cost {money(spent if priced else None)}"
+    paid = f"{count(len(rows), 'sample')} drawn, cost {money(spent if priced else None)}"
     if solved is None:
         console.print(Text(f"No sample passes `{test}` ({paid}; all are kept in {folder})."))
         raise typer.Exit(unusable or (INFRASTRUCTURE if failures else UNSOLVED))

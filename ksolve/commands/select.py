@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from eval.cost import count
 from eval.predictions import Prediction, write_predictions
 from eval.selection.candidates import Selection
 from eval.selection.evaluate import evaluate, to_json
@@ -272,10 +273,10 @@ def _give(chosen: Chosen, console: Console, *, out: Path | None, json: bool) -> 
             Prediction(task_id=one.task_id, model=f"ksolve-{selection.method}", patch=one.patch)
             for one in picks
         )
-        count = write_predictions(out, predictions)
+        written = count(write_predictions(out, predictions), "prediction")
         empty = sum(not one.patch.strip() for one in picks)
         rest = f", {empty} of them without a patch" if empty else ""
-        console.print(Text(f"{count} predictions written to {out}{rest}."), soft_wrap=True)
+        console.print(Text(f"{written} written to {out}{rest}."), soft_wrap=True)
     if json:
         typer.echo(json_text.dumps([dataclasses.asdict(one) for one in picks], indent=2))
     elif out is None:
@@ -291,7 +292,7 @@ def _give(chosen: Chosen, console: Console, *, out: Path | None, json: bool) -> 
         console.print(plain_table(("issue", "chosen", "of", "agree", "tied"), rows, words=2))
         console.print(Text(LEGEND), soft_wrap=True)
     if left_out:
-        console.print(Text(f"{_number(left_out, 'issue')} without a sample: nothing to choose."))
+        console.print(Text(f"{count(left_out, 'issue')} without a sample: nothing to choose."))
 
 
 def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, json: bool) -> None:
@@ -317,15 +318,11 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
         if not json and (owed or pool.left_out):
             console.print(
                 Text(
-                    f"\nLeft out: {_number(owed, 'sample')} whose verdict is owed, "
-                    f"{_number(pool.left_out, 'issue')} without any."
+                    f"\nLeft out: {count(owed, 'sample')} whose verdict is owed, "
+                    f"{count(pool.left_out, 'issue')} without any."
                 )
             )
     if json:
         # Of all samples first, as where there is but one solver.
         *solvers, of_all = told
         typer.echo(json_text.dumps({**of_all, "solvers": solvers}, indent=2))
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

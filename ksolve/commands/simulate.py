@@ -16,7 +16,7 @@ from rich.text import Text
 
 from eval.allocation.matrix import NoMatrixError, SpendAxis, matrix_of, unit
 from eval.allocation.replay import CASCADES, Bought, default_budgets, replay
-from eval.cost import money, percent
+from eval.cost import count, money, percent
 from eval.store import open_run
 from eval.table import SampleTable
 from ksolve.errors import InputError
@@ -144,8 +144,8 @@ def _show(simulation: Simulation) -> None:
     console.print(
         "Recorded for every issue, at least: "
         + ", ".join(
-            f"{count} samples of {arm}"
-            for arm, count in zip(simulation.arms, simulation.recorded, strict=True)
+            f"{count(samples, 'sample')} of {arm}"
+            for arm, samples in zip(simulation.arms, simulation.recorded, strict=True)
         )
         + "."
     )
@@ -154,7 +154,8 @@ def _show(simulation: Simulation) -> None:
             "* more samples were wanted than are recorded: the policy might have solved more."
         )
     if simulation.left_out:
-        console.print(f"{simulation.left_out} issues are not in all of the runs, and left out.")
+        left_out = count(simulation.left_out, "issue")
+        console.print(f"Left out, since not in all of the runs: {left_out}.")
 
 
 def _cell(bought: Bought, simulation: Simulation) -> Text:

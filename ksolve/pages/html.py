@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from eval.cost import money, percent
+from eval.cost import count, money, percent
 from ksolve.transcript import harmless
 
 
@@ -53,11 +53,6 @@ def environment() -> Environment:
 def read(name: str) -> str:
     """Return the text of a file of this package."""
     return files("ksolve.pages").joinpath(name).read_text(encoding="utf-8")
-
-
-def count(number: float, noun: str = "") -> str:
-    """Write a count with its noun, in the plural where that is due."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
 
 
 def diff(patch: str) -> Markup:

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.axes import AXES, UNITS, Axis, Spent, written
-from eval.cost import percent
+from eval.cost import count, percent
 from ksolve import __version__, sentences
 from ksolve.figures.coverage import needed, together
 from ksolve.figures.figure import INTERVAL, Figure
 from ksolve.findings import Findings, RunRead
-from ksolve.pages.html import count, page
+from ksolve.pages.html import page
 from ksolve.pages.issues import Drawn, IssueRow, issue_rows
 from ksolve.pages.tables import Cell, Head, Table, cost, heads, number, share
 from ksolve.report import ADAPTIVE

@@ -16,7 +16,7 @@ from eval.coverage import curve, ladder, pass_at_k
 from eval.table import OWED, Ints
 from eval.verdict import OUTCOMES
 from ksolve.figures.charts import Point, Series, coverage_chart, level_of
-from ksolve.view.standing import Standing, State, labels
+from ksolve.view.standing import Standing, State
 
 TITLE = "Coverage: issues that at least one of k samples solves"
 STATES: Mapping[State, str] = {
@@ -63,7 +63,7 @@ def time_left(at: Standing) -> str:
 
 def solvers(at: Standing) -> list[dict[str, str]]:
     """Return the figures of every solver, by name."""
-    return [dict(_solver(at, arm, name)) for arm, name in enumerate(labels(at.arms))]
+    return [dict(_solver(at, arm, name)) for arm, name in enumerate(at.labels)]
 
 
 def _solver(at: Standing, arm: int, label: str) -> Iterator[tuple[str, str]]:
@@ -120,7 +120,7 @@ def cell(drawn: int, judged: int, resolved: int) -> tuple[str, str]:
 def chart(at: Standing) -> Markup:
     """Draw coverage against k for every solver, with what is known of it so far."""
     series = []
-    for arm, name in enumerate(labels(at.arms)):
+    for arm, name in enumerate(at.labels):
         ks = [k for k in ladder(at.wanted[arm]) if k <= at.judged[arm].max(initial=0)]
         points = curve(at.judged[arm], at.resolved[arm], ks) if ks else ()
         series.append(

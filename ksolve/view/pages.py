@@ -20,7 +20,7 @@ from ksolve.view import figures, queries, turns
 from ksolve.view.folders import Runs
 from ksolve.view.rundb import UnreadableError
 from ksolve.view.samples import Drawn, drawn_sample
-from ksolve.view.standing import Standing, labels
+from ksolve.view.standing import Standing
 from ksolve.view.statements import Statements
 from ksolve.view.templating import page
 from ksolve.view.testlog import TAIL, excerpts
@@ -130,7 +130,7 @@ class Pages:
             issue=issue,
             statement=said,
             words=statement(said.text),
-            labels=labels(at.arms),
+            labels=at.labels,
             cells=figures.cells(at),
             outcomes=_issue_outcomes(at, issue),
             listed=listed,
@@ -151,7 +151,7 @@ class Pages:
             issue=issue,
             arm=arm,
             index=index,
-            labels=labels(at.arms),
+            labels=at.labels,
             prompt=prompt,
             steps=steps,
             steps_left=max(0, len(drawn.sample.proposal.trajectory) - turns.TURNS),
@@ -173,7 +173,7 @@ class Pages:
             run=name,
             at=at,
             issue=issue,
-            labels=labels(at.arms),
+            labels=at.labels,
             sides=sides,
             tests=_failing_where([side["drawn"] for side in sides]),
         )
@@ -241,7 +241,7 @@ def _listed(name: str, watch: Watch) -> Mapping[str, Any]:
         "at": at,
         "facts": figures.facts(at),
         "progress": figures.progress(at),
-        "labels": labels(at.arms),
+        "labels": at.labels,
     }
 
 

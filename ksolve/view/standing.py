@@ -6,7 +6,6 @@ Nothing is judged or estimated here; what is owed is counted apart from every ou
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +14,7 @@ import numpy as np
 
 from eval import cost
 from eval.schema import Ending
+from eval.summary import solver_labels
 from eval.table import OWED, RESOLVED, Ints
 from eval.verdict import OUTCOMES
 from ksolve.view.queries import Count
@@ -56,6 +56,11 @@ class Standing:
     state: State
     pace: float | None
     # Verdicts a second of late, None when there is nothing to go by.
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Short names of the solvers, in order."""
+        return list(solver_labels(self.arms).values())
 
     @property
     def drawn(self) -> Ints:
@@ -199,23 +204,3 @@ class Tally:
 
 def _layout(config: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     return tuple(config["task_ids"]), tuple((model, name) for model, name in config["arms"])
-
-
-def labels(arms: Sequence[tuple[str, str]]) -> list[str]:
-    """Shorten models to the last part of their names, where that tells them apart.
-
-    The strategy is named where there are several.
-    """
-    short = {model: _last_part(model) for model, _ in arms}
-    taken = Counter(short.values())
-    several = len({strategy for _, strategy in arms}) > 1
-    return [
-        (short[model] if taken[short[model]] == 1 else model)
-        + (f" ({strategy})" if several else "")
-        for model, strategy in arms
-    ]
-
-
-def _last_part(model: str) -> str:
-    within = model.partition("#")[2] or model.partition(":")[2] or model
-    return within.rstrip("/").rpartition("/")[2] or model

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from eval.cost import money
+from eval.cost import count, money
 from ksolve.pages.html import harmless_templates
 from ksolve.transcript import one_line
 from ksolve.view.figures import short
@@ -37,11 +37,6 @@ def environment() -> Environment:
         words=words,
     )
     return made
-
-
-def count(number: float, noun: str = "") -> str:
-    """Write a count with its noun, in the plural where that is due."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
 
 
 def seconds(amount: float) -> str:

@@ -1,10 +1,10 @@
-"""Costs that may be unknown, and how money and shares are written."""
+"""Costs that may be unknown, and how money, shares and counts are written."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.cost import add, cost_per_attempt, cost_per_solve, money, percent
+from eval.cost import add, cost_per_attempt, cost_per_solve, count, money, percent
 
 
 def test_an_unknown_price_is_never_nothing() -> None:
@@ -74,3 +74,13 @@ def test_money_keeps_its_significant_digits(amount: float, digits: int) -> None:
 def test_a_decimal_of_a_percent_needs_a_hundred_issues() -> None:
     assert percent(0.159, 16) == "16%"
     assert percent(0.159, 300) == "15.9%"
+
+
+def test_a_noun_is_in_the_plural_where_it_is_due() -> None:
+    assert [count(number, "sample") for number in (0, 1, 1_234)] == [
+        "0 samples",
+        "1 sample",
+        "1,234 samples",
+    ]
+    assert [count(number, "policy", "policies") for number in (1, 2)] == ["1 policy", "2 policies"]
+    assert count(1_234) == "1,234"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.backend import Usage
 from eval.coverage import pass_at_k
 from eval.sample import Failed
-from eval.summary import Summary, summarise, to_json
+from eval.summary import Summary, solver_labels, summarise, to_json
 from eval.table import SampleRow, table_of
 from eval.verdict import OUTCOMES
 
@@ -265,6 +265,11 @@ def test_arms_may_go_to_different_depths() -> None:
 )
 def test_labels_are_short_and_tell_the_models_apart(models: list[str], labels: list[str]) -> None:
     assert [arm.label for arm in summary_of([], models=models).arms] == labels
+
+
+def test_labels_name_the_strategy_where_there_are_several() -> None:
+    labels = solver_labels([("a:x", "s"), ("a:x", "loop"), ("b:y", "s")])
+    assert list(labels.values()) == ["x (s)", "x (loop)", "y (s)"]
 
 
 @given(SOME_ROWS)

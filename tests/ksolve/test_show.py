@@ -262,7 +262,7 @@ def test_an_export_has_a_file_for_every_sample_that_has_turns(
     done = ksolve("export", run, "--trajectories", form, "--out", out)
     assert done.exit_code == 0
     assert "6 trajectories" in done.stdout
-    assert "1 samples have none" in done.stdout
+    assert "Without one on record, and no file: 1 sample." in done.stdout
     files = [path for path in tmp_path.rglob(f"*{ending}") if path.is_file()]
     assert len(files) == 6
     assert all(path.is_relative_to(out) for path in files)

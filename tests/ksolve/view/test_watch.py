@@ -21,7 +21,7 @@ from ksolve.view import stream
 from ksolve.view import watch as watching
 from ksolve.view.figures import cells, chart, facts
 from ksolve.view.rundb import UnreadableError
-from ksolve.view.standing import Standing, labels
+from ksolve.view.standing import Standing
 from ksolve.view.stream import Streams, events
 from ksolve.view.watch import PACE, STALLED, Watch, pace
 from tests.ksolve.view import made
@@ -218,12 +218,6 @@ def test_shares_and_owed_samples_stay_apart(store: Store) -> None:
     assert facts(at)["verdicts"] == "1 of 3"
     assert "0%" in str(chart(at))
     watch.close()
-
-
-def test_solvers_are_called_by_the_shortest_name_that_tells_them_apart() -> None:
-    assert labels([("vllm:/m/qwen", "oneshot"), ("openai:gpt", "oneshot")]) == ["qwen", "gpt"]
-    assert labels([("a:x", "s"), ("b:x", "s")]) == ["a:x", "b:x"]
-    assert labels([("a:x", "s"), ("a:x", "loop")]) == ["x (s)", "x (loop)"]
 
 
 async def told(messages: Any) -> dict[str, Any]:
