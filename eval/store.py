@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from sqlite3 import DatabaseError as DriverError
+from sqlite3 import OperationalError
 from typing import Any, Self, TextIO, TypeVar
 
 import zstandard
@@ -69,6 +70,10 @@ class NoRunError(StoreError):
     """The folder holds no run."""
 
 
+class ForeignRunError(StoreError):
+    """What the folder holds is not for this ksolve: another version's run, or a damaged one."""
+
+
 class ConfigChangedError(StoreError):
     """The folder holds a run of another configuration."""
 
@@ -86,16 +91,16 @@ class Store:
             if to_read:
                 there = open_to_read(records)
                 if there is None:
-                    raise StoreError(f"{folder} holds no run yet.")
+                    raise NoRunError(f"{folder} holds no run yet.")
                 self._db, self._text_db = there, reader(self._texts)
             else:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._db = open_database(records, RECORDS)
                 self._text_db = open_database(self._texts, TEXTS_SCHEMA)
         except SchemaError as error:
-            raise StoreError(str(error)) from None
+            raise ForeignRunError(str(error)) from None
         except (OSError, DatabaseError) as error:
-            raise StoreError(sentence(folder, error)) from error
+            raise self._unusable(error) from error
         self._lock = threading.Lock()
         self._writer: TextIO | None = None
         # Held locked while this process draws into the run; the kernel lets go when it dies.
@@ -252,7 +257,7 @@ class Store:
         query = select(TEXTS.c.digest, TEXTS.c.zstd).where(TEXTS.c.digest.in_(set(digests)))
         rows = self._read(query, of=self._text_db) if self._texts.exists() else ()
         if len(rows) < len(set(digests)):
-            raise StoreError(
+            raise ForeignRunError(
                 f"{self.folder} lacks texts of its samples: a run is copied as a whole folder, "
                 "texts.db with it."
             )
@@ -295,9 +300,9 @@ class Store:
         """
         config = self.config()
         if config is None:
-            raise StoreError(f"{self.folder} holds no run yet.")
+            raise NoRunError(f"{self.folder} holds no run yet.")
         if "arms" not in config:
-            raise StoreError(
+            raise ForeignRunError(
                 f"{self.folder} was written by another version of ksolve, which did not record who "
                 "was to draw what: use that version."
             )
@@ -305,7 +310,7 @@ class Store:
         try:
             return tabulated(reading.columns(self.stream), tasks=config["task_ids"], arms=arms)
         except ForeignSampleError as error:
-            raise StoreError(f"{self.folder}: {error}") from None
+            raise ForeignRunError(f"{self.folder}: {error}") from None
 
     def stream(self, query: Select[Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
         """Answer a query over the tables of `eval.schema` in batches of rows.
@@ -318,7 +323,7 @@ class Store:
                 while batch := cursor.fetchmany(BATCH):
                     yield batch
         except (DatabaseError, DriverError) as error:
-            raise StoreError(sentence(self.folder, error)) from error
+            raise self._unusable(error) from error
 
     def rows(self, task_id: str | None = None) -> Iterator[SampleRow]:
         """Stream samples (of one task) and outcomes, ordered by model, strategy, task, index."""
@@ -346,14 +351,20 @@ class Store:
                 answers = (connection.execute(query, one).all() for one in values or (None,))
                 return list(chain.from_iterable(answers))
         except DatabaseError as error:
-            raise StoreError(sentence(self.folder, error)) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> StoreError:
+        """Return what is raised: a file that is damaged was given, all else is the machine's."""
+        reason = getattr(error, "orig", error)
+        is_damaged = isinstance(reason, DriverError) and not isinstance(reason, OperationalError)
+        return (ForeignRunError if is_damaged else StoreError)(sentence(self.folder, error))
 
     def _ask(self, question: Callable[[Connection], Answer]) -> Answer:
         try:
             with self._db.connect() as connection:
                 return question(connection)
         except DatabaseError as error:
-            raise StoreError(sentence(self.folder, error)) from error
+            raise self._unusable(error) from error
 
     def _write(self, engine: Engine, *statements: tuple[Any, Sequence[dict[str, Any]]]) -> None:
         """Execute statements, each for all of its rows, in one transaction."""
@@ -363,7 +374,7 @@ class Store:
                     if rows:
                         connection.execute(statement, rows)
         except DatabaseError as error:
-            raise StoreError(sentence(self.folder, error)) from error
+            raise self._unusable(error) from error
 
 
 def open_run(folder: Path) -> Store:

@@ -347,7 +347,7 @@ class Sweep:
 
     async def _break_off(self, key: SampleKey, message: str, usage: Usage) -> None:
         """Book what a sample used that was begun and cannot be brought to its end."""
-        if usage.input_tokens or usage.accelerator_seconds:
+        if usage.input_tokens or usage.output_tokens or usage.accelerator_seconds:
             await self._fail(key, "sample", BackendError(message), usage)
         else:
             await self._learn(key, resolved=None)

@@ -19,7 +19,7 @@ from rich.text import Text
 from agent.backend import BackendError, BackendUnusableError
 from agent.models import ModelNameError
 from agent.price import PriceError
-from eval.store import ConfigChangedError, NoRunError, StoreError
+from eval.store import ConfigChangedError, ForeignRunError, NoRunError, StoreError
 from eval.sweep import SweepHaltedError
 from sandbox.sandbox import SandboxError
 from tasks.rows import DatasetError
@@ -47,6 +47,7 @@ _BAD_INPUT = (
     PriceError,
     ConfigChangedError,
     NoRunError,
+    ForeignRunError,
     LocalRepoError,
 )
 _INFRASTRUCTURE = (SandboxError, BackendError, StoreError, SweepHaltedError)

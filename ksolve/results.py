@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from eval.flaky import FlakyTasks
-from eval.store import Store, StoreError
+from eval.store import NoRunError, Store
 from eval.summary import Summary, summarise
 from eval.table import SampleTable
 
@@ -29,7 +29,7 @@ def summary_of(
     table: SampleTable | None = None,
     without: Collection[str] = (),
 ) -> Summary:
-    """Sum up the run in a store; raises StoreError where it holds none.
+    """Sum up the run in a store; raises NoRunError where it holds none.
 
     `table`, its samples, may be at hand; of issues that it lacks, `without`, nothing is counted.
     """
@@ -56,5 +56,5 @@ def summary_of(
 def _config(store: Store) -> dict[str, Any]:
     config = store.config()
     if config is None:
-        raise StoreError(f"{store.folder} holds no run yet.")
+        raise NoRunError(f"{store.folder} holds no run yet.")
     return config

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from ksolve.cli import app
+from tests.ksolve.recorded import record
 
 GOOD = {
     "instance_id": "a__b-1",
@@ -43,6 +49,39 @@ def check(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> Non
     assert done.returncode == code, done.stderr
     for part in parts:
         assert part in done.stderr
+
+
+def of_another_form(run: Path) -> None:
+    with sqlite3.connect(run / "run.db") as database:
+        database.execute("PRAGMA user_version=9")
+
+
+def without_arms(run: Path) -> None:
+    with sqlite3.connect(run / "run.db") as database:
+        database.execute("UPDATE run SET config = json_remove(config, '$.arms')")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda run: (run / "run.db").write_text("no database"), "not a database"),
+        (lambda run: (run / "run.db").write_bytes(b""), "holds no run yet"),
+        (of_another_form, "another version of ksolve (form 9"),
+        (without_arms, "another version of ksolve, which did not record"),
+        (lambda run: (run / "texts.db").unlink(), "lacks texts"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_as_a_run_is_bad_input(
+    tmp_path: Path, harm: Callable[[Path], object], said: str
+) -> None:
+    run = record(tmp_path / "run")
+    harm(run)
+    texts = ("export", str(run), "--pairs", str(tmp_path / "pairs.jsonl"))
+    words = texts if said == "lacks texts" else ("report", str(run))
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, words)
+    assert done.exit_code == 2, done.output
+    assert said in " ".join(done.stderr.split())
+    assert not (tmp_path / "pairs.jsonl").exists()
 
 
 def dataset(folder: Path, *rows: object) -> str:
