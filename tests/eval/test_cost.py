@@ -74,3 +74,23 @@ def test_money_keeps_its_significant_digits(amount: float, digits: int) -> None:
 def test_a_decimal_of_a_percent_needs_a_hundred_issues() -> None:
     assert percent(0.159, 16) == "16%"
     assert percent(0.159, 300) == "15.9%"
+
+
+@pytest.mark.parametrize(
+    ("share", "issues", "text"),
+    [
+        (1.0, 0, "100%"),
+        (0.1 + 0.9 - 1e-16, 0, "100%"),
+        (0.9995, 0, "over 99%"),
+        (0.9949, 0, "99%"),
+        (0.0, 0, "0%"),
+        (0.0005, 0, "under 1%"),
+        (0.0051, 0, "1%"),
+        (0.99951, 200, "over 99.9%"),
+        (0.0004, 200, "under 0.1%"),
+    ],
+)
+def test_less_than_all_is_not_all_and_more_than_nothing_is_not_nothing(
+    share: float, issues: int, text: str
+) -> None:
+    assert percent(share, issues) == text
