@@ -20,7 +20,7 @@ Cell: TypeAlias = str | tuple[str, str]
 GAP = 2
 """Spaces between columns."""
 
-NAME_WIDTHS = (40, 24, 17, 11)
+NAME_WIDTHS = (40, 24, 17, 11, 8)
 """Widths that names are broken to, the first that lets the table fit."""
 
 
@@ -33,6 +33,8 @@ class Grid:
     caption: str = ""
     words: int = 1
     # So many columns are names, from the left; the others are numbers.
+    beside: bool = False
+    # An interval stands beside its value where there is room, else under it.
 
     def fits(self, width: int, names: int = NAME_WIDTHS[-1]) -> bool:
         """Whether it needs no more columns of a terminal, with names broken to `names`."""
@@ -46,6 +48,9 @@ class Grid:
 
 def terminal_table(grid: Grid, width: int) -> Table:
     """Lay a table out for so many columns of a terminal."""
+    if grid.beside:
+        flat = replace(grid, rows=[_flat(row) for row in grid.rows])
+        grid = flat if flat.fits(width) else grid
     names = next((one for one in NAME_WIDTHS if grid.fits(width, one)), NAME_WIDTHS[-1])
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
     for place, header in enumerate(grid.headers):
@@ -65,15 +70,15 @@ def terminal_table(grid: Grid, width: int) -> Table:
 def markdown_table(grid: Grid) -> str:
     """Return a table as GitHub-flavoured Markdown, intervals in brackets."""
     words = ["---"] * grid.words + ["---:"] * (len(grid.headers) - grid.words)
-    rows = [
-        [cell if isinstance(cell, str) else f"{cell[0]} ({cell[1]})" for cell in row]
-        for row in grid.rows
-    ]
     flat = [
         [cell.replace("\n", " ").replace("|", "\\|") for cell in line]
-        for line in (grid.headers, words, *rows)
+        for line in (grid.headers, words, *map(_flat, grid.rows))
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in flat)
+
+
+def _flat(row: Sequence[Cell]) -> list[str]:
+    return [cell if isinstance(cell, str) else f"{cell[0]} ({cell[1]})" for cell in row]
 
 
 def _stacked(row: Sequence[Cell]) -> list[str]:

@@ -15,7 +15,7 @@ from eval.cost import percent
 from eval.coverage import RESAMPLES
 from eval.paired import Paired
 from ksolve.findings import Findings
-from ksolve.grid import Grid
+from ksolve.grid import Cell, Grid
 from ksolve.sentences import counted
 
 ALL = 4
@@ -57,17 +57,18 @@ def ways(of: Findings) -> Grid:
     on, issues = _issues(told)
     return Grid(
         caption=f"The cheaper way{_unit(of)} to what both reach{on}, and in how many of "
-        f"{RESAMPLES:,} resamples the first is it all along, or the second from the start.",
+        f"{RESAMPLES:,} resamples the first is it always, or the second from the start.",
         words=3,
+        beside=True,
         headers=[
             "first",
             "second",
             "cheaper",
             *issues,
             "both\nreach",
-            "first all\nalong",
-            "second from\nthe start",
-            *(("changes\nat", "95%", "for, an\nissue") if turns else ()),
+            "first\nalways",
+            "second\nalways",
+            *(["second\nabove"] if turns else ()),
         ],
         rows=[
             [
@@ -78,7 +79,7 @@ def ways(of: Findings) -> Grid:
                 _share(one.reach, one.issues),
                 _share(one.first_always),
                 _share(one.second_always),
-                *(_turn(of, one) if turns else ()),
+                *([_turn(of, one)] if turns else ()),
             ]
             for one in told
         ],
@@ -100,17 +101,17 @@ def as_much(of: Findings) -> Grid:
     with_k = " or ".join(sorted({f"k={one.k_dear}" for one in told}))
     return Grid(
         caption="What the first, cheaper by the sample, takes to solve as much as the second does "
-        f"with {with_k}{on}; and in how many resamples all that it drew is too little.",
+        f"with {with_k}{on}, and the ratio of their costs{_unit(of)}; in how many "
+        "resamples all that it drew is too little.",
         words=2,
+        beside=True,
         headers=[
             "first",
             "second",
             *issues,
             "solves",
             "takes k",
-            "95%",
-            f"times its\ncost{_unit(of)}",
-            "95%",
+            "times\nits cost",
             "too\nlittle",
         ],
         rows=[
@@ -195,33 +196,33 @@ def _cheaper(one: Crossing) -> str:
     return said.get(one.verdict, one.first)
 
 
-def _turn(of: Findings, one: Crossing) -> tuple[str, str, str]:
-    """Write where the cheaper way changes, and what an issue costs there."""
+def _turn(of: Findings, one: Crossing) -> Cell:
+    """Write above what the second is the cheaper way, and what an issue costs there."""
     if one.verdict != "second above":
-        return "-", "-", "-"
+        return "-"
     at, cost = percent(one.coverage.value or 0.0, one.issues), written(one.cost.value, of.axis)
     if one.first_always is None:
-        return at, "-", cost
+        return f"{at} for {cost}"
     low, high = percent(one.coverage.low or 0.0, one.issues), one.coverage.high
-    return at, f"{low} to {'beyond' if high is None else percent(high, one.issues)}", cost
+    end = "beyond" if high is None else percent(high, one.issues)
+    return f"{at} for {cost}", f"{low} to {end}"
 
 
-def _takes(one: BreakEven) -> tuple[str, str, str, str]:
-    """Write how many samples the cheap one takes, and the ratio of the costs, with intervals."""
+def _takes(one: BreakEven) -> tuple[Cell, Cell]:
+    """Write how many samples the cheap one takes, and the ratio of the costs."""
     if one.coverage == 0:
-        return "0", "-", "-", "-"
+        return "0", "-"
     if one.none == 1.0:
-        return f"over {one.depth}", "-", "-", "-"
+        return f"over {one.depth}", "-"
     if not one.is_said:
-        return "cannot say", "-", "-", "-"
+        return "cannot say", "-"
     k, ratio = one.k, one.ratio
     most = f"over {one.depth}" if k.high is None else f"{k.high:.0f}"
     upper = "or more" if ratio.high is None else f"to {ratio.high:.2g}"
+    takes, costs = f"{k.value:.0f}", "unknown" if ratio.value is None else f"{ratio.value:.2g}"
     return (
-        f"{k.value:.0f}",
-        "-" if k.low is None else f"{k.low:.0f} to {most}",
-        "unknown" if ratio.value is None else f"{ratio.value:.2g}",
-        "-" if ratio.low is None else f"{ratio.low:.2g} {upper}",
+        takes if k.low is None else (takes, f"{k.low:.0f} to {most}"),
+        costs if ratio.low is None else (costs, f"{ratio.low:.2g} {upper}"),
     )
 
 

@@ -62,10 +62,10 @@ def test_every_pair_of_a_few_solvers_has_its_row(
     text = form(of)
     for way, even in zip(of.crossings, of.break_evens, strict=True):
         assert way.reach is not None
-        (cheaper,) = [row for row in pairs(text, way.first, way.second) if len(row) in (4, 7)]
+        cheaper = pairs(text, way.first, way.second)[0]
         assert cheaper[1] == f"{way.reach:.0%}"
         assert even.coverage is not None
-        as_much = [row for row in pairs(text, even.cheap, even.dear) if len(row) == 6]
+        as_much = [row for row in pairs(text, even.cheap, even.dear) if len(row) == 4]
         assert f"{even.coverage:.0%}" in [row[0] for row in as_much]
     for k, compared in of.paired.items():
         for pair in compared:
@@ -97,6 +97,6 @@ def test_of_solvers_without_an_issue_in_common_no_row_says_who_is_cheaper(
     text = markdown(found(*runs))
     told = pairs(text, "a", "b")
     assert told[0] == ["no issue in common", "-", "-", "-"]
-    assert all(set(row[-3:]) == {"-"} for row in told)
+    assert told[1] == ["-", "cannot say", "-", "-"]
     assert "on 0 issues" in text
     assert "cannot be said, because" not in text

@@ -75,8 +75,10 @@ FORMS = pytest.mark.parametrize("form", [markdown, lambda of: printed(of, 160)])
         {"issues": 2294, "samples": 2, "cost": 3.5},
         {"samples": 250, "flaky": [f"t{i}" for i in range(16)]},
         {"cost": None},
+        {"models": [SMALL, LARGE, "openai:gpt-4o-mini-2024-07-18"], "dearer": 3.0},
+        {"models": [SMALL, LARGE, "openai:gpt-4o-mini-2024-07-18"], "dearer": 1.4},
     ],
-    ids=["demo", "deep", "wide", "flaky", "unpriced"],
+    ids=["demo", "deep", "wide", "flaky", "unpriced", "three", "crossing"],
 )
 def test_the_table_fits_the_terminal_without_losing_a_figure(
     run: Run, arguments: Mapping[str, Any]
