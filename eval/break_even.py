@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -38,6 +39,9 @@ class Estimate:
 
 UNKNOWN = Estimate(value=None, low=None, high=None)
 
+Verdict = Literal["unknown", "nothing in common", "same", "first", "second above", "unsaid"]
+"""On two ways: the first is the cheaper one all along, or the second is above a coverage."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BreakEven:
@@ -62,6 +66,11 @@ class BreakEven:
     # than two issues.
     sentence: str
 
+    @property
+    def is_said(self) -> bool:
+        """Whether so few resamples are against it that it is said."""
+        return self.k.value is not None and (self.none or 0.0) <= DOUBT
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Crossing:
@@ -84,6 +93,7 @@ class Crossing:
     second_always: float | None
     # Shares of the resamples in which `first` is the cheaper way all along, and in which `second`
     # is from the start; None with fewer than two issues, and when nothing is solved by both.
+    verdict: Verdict
     sentence: str
 
 
@@ -176,6 +186,7 @@ def crossing(
             changes=0,
             first_always=None,
             second_always=None,
+            verdict="unknown",
             sentence=f"Which of {names[0]} and {names[1]} is the cheaper way{_in(axis)} cannot be "
             f"said, {reason}.",
         )
@@ -203,9 +214,11 @@ def crossing(
         changes=here.changes,
         first_always=_share(np.isinf(coverages), told),
         second_always=_share(~agree, told),
+        verdict="unknown",
         sentence="",
     )
-    return dataclasses.replace(found, sentence=_where(found, axis, same=here.sign == 0))
+    found = dataclasses.replace(found, verdict=_verdict(found, same=here.sign == 0))
+    return dataclasses.replace(found, sentence=_where(found, axis))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,8 +308,8 @@ def _how_many(found: BreakEven, axis: Axis) -> str:
     none = found.none or 0.0
     if none == 1.0:
         return f"{found.cheap} does not solve {target} with the {found.depth} samples drawn."
-    if found.k.value is None or none > DOUBT:
-        often = "" if found.none is None else f"in {none:.0%} of the resamples "
+    if not found.is_said:
+        often = "" if found.none is None else f"in {percent(none)} of the resamples "
         return (
             f"At which k {found.cheap} solves {target} cannot be said: {often}"
             f"k={found.depth} is too little."
@@ -314,25 +327,38 @@ def _how_many(found: BreakEven, axis: Axis) -> str:
     return f"{said}, for {found.ratio.value:.2g} times its cost{_in(axis)}{spread}."
 
 
-def _where(found: Crossing, axis: Axis, *, same: bool) -> str:
-    first, second, way = found.first, found.second, f"the cheaper way{_in(axis)}"
+def _verdict(found: Crossing, *, same: bool) -> Verdict:
     if not found.reach:
-        return f"{first} and {second} reach no coverage in common."
-    reach = percent(found.reach, found.issues)
+        return "nothing in common"
     if same:
+        return "same"
+    first_always, second_always = found.first_always, found.second_always or 0.0
+    if found.coverage.value is None and (first_always is None or first_always >= 1 - DOUBT):
+        return "first"
+    if found.coverage.value is None or (first_always or 0.0) + second_always > DOUBT:
+        return "unsaid"
+    return "second above"
+
+
+def _where(found: Crossing, axis: Axis) -> str:
+    first, second, way = found.first, found.second, f"the cheaper way{_in(axis)}"
+    if found.verdict == "nothing in common":
+        return f"{first} and {second} reach no coverage in common."
+    reach = percent(found.reach or 0.0, found.issues)
+    if found.verdict == "same":
         return f"{first} and {second} cost the same{_in(axis)} up to {reach}."
-    first_always, second_always = found.first_always or 0.0, found.second_always or 0.0
-    if found.coverage.value is None and (found.first_always is None or first_always >= 1 - DOUBT):
-        often = "" if found.first_always is None else f" (in {first_always:.0%} of the resamples)"
+    first_always = percent(found.first_always or 0.0)
+    if found.verdict == "first":
+        often = "" if found.first_always is None else f" (in {first_always} of the resamples)"
         return (
             f"{first} is a cheaper way{_in(axis)} than {second} to every coverage that both reach, "
             f"which is up to {reach} of {_issues(found.issues)}{often}."
         )
-    if found.coverage.value is None or first_always + second_always > DOUBT:
+    if found.verdict == "unsaid":
         return (
             f"From which coverage on {second} is a cheaper way{_in(axis)} than {first} cannot be "
-            f"said: {first} is cheaper all the way to what both reach in {first_always:.0%} of "
-            f"the resamples, and {second} from the start in {second_always:.0%}."
+            f"said: {first} is cheaper all the way to what both reach in {first_always} of the "
+            f"resamples, and {second} from the start in {percent(found.second_always or 0.0)}."
         )
     spread = ""
     if found.first_always is not None:
@@ -342,7 +368,7 @@ def _where(found: Crossing, axis: Axis, *, same: bool) -> str:
     more = f", though it changes {found.changes} times up to {reach}" if found.changes > 1 else ""
     cost = written(found.cost.value, axis, has_unit=True)
     return (
-        f"{first} is {way} up to {percent(found.coverage.value, found.issues)} of "
+        f"{first} is {way} up to {percent(found.coverage.value or 0.0, found.issues)} of "
         f"{_issues(found.issues)}{spread}, at {cost} an issue; {second} is above it{more}."
     )
 

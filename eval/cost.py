@@ -9,6 +9,9 @@ from __future__ import annotations
 SMALLEST = 1e-6
 """Dollars that are still written as a number."""
 
+SAME = 1e-9
+"""A share as near as this to all or to nothing is that, summed in another order."""
+
 
 def add(a: float | None, b: float | None) -> float | None:
     """Add two amounts; unknown if either is."""
@@ -37,9 +40,20 @@ def money(amount: float | None, digits: int = 2) -> str:
     return f"${amount:,.{max(2, digits - 1 - exponent)}f}"
 
 
-def percent(share: float, issues: int) -> str:
-    """Write a share of issues with a decimal only where there are issues enough to carry it."""
-    return f"{share:.1%}" if issues >= 100 else f"{share:.0%}"  # noqa: PLR2004 - 1% is one issue
+def percent(share: float, issues: int = 0) -> str:
+    """Write a share of issues with a decimal only where there are issues enough to carry it.
+
+    Less than all is never written as 100%, nor more than nothing as 0%. Without `issues` it is a
+    share of something else.
+    """
+    digits = 1 if issues >= 100 else 0  # noqa: PLR2004 - 1% is one issue
+    least = 10.0**-digits
+    if SAME < share < 1 - SAME:
+        if f"{100 * share:.{digits}f}" == f"{100:.{digits}f}":
+            return f"over {100 - least:.{digits}f}%"
+        if not float(f"{100 * share:.{digits}f}"):
+            return f"under {least:.{digits}f}%"
+    return f"{share:.{digits}%}"
 
 
 def count(number: float, noun: str = "", nouns: str = "") -> str:

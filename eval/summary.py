@@ -148,6 +148,34 @@ def summarise(
     )
 
 
+def at_ks(summary: Summary, table: SampleTable, ks: Sequence[int]) -> Summary:
+    """Have the coverage of every arm at each of `ks` too, up to the deepest that it has.
+
+    `table` is what was summed up.
+    """
+    steady = np.array([task_id not in summary.flaky for task_id in table.tasks], dtype=np.bool_)
+    arms = []
+    for position, arm in enumerate(summary.arms):
+        judged, resolved = table.counts(position)
+        points = _more_points(arm.pass_at_k, ks, judged, resolved)
+        without = arm.without_flaky and dataclasses.replace(
+            arm.without_flaky,
+            pass_at_k=_more_points(
+                arm.without_flaky.pass_at_k, ks, judged[steady], resolved[steady]
+            ),
+        )
+        arms.append(dataclasses.replace(arm, pass_at_k=points, without_flaky=without))
+    return dataclasses.replace(summary, arms=tuple(arms))
+
+
+def _more_points(
+    points: Sequence[Coverage], ks: Sequence[int], judged: Ints, resolved: Ints
+) -> tuple[Coverage, ...]:
+    known = {point.k: point for point in points}
+    wanted = sorted({*known, *(k for k in ks if k <= max(known, default=0))})
+    return tuple(known.get(k) or coverage(judged, resolved, k) for k in wanted)
+
+
 def to_json(summary: Summary) -> dict[str, Any]:
     """Return a summary as plain dicts and lists, keyed by the field names above.
 
@@ -268,6 +296,48 @@ def solver_labels(arms: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]
         + (f" ({strategy})" if several else "")
         for model, strategy in arms
     }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Names:
+    """What solvers are called where they are shown together."""
+
+    each: tuple[str, ...]
+    # In their order, each unlike every other.
+    shared: str
+    # What all of them have in common, and none is called by.
+    kind: str
+    # What tells them apart: "model", "strategy", "run", or "solver" where it is more than one.
+
+
+def short_names(arms: Sequence[tuple[str, str]], runs: Sequence[str] = ()) -> Names:
+    """Name solvers as shortly as tells them apart.
+
+    Only by the strategy where all share a model, only by the model where all share a strategy,
+    else by both. `runs` are those of the arms, where they are to be named too.
+    """
+    short = {model: last_part(model) for model, _ in arms}
+    taken = Counter(short.values())
+    models = [short[model] if taken[short[model]] == 1 else model for model, _ in arms]
+    strategies = [strategy for _, strategy in arms]
+    # A model is a better name than none, and than a strategy that is the only one.
+    by_model = len(short) > 1 or len(set(strategies)) == 1
+    by_strategy = len(set(strategies)) > 1
+    if by_model and by_strategy:
+        names = [
+            f"{model} ({strategy})" for model, strategy in zip(models, strategies, strict=True)
+        ]
+        kind, shared = "solver", ""
+    else:
+        names = strategies if by_strategy else models
+        kind = "strategy" if by_strategy else "model"
+        shared = next(iter(models if by_strategy else strategies), "")
+    if not runs:
+        return Names(each=tuple(names), shared=shared, kind=kind)
+    if len(set(names)) == 1:
+        return Names(each=tuple(runs), shared=f"{names[0]} ({shared})", kind="run")
+    named = (f"{run}: {name}" for run, name in zip(runs, names, strict=True))
+    return Names(each=tuple(named), shared=shared, kind=kind)
 
 
 def last_part(model: str) -> str:

@@ -1,8 +1,8 @@
 """All that a report says of one run or of several, computed once.
 
-Runs lie side by side: each solver of each run is one column of everything, named by its run where
-there are several. All costs but verification are on one axis. What cannot be said of a run (no
-price, too few samples) is None here.
+Runs lie side by side: each solver of each run is one column of everything, named as shortly as
+tells it from the others, and by its run where there are several. All costs but verification are on
+one axis. What cannot be said of a run (no price, too few samples) is None here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from eval.scaling import Scaling, fit
 from eval.selection.evaluate import Evaluation
 from eval.selection.kept import Word, words_of
 from eval.store import Store, StoreError
-from eval.summary import Arm, Summary
+from eval.summary import Arm, Names, Summary, at_ks, short_names
 from eval.table import NO_PATCH, SampleTable
 from ksolve.chosen import ALL_TOGETHER, Worth, worths
 from ksolve.results import flaky_of, summary_of
@@ -66,7 +66,7 @@ class Solver:
     """One model under one strategy in one run."""
 
     label: str
-    # Unlike every other solver's.
+    # Unlike every other solver's: short, or in full for programs.
     run: RunRead
     position: int
     # In the arms of the run's table.
@@ -100,6 +100,8 @@ class Findings:
 
     runs: Sequence[RunRead]
     solvers: Sequence[Solver]
+    names: Names
+    # The solvers' short ones, and what these leave unsaid.
     table: SampleTable
     # Of all runs: task by task the union, arm by arm the solvers.
     axis: Axis
@@ -169,24 +171,35 @@ def read_run(store: Store, *, without_flaky: bool = False) -> RunRead:
     )
 
 
-def findings(runs: Sequence[RunRead], axis: Axis | None = None) -> Findings:
+def findings(
+    runs: Sequence[RunRead], axis: Axis | None = None, *, in_full: bool = False
+) -> Findings:
     """Work out all that is to be said of runs, in their order, with costs on one axis.
 
-    Without `axis` it is the first of `DEFAULTS` that is known of every solver.
+    Without `axis` it is the first of `DEFAULTS` that is known of every solver. `in_full` names
+    solvers by what does not depend on what they are shown beside.
     """
-    runs = _named_apart(runs)
+    runs = _at_the_same_ks(_named_apart(runs))
     prefixes = [f"{run.name}: " if len(runs) > 1 else "" for run in runs]
-    ledgers = {
-        prefix + arm.label: spent(run.table, position, failed=arm.failed)
+    names = short_names(
+        [(arm.model, arm.strategy) for run in runs for arm in run.summary.arms],
+        [run.name for run in runs for _ in run.summary.arms] if len(runs) > 1 else (),
+    )
+    short = iter(names.each)
+    labelled = [
+        [prefix + arm.label if in_full else next(short) for arm in run.summary.arms]
         for prefix, run in zip(prefixes, runs, strict=True)
-        for position, arm in enumerate(run.summary.arms)
+    ]
+    ledgers = {
+        label: spent(run.table, position, failed=arm.failed)
+        for labels, run in zip(labelled, runs, strict=True)
+        for position, (label, arm) in enumerate(zip(labels, run.summary.arms, strict=True))
     }
     axis, axis_why = _axis(ledgers, axis)
     solvers: list[Solver] = []
     mixed: list[Worth] = []
     unread: list[str] = []
-    for prefix, run in zip(prefixes, runs, strict=True):
-        labels = [prefix + arm.label for arm in run.summary.arms]
+    for prefix, labels, run in zip(prefixes, labelled, runs, strict=True):
         words: Sequence[Word] = ()
         try:
             words = words_of(run.store.folder)
@@ -213,6 +226,7 @@ def findings(runs: Sequence[RunRead], axis: Axis | None = None) -> Findings:
     return Findings(
         runs=runs,
         solvers=solvers,
+        names=names,
         table=table,
         axis=axis,
         axis_why=axis_why,
@@ -335,6 +349,17 @@ def _break_even(priced: Mapping[str, Attempts], pair: tuple[str, str], axis: Axi
 
 def _per_sample(of: Attempts) -> float:
     return float((of.resolved + of.unresolved).sum() / max(of.n.sum(), 1))
+
+
+def _at_the_same_ks(runs: Sequence[RunRead]) -> list[RunRead]:
+    """Have the coverage of every run at the k of all, as deep as its own samples go."""
+    ks = {point.k for run in runs for arm in run.summary.arms for point in arm.pass_at_k}
+    return [
+        dataclasses.replace(run, summary=at_ks(run.summary, run.table, sorted(ks)))
+        if len(runs) > 1
+        else run
+        for run in runs
+    ]
 
 
 def _named_apart(runs: Sequence[RunRead]) -> list[RunRead]:

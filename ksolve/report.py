@@ -6,34 +6,39 @@ unknown, what is owed or failed is said beside the rates that it is not part of.
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from eval.attempts import AtK
 from eval.axes import UNITS, written
-from eval.cost import money, percent
+from eval.cost import percent
 from eval.coverage import Coverage
-from eval.summary import Arm, Summary
-from ksolve import sentences
+from eval.summary import Arm
+from ksolve import each, pairs, sentences
 from ksolve.findings import Findings
+from ksolve.grid import NAME_WIDTHS, Cell, Grid, markdown_table, terminal_table
 from ksolve.sentences import counted
 
-WIDE = 96
-"""Columns of a terminal from which five values of k are shown; three on a narrower one."""
+COLUMNS = (5, 4, 3)
+"""Values of k that a terminal shows beside each other, the first number that fits."""
 
-PAIRS = 6
-"""Pairs of solvers of which is told; of more, the page and the JSON form have them all."""
-
-Join: TypeAlias = Callable[[str, str], str]
-Cells: TypeAlias = list[str]
+ROWS = 3
+"""Values of k of each solver whose cost a terminal shows."""
 
 OUTCOME_HEADERS = {"not_applied": "not\napplied", "no_patch": "no\npatch"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """A table and what is said below it; either may be missing."""
+
+    grid: Grid | None = None
+    notes: Sequence[str] = ()
+    is_main: bool = False
+    # What a reader looks for first.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,27 +48,16 @@ class _Terminal:
     of: Findings
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        of, summary = self.of, self.of.summary
-        wide = options.max_width >= WIDE
-        label_width = 17 if wide else 11
-        ks = _spread(_ladder(summary), 5 if wide else 3)
-        yield Text(_heading(of) + "\n")
-        yield _table(*_results(of, ks, "{}\n{}".format), label_width)
-        if summary.flaky:
-            yield Text(f"\n{_flaky(summary)}\n")
-            yield _table(*_without_flaky(summary, ks, "{}\n{}".format), label_width)
-        yield Text()
-        yield _table(*_outcomes(summary), label_width)
-        headers, rows = _costs(of, ks, _alone)
-        if rows:
-            yield Text(f"\n{_cost_heading(of)}\n")
-            yield _table(headers, _named_once(rows), label_width)
-        for notes in filter(None, map("\n".join, (_notes(of), _analysis(of)))):
-            yield Text("\n" + notes)
-        for sentence in _worth(of):
-            yield Text("\n" + sentence, style="bold")
-        for sentence in _paired(of):
-            yield Text("\n" + sentence)
+        width = options.max_width
+        for place, part in enumerate(_parts(self.of, width)):
+            if part.grid is not None:
+                caption = part.grid.caption
+                if place or caption:
+                    yield Text("\n" * bool(place and caption) + caption + "\n" * bool(caption))
+                yield terminal_table(part.grid, width)
+            if part.notes:
+                style = "bold" if part.is_main else ""
+                yield Text("\n" + "\n".join(part.notes), style=style)
 
 
 def terminal(of: Findings) -> RenderableType:
@@ -73,31 +67,54 @@ def terminal(of: Findings) -> RenderableType:
 
 def markdown(of: Findings) -> str:
     """Return the report as GitHub-flavoured Markdown, every k of the ladder in it."""
-    summary = of.summary
-    ks = _ladder(summary)
-    without_flaky = [
-        _flaky(summary),
-        markdown_table(*_without_flaky(summary, ks, "{} ({})".format)),
-    ]
-    headers, rows = _costs(of, ks, "{} ({})".format)
-    parts = [
-        _heading(of),
-        markdown_table(*_results(of, ks, "{} ({})".format)),
-        *(without_flaky if summary.flaky else ()),
-        markdown_table(*_outcomes(summary)),
-        *([_cost_heading(of), markdown_table(headers, rows)] if rows else ()),
-        *("\n".join(f"- {one}" for one in notes) for notes in (_notes(of), _analysis(of))),
-        *(f"**{sentence}**" for sentence in _worth(of)),
-        "\n".join(f"- {sentence}" for sentence in _paired(of)),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    texts: list[str] = []
+    for part in _parts(of, None):
+        if part.grid is not None:
+            texts += [part.grid.caption, markdown_table(part.grid)]
+        if part.is_main:
+            texts += [f"**{note}**" for note in part.notes]
+        else:
+            texts.append("\n".join(f"- {note}" for note in part.notes))
+    return "\n\n".join(filter(None, texts)) + "\n"
+
+
+def _parts(of: Findings, width: int | None) -> Iterator[_Part]:
+    """Give all that is told, for a terminal so wide or, without `width`, at full length."""
+    yield _Part(grid=_fitted(of, width))
+    if of.summary.flaky:
+        yield _Part(grid=_without_flaky(of, _ks(of, COLUMNS[-1] if width else None)))
+    yield _Part(grid=_outcomes(of))
+    told = (
+        (_costs(of, width), ()),
+        (each.spent(of), _notes(of)),
+        (each.needed(of), each.never(of)),
+        (each.laws(of), each.no_laws(of)),
+        (each.choosing(of), each.not_chosen(of)),
+        (each.frontier(of), _no_frontier(of)),
+    )
+    for grid, notes in told:
+        yield from _part(grid, notes)
+    if len(of.crossings) == 1:
+        (crossing,), (break_even,) = of.crossings, of.break_evens
+        yield _Part(notes=[crossing.sentence, break_even.sentence], is_main=True)
+    else:
+        yield from _part(pairs.ways(of), pairs.untold(of))
+        yield from _part(pairs.as_much(of), ())
+    yield from _part(pairs.differences(of), pairs.against_whom(of))
+
+
+def _part(grid: Grid, notes: Iterator[str] | Sequence[str]) -> Iterator[_Part]:
+    found = list(notes)
+    if grid.rows or found:
+        yield _Part(grid=grid if grid.rows else None, notes=found)
 
 
 def _heading(of: Findings) -> str:
+    whose = f" by {of.names.shared}" if of.names.shared else ""
+    owed = any(one.arm.owed_samples or one.arm.owed_verdicts for one in of.solvers)
     said = (
-        f"Coverage (pass@k) of {counted(of.summary.issues, 'issue')}, "
-        f"{_asked(of)} each asked for; "
-        "95% bootstrap intervals over issues."
+        f"Coverage (pass@k) of {counted(of.summary.issues, 'issue')}{whose}, {_asked(of)} each "
+        f"asked for{'' if owed else ', none owed'}; 95% bootstrap intervals over issues."
     )
     return " ".join(filter(None, [said, sentences.left_out(of), of.axis_why]))
 
@@ -109,108 +126,121 @@ def _asked(of: Findings) -> str:
     return counted(most, "sample") if least == most else f"{least:,} to {most:,} samples"
 
 
-def _results(of: Findings, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
-    headers = [
-        "model",
-        *(f"pass\n@{k}" for k in ks),
-        "solved",
-        "owed",
-        "cost",
-        "cost per\nsolve",
-        "tokens in\n(cached)\n/ out",
-    ]
-    return headers, [
-        [
-            solver.label,
-            *_coverages(arm.pass_at_k, ks, join),
-            f"{arm.solved}/{arm.issues}",
-            str(arm.owed_samples + arm.owed_verdicts),
-            written(total, of.axis) if arm.samples else "-",
-            "-"
-            if total is not None and not arm.solved
-            else written(solver.spent.per_solve(of.axis), of.axis),
-            _tokens(arm),
-        ]
-        for solver in of.solvers
-        for arm, total in [(solver.arm, solver.spent.totals[of.axis])]
-    ]
+def _fitted(of: Findings, width: int | None) -> Grid:
+    """Show as many k as leave the names whole, or three of them beside broken ones."""
+    if width is None:
+        return _results(of, _ks(of))
+    grids = [_results(of, _ks(of, columns)) for columns in COLUMNS]
+    fitting = (grid for names in NAME_WIDTHS for grid in grids if grid.fits(width, names))
+    return next(fitting, grids[-1])
 
 
-def _flaky(summary: Summary) -> str:
-    return f"The same without {sentences.flaky(summary.flaky)}:"
-
-
-def _without_flaky(summary: Summary, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
-    return ["model", *(f"pass\n@{k}" for k in ks), "solved"], [
-        [
-            arm.label,
-            *_coverages(steady.pass_at_k, ks, join),
-            f"{steady.solved}/{steady.issues}",
-        ]
-        for arm in summary.arms
-        if (steady := arm.without_flaky) is not None
-    ]
-
-
-def _outcomes(summary: Summary) -> tuple[Cells, list[Cells]]:
-    outcomes = list(summary.arms[0].outcomes) if summary.arms else []
-    headers = [OUTCOME_HEADERS.get(outcome, outcome) for outcome in outcomes]
-    return ["samples", *headers, "distinct\npatches"], [
-        [arm.label, *(f"{arm.outcomes[o]:,}" for o in outcomes), f"{arm.distinct_patches:,}"]
-        for arm in summary.arms
-    ]
-
-
-def _cost_heading(of: Findings) -> str:
-    unit = UNITS[of.axis]
-    return (
-        f"Expected cost ({unit}) of drawing all k samples of an issue, and of drawing until its "
-        "first solve; verification in seconds beside it."
+def _results(of: Findings, ks: Sequence[int]) -> Grid:
+    owed = [one.arm.owed_samples + one.arm.owed_verdicts for one in of.solvers]
+    return Grid(
+        caption=_heading(of),
+        headers=[
+            of.names.kind,
+            *(f"pass\n@{k}" for k in ks),
+            "solved",
+            *(["owed"] if any(owed) else ()),
+            "cost",
+            "cost per\nsolve",
+            "tokens in\n(cached)\n/ out",
+        ],
+        rows=[
+            [
+                solver.label,
+                *_coverages(arm.pass_at_k, ks),
+                f"{arm.solved}/{arm.issues}",
+                *([f"{owing:,}"] if any(owed) else ()),
+                written(total, of.axis) if arm.samples else "-",
+                "-"
+                if total is not None and not arm.solved
+                else written(solver.spent.per_solve(of.axis), of.axis),
+                _tokens(arm),
+            ]
+            for solver, owing in zip(of.solvers, owed, strict=True)
+            for arm, total in [(solver.arm, solver.spent.totals[of.axis])]
+        ],
     )
 
 
-def _costs(of: Findings, ks: Sequence[int], join: Join) -> tuple[Cells, list[Cells]]:
-    """Return a row for each solver and k of what the attempts cost, where that is known."""
-    headers = [
-        "model",
-        "k",
-        "all k:\nan issue",
-        "all k:\na solve",
-        "until\nsolved:\nan issue",
-        "until\nsolved:\na solve",
-        "verifying\nan issue",
-    ]
+def _without_flaky(of: Findings, ks: Sequence[int]) -> Grid:
+    return Grid(
+        caption=f"The same without {sentences.flaky(of.summary.flaky)}:",
+        headers=[of.names.kind, *(f"pass\n@{k}" for k in ks), "solved"],
+        rows=[
+            [
+                solver.label,
+                *_coverages(steady.pass_at_k, ks),
+                f"{steady.solved}/{steady.issues}",
+            ]
+            for solver in of.solvers
+            if (steady := solver.arm.without_flaky) is not None
+        ],
+    )
 
-    def per_solve(at: AtK) -> str:
+
+def _outcomes(of: Findings) -> Grid:
+    outcomes = list(of.solvers[0].arm.outcomes) if of.solvers else []
+    headers = [OUTCOME_HEADERS.get(outcome, outcome) for outcome in outcomes]
+    return Grid(
+        headers=["samples", *headers, "distinct\npatches"],
+        rows=[
+            [
+                solver.label,
+                *(f"{solver.arm.outcomes[outcome]:,}" for outcome in outcomes),
+                f"{solver.arm.distinct_patches:,}",
+            ]
+            for solver in of.solvers
+        ],
+    )
+
+
+def _costs(of: Findings, width: int | None) -> Grid:
+    """Return a row for each solver and k of what the attempts cost, where that is known.
+
+    A terminal has some k of each solver, its first and its last among them, and no intervals.
+    """
+
+    def per_solve(at: AtK) -> Cell:
+        if not at.coverage:
+            return "-"
         text = written(at.per_solve, of.axis)
-        if at.low is None:
+        if at.low is None or width is not None:
             return text
         high = "or more" if at.high is None else f"to {written(at.high, of.axis)}"
-        return join(text, f"{written(at.low, of.axis)} {high}")
+        return text, f"{written(at.low, of.axis)} {high}"
 
-    return headers, [
-        [
-            solver.label,
-            f"{every.k:,}",
-            written(every.per_issue, of.axis),
-            per_solve(every) if every.coverage else "-",
-            written(until.per_issue, of.axis),
-            per_solve(until) if until.coverage else "-",
-            "unknown" if every.verify_seconds is None else f"{every.verify_seconds:,.1f} s",
-        ]
-        for solver in of.solvers
-        for every, until in zip(solver.costs, solver.until_solved, strict=True)
-        if every.k in ks and every.per_issue is not None
-    ]
-
-
-def _named_once(rows: list[Cells]) -> list[Cells]:
-    """Leave the names out that stand in the row above."""
-    names = [None, *(row[0] for row in rows)]
-    return [
-        ["" if row[0] == above else row[0], *row[1:]]
-        for above, row in zip(names, rows, strict=False)
-    ]
+    return Grid(
+        caption=f"Expected cost ({UNITS[of.axis]}) of drawing all k samples of an issue, and of "
+        "drawing until its first solve; verification in seconds beside it.",
+        headers=[
+            "cost",
+            "k",
+            "all k:\nan issue",
+            "all k:\na solve",
+            "until\nsolved:\nan issue",
+            "until\nsolved:\na solve",
+            "verifying\nan issue",
+        ],
+        rows=[
+            [
+                solver.label,
+                f"{every.k:,}",
+                written(every.per_issue, of.axis),
+                per_solve(every),
+                written(until.per_issue, of.axis),
+                per_solve(until),
+                "unknown" if every.verify_seconds is None else f"{every.verify_seconds:,.1f} s",
+            ]
+            for solver in of.solvers
+            for shown in [_spread([at.k for at in solver.costs], ROWS if width else None)]
+            for every, until in zip(solver.costs, solver.until_solved, strict=True)
+            if every.k in shown and every.per_issue is not None
+        ],
+    )
 
 
 ADAPTIVE = (
@@ -221,86 +251,34 @@ ADAPTIVE = (
 
 
 def _notes(of: Findings) -> Iterator[str]:
-    summary = of.summary
-    if summary.adaptive:
+    if of.summary.adaptive:
         yield ADAPTIVE
-    for solver, arm in zip(of.solvers, summary.arms, strict=True):
-        facts = [f"price {arm.price_note or 'unknown'}"]
-        per_attempt = solver.spent.per_attempt(of.axis)
-        if per_attempt is not None:
-            facts.append(f"{written(per_attempt, of.axis, has_unit=True)} a sample")
-        if arm.usage.accelerator_seconds and of.axis != "accelerator_seconds":
-            facts.append(f"{arm.usage.accelerator_seconds:,.0f} accelerator seconds")
-        if arm.failed_cost:
-            part = "of the cost" if of.axis == "money" else "besides"
-            facts.append(f"{money(arm.failed_cost)} {part} for failed attempts")
-        yield f"{arm.label}: {', '.join(facts)}."
+    yield from each.prices(of)
+    for solver in of.solvers:
+        arm = solver.arm
         if arm.owed_samples or arm.owed_verdicts:
             yield (
-                f"{arm.label}: {counted(arm.owed_samples, 'sample')} and "
+                f"{solver.label}: {counted(arm.owed_samples, 'sample')} and "
                 f"{counted(arm.owed_verdicts, 'verdict')} owed, in no rate."
             )
         short = [point for point in arm.pass_at_k if point.excluded]
         if short:
             stands = ", ".join(f"pass@{point.k} on {point.issues}" for point in short)
             yield (
-                f"{arm.label}, marked *: {stands} of {arm.issues} issues; the others have fewer "
+                f"{solver.label}, marked *: {stands} of {arm.issues} issues; the others have fewer "
                 "verdicts."
             )
     yield from of.unread
     yield from sentences.estimated(of)
-    for name, count in summary.failures.items():
+    for name, count in of.summary.failures.items():
         if count:
             yield f"{name}: {counted(count, 'failure')} of the system, in no rate."
 
 
-def _analysis(of: Findings) -> Iterator[str]:
-    """Say how coverage goes on, what choosing a patch is worth, and what is worth its cost."""
-    for solver in of.solvers:
-        # Of one sample of each issue there is nothing to choose from, and nothing that goes on.
-        if len(solver.arm.pass_at_k) > 1:
-            yield sentences.law(solver)
-            if solver.scaling.ks:
-                yield sentences.needed(solver)
-            if not any(one.is_kept and not one.as_of for one in solver.choices):
-                yield sentences.selection(solver)
-    if of.frontier is not None:
-        yield sentences.frontier(of)
+def _no_frontier(of: Findings) -> Iterator[str]:
+    yield from each.no_frontier(of)
     if of.frontier is not None or of.summary.adaptive:
         yield from sentences.not_on_frontier(of)
-
-
-def _worth(of: Findings) -> Iterator[str]:
-    """Say which of two solvers is the cheaper way, and how often it takes the one to do as well."""
-    for crossing, break_even in list(zip(of.crossings, of.break_evens, strict=True))[:PAIRS]:
-        yield crossing.sentence
-        yield break_even.sentence
-    yield from _more(len(of.crossings))
-
-
-def _paired(of: Findings) -> Iterator[str]:
-    for pairs in of.paired.values():
-        yield from map(sentences.paired, pairs[:PAIRS])
-    yield from _more(max(map(len, of.paired.values()), default=0))
-
-
-def _more(pairs: int) -> Iterator[str]:
-    if pairs > PAIRS:
-        yield f"{pairs - PAIRS} more pairs are compared on the page (--html) and in --json."
-
-
-def _coverage(point: Coverage, join: Join) -> str:
-    if point.coverage is None:
-        return "-"
-    share = percent(point.coverage, point.issues) + "*" * bool(point.excluded)
-    if point.low is None or point.high is None:
-        return share
-    return join(share, f"{100 * point.low:.0f}-{100 * point.high:.0f}")
-
-
-def _alone(text: str, _: str) -> str:
-    """Leave an interval out."""
-    return text
 
 
 def _tokens(arm: Arm) -> str:
@@ -318,36 +296,29 @@ def _count(tokens: int) -> str:
     return str(tokens)
 
 
-def _ladder(summary: Summary) -> list[int]:
-    return sorted({point.k for arm in summary.arms for point in arm.pass_at_k})
+def _ks(of: Findings, columns: int | None = None) -> list[int]:
+    """Return so many k of all that are told, or each."""
+    ks = {point.k for solver in of.solvers for point in solver.arm.pass_at_k}
+    return _spread(sorted(ks), columns)
 
 
-def _coverages(points: Sequence[Coverage], ks: Sequence[int], join: Join) -> list[str]:
+def _spread(ks: Sequence[int], count: int | None) -> list[int]:
+    """Choose so many of `ks`, the first and the last among them."""
+    if count is None or len(ks) <= count:
+        return list(ks)
+    return [ks[round(i * (len(ks) - 1) / (count - 1))] for i in range(count)]
+
+
+def _coverages(points: Sequence[Coverage], ks: Sequence[int]) -> list[Cell]:
     """Return a cell for each k; empty where an arm was not to go so deep."""
-    by_k = {point.k: _coverage(point, join) for point in points}
+    by_k = {point.k: _coverage(point) for point in points}
     return [by_k.get(k, "") for k in ks]
 
 
-def _spread(ks: Sequence[int], columns: int) -> list[int]:
-    """Choose that many of `ks`, the first and the last among them."""
-    if len(ks) <= columns:
-        return list(ks)
-    return [ks[round(i * (len(ks) - 1) / (columns - 1))] for i in range(columns)]
-
-
-def _table(headers: Cells, rows: list[Cells], label_width: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column(headers[0], style="bold", vertical="top")
-    for header in headers[1:]:
-        table.add_column(header, justify="right", no_wrap=True)
-    for label, *cells in rows:
-        # Names break at their hyphens; rich would break them anywhere.
-        table.add_row(Text(textwrap.fill(label, label_width)), *map(Text, cells))
-    return table
-
-
-def markdown_table(headers: Cells, rows: list[Cells]) -> str:
-    """Return a table whose first column is text and whose others are numbers."""
-    lines = [headers, ["---", *["---:"] * (len(headers) - 1)], *rows]
-    flat = [[cell.replace("\n", " ").replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in flat)
+def _coverage(point: Coverage) -> Cell:
+    if point.coverage is None:
+        return "-"
+    share = percent(point.coverage, point.issues) + "*" * bool(point.excluded)
+    if point.low is None or point.high is None:
+        return share
+    return share, f"{100 * point.low:.0f}-{100 * point.high:.0f}"

@@ -6,44 +6,47 @@ Nothing is computed here but percentages. What cannot be said, and what is left 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
-from eval.axes import UNITS, written
-from eval.cost import percent
-from eval.frontier import Option
-from eval.paired import Paired
+from eval.axes import UNITS
 from eval.scaling import REACH, Scaling
-from ksolve.chosen import method_name
-from ksolve.findings import TARGETS, Findings, Solver
+from ksolve.findings import Findings, Solver
 
 NAMED = 5
 """Issues that are named; of more, the JSON form has them all."""
 
 
-def law(solver: Solver) -> str:
-    """Say which law the coverage follows, and how far it is believed."""
-    found = solver.scaling
-    if found.law is None or found.held_out_error is None or found.cannot_say:
-        return f"{solver.label}: no law is drawn. {found.cannot_say}"
-    return (
-        f"{solver.label}: a = {found.law.a:.3f}, b = {found.law.b:.3f}. Fitted to k up to "
-        f"{found.held_out_beyond} only, it misses what was measured up to k={found.depth} by at "
-        f"most {100 * found.held_out_error:.1f} points; it is believed to k={REACH * found.depth}."
+def laws(of: Findings, solvers: Sequence[Solver]) -> Iterator[str]:
+    """Say which law the coverage of each follows, and how far it is believed."""
+    for solver in solvers:
+        found = solver.scaling
+        if found.law is None or found.held_out_error is None or found.cannot_say:
+            continue
+        yield (
+            f"{solver.label}: a = {found.law.a:.3f}, b = {found.law.b:.3f}. Fitted to k up to "
+            f"{found.held_out_beyond} only, it misses what was measured up to k={found.depth} by "
+            f"at most {100 * found.held_out_error:.1f} points; it is believed to "
+            f"k={REACH * found.depth}."
+        )
+    yield from said_once(
+        of,
+        [
+            (one, f"no law is drawn. {one.scaling.cannot_say}")
+            for one in solvers
+            if one.scaling.law is None
+            or one.scaling.held_out_error is None
+            or one.scaling.cannot_say
+        ],
     )
 
 
-def needed(solver: Solver) -> str:
-    """Say how many samples of an issue the coverages of `TARGETS` take."""
-    said, unsaid = [], []
-    for target in TARGETS:
-        k, reach = samples_for(solver.scaling, target)
-        if k is None:
-            unsaid.append(f"{target:.0%}")
+def said_once(of: Findings, remarks: Sequence[tuple[Solver, str]]) -> Iterator[str]:
+    """Say a remark that several share once, and without names where all share it."""
+    for remark in dict.fromkeys(said for _, said in remarks):
+        whose = [solver.label for solver, said in remarks if said == remark]
+        if len(whose) == len(of.solvers):
+            yield remark[0].upper() + remark[1:]
         else:
-            said.append(f"{k:,} for {target:.0%} ({reach})")
-    if unsaid:
-        said.append(f"cannot say for {', '.join(unsaid)}")
-    return f"{solver.label}: samples of an issue that a coverage takes: {'; '.join(said)}."
+            yield f"{', '.join(whose)}: {remark}"
 
 
 def samples_for(found: Scaling, target: float) -> tuple[int | None, str]:
@@ -57,63 +60,23 @@ def samples_for(found: Scaling, target: float) -> tuple[int | None, str]:
     return said.k, f"{low} to {high}{'' if said.measured else ' (law)'}"
 
 
-def frontier(of: Findings) -> str:
-    """Say which solver at which k is worth its cost, the cheapest first."""
-    if of.frontier is None:
-        return ""
-    chosen = [option for option in of.frontier.options if option.on_frontier]
-    chosen.sort(key=lambda option: (option.cost or 0.0, option.coverage))
-    stretches = [list(some) for _, some in groupby(chosen, key=lambda option: option.arm)]
-    said = [_stretch(of, some[0], some[-1]) for some in stretches]
-    issues = of.frontier.issues
-    if not issues:
-        return "There is no frontier: no issue has verdicts of all solvers."
-    if not said:
-        return f"No solver solves any of the {counted(issues, 'issue')} that all have verdicts of."
-    return (
-        f"The frontier on the {counted(issues, 'issue')} that all have verdicts of, by the cost of "
-        f"an issue: {'; '.join(said)}."
-    )
-
-
-def _stretch(of: Findings, first: Option, last: Option) -> str:
-    issues = of.frontier.issues if of.frontier else 0
-    ends = [first] if first is last else [first, last]
-    ks, shares, costs = (
-        " to ".join(dict.fromkeys(texts))
-        for texts in (
-            [str(end.k) for end in ends],
-            [percent(end.coverage, issues) for end in ends],
-            [written(end.cost, of.axis, has_unit=end is last) for end in ends],
-        )
-    )
-    return f"{first.arm} at k={ks} ({shares} for {costs})"
-
-
 def not_on_frontier(of: Findings) -> Iterator[str]:
     """Say who has no place on the frontier or beside it, and why."""
-    for solver in of.solvers:
-        if solver.run.summary.adaptive:
-            why = "what was drawn followed what was solved"
-        elif solver.spent.totals[of.axis] is None:
-            why = f"what it cost in {UNITS[of.axis]} is unknown"
-        else:
-            continue
-        yield f"{solver.label} is not held against the frontier: {why}."
+    whys = [(solver, why) for solver in of.solvers if (why := _why_off(of, solver))]
+    yield from said_once(of, [(one, f"not held against the frontier: {w}.") for one, w in whys])
 
 
-def selection(solver: Solver) -> str:
-    """Say what choosing one patch without the oracle solves, or why that is not said."""
-    found = solver.selection
-    if found is None:
-        return f"{solver.label}: {_why_none(solver)}"
-    worths = [
-        ("a sample at random (the floor)", found.floor),
-        *((method_name(one), one.solved) for one in found.results),
-        ("knowing the answer (the ceiling)", found.ceiling),
-    ]
-    said = ", ".join(f"{way} {percent(worth.share, found.issues)}" for way, worth in worths)
-    return f"{solver.label}: of one patch an issue, chosen without the oracle, solve {said}."
+def _why_off(of: Findings, solver: Solver) -> str:
+    if solver.run.summary.adaptive:
+        return "what was drawn followed what was solved"
+    if solver.spent.totals[of.axis] is None:
+        return f"what it cost in {UNITS[of.axis]} is unknown"
+    return ""
+
+
+def not_chosen(of: Findings, solvers: Sequence[Solver]) -> Iterator[str]:
+    """Say among whose samples nothing is chosen, and why."""
+    yield from said_once(of, [(one, _why_none(one)) for one in solvers if one.selection is None])
 
 
 def _why_none(solver: Solver) -> str:
@@ -147,26 +110,6 @@ def flaky(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     named = f"({', '.join(names[:NAMED])}{more})"
     return f"{counted(len(names), 'issue')} known to be flaky {named}"
-
-
-def paired(pair: Paired) -> str:
-    """Say what two solvers did on the issues that both have, and whether that may be chance."""
-    if pair.difference is None or pair.pass_a is None or pair.pass_b is None:
-        return (
-            f"{pair.a} and {pair.b} have no issue in common with {counted(pair.k, 'verdict')} each."
-        )
-    shares = [percent(share, pair.issues) for share in (pair.pass_a, pair.pass_b)]
-    said = (
-        f"{pair.a} against {pair.b} at k={pair.k} on {counted(pair.issues, 'issue')}: {shares[0]} "
-        f"and {shares[1]}, a difference of {100 * pair.difference:+.1f} points"
-    )
-    if pair.low is not None and pair.high is not None:
-        said += f" (95%: {100 * pair.low:+.0f} to {100 * pair.high:+.0f})"
-    if pair.permutation_holm is None:
-        return f"{said}."
-    p = pair.permutation_holm
-    chance = "p under 0.001" if p < 0.001 else f"p = {p:.3f}"  # noqa: PLR2004 - three decimals
-    return f"{said}; {chance} (sign flips, Holm)."
 
 
 def counted(count: int, noun: str) -> str:

@@ -15,10 +15,13 @@ from rich.text import Text
 from eval.cost import money, percent
 from eval.selection.evaluate import Result, Share
 from ksolve.chosen import Worth, method_name
-from ksolve.report import WIDE, markdown_table
+from ksolve.grid import Grid, markdown_table
 
 _HEADERS = ("method", "solved", "of the gap", "cost", "requests", "runs", "seconds")
 _Join = Callable[[str, str], str]
+
+WIDE = 96
+"""Columns of a terminal from which an interval stands beside its share, not under it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +49,7 @@ def markdown(worths: Sequence[Worth]) -> str:
         for one in worths
         for part in (
             heading(one),
-            markdown_table(list(_HEADERS), [list(row) for row in _rows(one, "{} ({})".format)]),
+            markdown_table(Grid(headers=_HEADERS, rows=list(_rows(one, "{} ({})".format)))),
         )
     ]
     return "".join(f"{part}\n\n" for part in parts)

@@ -50,12 +50,18 @@ def unit(axis: SpendAxis) -> str:
     return "samples" if axis == "samples" else UNITS[axis]
 
 
-def matrix_of(runs: Sequence[tuple[str, SampleTable]], axis: SpendAxis = "money") -> Matrix:
+def matrix_of(
+    runs: Sequence[tuple[str, SampleTable]],
+    axis: SpendAxis = "money",
+    *,
+    names: Sequence[str] = (),
+) -> Matrix:
     """Join the arms of several runs, each with its name, over the issues that all of them hold.
 
-    Raises NoMatrixError where there is nothing to replay, or the cost of a sample is unknown.
+    `names` are those of all arms, run by run; without them they are named in full. Raises
+    NoMatrixError where there is nothing to replay, or the cost of a sample is unknown.
     """
-    arms = list(_arms(runs, axis))
+    arms = list(_arms(runs, axis, names))
     shared = set[str].intersection(*(set(table.tasks) for _, table in runs))
     issues = tuple(task for task in runs[0][1].tasks if task in shared)
     if not issues:
@@ -77,8 +83,11 @@ def matrix_of(runs: Sequence[tuple[str, SampleTable]], axis: SpendAxis = "money"
     return Matrix(issues=issues, arms=names, resolved=resolved, cost=cost, recorded=recorded)
 
 
-def _arms(runs: Sequence[tuple[str, SampleTable]], axis: SpendAxis) -> Iterator[_Arm]:
+def _arms(
+    runs: Sequence[tuple[str, SampleTable]], axis: SpendAxis, names: Sequence[str]
+) -> Iterator[_Arm]:
     pairs = [pair for _, table in runs for pair in table.arms]
+    given = iter(names)
     strategies = {
         model: {strategy for one, strategy in pairs if one == model} for model, _ in pairs
     }
@@ -87,7 +96,7 @@ def _arms(runs: Sequence[tuple[str, SampleTable]], axis: SpendAxis) -> Iterator[
         for position, pair in enumerate(table.arms):
             name = pair[0] if len(strategies[pair[0]]) == 1 else f"{pair[1]} by {pair[0]}"
             name = name if pairs.count(pair) == 1 else f"{name} in {run}"
-            yield _Arm(name=name, table=table, position=position, used=used)
+            yield _Arm(name=next(given, name), table=table, position=position, used=used)
 
 
 def _column(arm: _Arm, issues: tuple[str, ...], axis: SpendAxis) -> tuple[Ints, Bools, Floats]:

@@ -83,17 +83,20 @@ def report(
     refuse_unwritable(svg, or_folder=True, endings=[".svg"])
     with ExitStack() as stack:
         stores = [stack.enter_context(open_run(run)) for run in runs]
-        of = findings(
-            [read_run(store, without_flaky=without_flaky) for store in stores],
-            AXES_BY_NAME[axis] if axis else None,
-        )
+        read = [read_run(store, without_flaky=without_flaky) for store in stores]
+        told_in = AXES_BY_NAME[axis] if axis else None
+        if json:
+            show(findings(read, told_in, in_full=True), json=True)
+            if html is None and svg is None:
+                return
+        of = findings(read, told_in)
         if as_markdown:
             parts = [markdown(of), worth_markdown(of.chosen_before)]
             typer.echo("\n".join(filter(None, parts)), nl=False)
         elif as_table:
             typer.echo(as_csv(of), nl=False)
-        else:
-            show(of, json=json)
+        elif not json:
+            show(of, json=False)
         drawn = figures(of) if html or svg else []
         console = screen(stderr=json or as_markdown or as_table)
         if html is not None:

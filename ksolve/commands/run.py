@@ -237,7 +237,7 @@ def sweep_and_report(
         if toml is not None:
             (out / "sweep.toml").write_text(toml, encoding="utf-8")
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
-        show(findings([read_run(store)]), json=json)
+        show(findings([read_run(store)], in_full=json), json=json)
         failures = store.failures()
     if sweep.budget_spent:
         session.console.print("The budget is spent; a larger --budget goes on from here.")

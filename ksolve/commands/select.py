@@ -23,7 +23,7 @@ from eval.selection.judge import SAMPLING
 from eval.selection.kept import Kept, can_keep
 from eval.selection.pool import Pool, read_pool
 from eval.store import Store, open_run
-from eval.summary import solver_labels
+from eval.summary import short_names, solver_labels
 from eval.table import SampleTable
 from ksolve.choosing import ASKING, VOTES, Choosing, Chosen, Group
 from ksolve.chosen import ALL_TOGETHER, METHODS, Worth
@@ -152,7 +152,9 @@ def select(
             said = f"{store.folder} cannot be written: nothing is kept of what this finds out."
             console.print(Text(said), soft_wrap=True)
         with Kept(store.folder, to_read=not keeps) as kept:
-            groups = _groups(store, table, found, kept, names, compare=compare, solver=solver)
+            groups = _groups(
+                store, table, found, kept, names, compare=compare, solver=solver, in_full=json
+            )
             _refuse_what_is_not_there(groups, found, names)
             choosing = Choosing(
                 names=names,
@@ -180,16 +182,22 @@ def _groups(
     *,
     compare: bool,
     solver: str | None,
+    in_full: bool,
 ) -> list[Group]:
     """Read the pools among which is chosen, those without a sample left out."""
-    labels = [solver_labels(table.arms)[arm] for arm in table.arms]
+    full = [solver_labels(table.arms)[arm] for arm in table.arms]
+    short = short_names(table.arms).each
+    labels = full if in_full else short
     pools = {label: [number] for number, label in enumerate(labels)}
     if solver is not None:
-        meant = [solver] if solver in pools else [one for one in labels if solver in one]
+        named = list(zip(full, short, strict=True))
+        meant = [number for number, names in enumerate(named) if solver in names] or [
+            number for number, one in enumerate(full) if solver in one
+        ]
         if len(meant) != 1:
             some = "no" if not meant else "more than one"
             raise InputError(f"This run has {some} solver {solver!r}: it has {', '.join(labels)}.")
-        pools = {meant[0]: pools[meant[0]]}
+        pools = {labels[meant[0]]: meant}
     elif len(pools) > 1:
         pools = {**(pools if compare else {}), ALL_TOGETHER: [*range(len(labels))]}
     groups = [
@@ -298,6 +306,8 @@ def _give(chosen: Chosen, console: Console, *, out: Path | None, json: bool) -> 
 def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, json: bool) -> None:
     """Hold what was chosen against the verdicts, and print that."""
     told: list[dict[str, Any]] = []
+    if not json and (shared := short_names(table.arms).shared):
+        console.print(Text(f"All samples are by {shared}."))
     for one in chosen:
         pool = one.group.pool
         arms = [table.arms.index(solver) for solver in one.group.solvers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json as jsonlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -18,6 +18,7 @@ from eval.allocation.matrix import NoMatrixError, SpendAxis, matrix_of, unit
 from eval.allocation.replay import CASCADES, Bought, default_budgets, replay
 from eval.cost import count, money, percent
 from eval.store import open_run
+from eval.summary import Names, short_names
 from eval.table import SampleTable
 from ksolve.errors import InputError
 from ksolve.options import JsonOption
@@ -86,8 +87,9 @@ def simulate(
         raise InputError("A budget is a number: give another --budget.")
     spend = AXES_BY_NAME[axis]
     tables = [(folder.name, _table(folder)) for folder in runs]
+    names = _names(tables)
     try:
-        matrix = matrix_of(tables, spend)
+        matrix = matrix_of(tables, spend, names=() if json else names.each)
     except NoMatrixError as error:
         raise InputError(str(error)) from None
     simulation = Simulation(
@@ -111,7 +113,14 @@ def simulate(
         form = {"schema": SCHEMA, **dataclasses.asdict(simulation)}
         typer.echo(jsonlib.dumps(form, indent=2))
     else:
-        _show(simulation)
+        _show(simulation, names.shared)
+
+
+def _names(tables: Sequence[tuple[str, SampleTable]]) -> Names:
+    """Name the arms as `ksolve report` does, by their runs only where one is in several."""
+    arms = [arm for _, table in tables for arm in table.arms]
+    runs = [run for run, table in tables for _ in table.arms]
+    return short_names(arms, runs if len(set(arms)) < len(arms) else ())
 
 
 def _table(folder: Path) -> SampleTable:
@@ -124,7 +133,7 @@ def _table(folder: Path) -> SampleTable:
         return store.table()
 
 
-def _show(simulation: Simulation) -> None:
+def _show(simulation: Simulation, shared: str) -> None:
     console = screen()
     budgets = list(dict.fromkeys(one.budget for one in simulation.bought))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -137,7 +146,8 @@ def _show(simulation: Simulation) -> None:
     for policy, row in rows.items():
         table.add_row(Text(policy), *(_cell(bought, simulation) for bought in row))
     console.print(
-        f"Issues solved of {simulation.issues} by what was spent ({simulation.unit}): mean of "
+        f"Issues solved of {simulation.issues}{shared and f' ({shared})'} by what was spent "
+        f"({simulation.unit}): mean of "
         f"{simulation.replays} replays, and the range of 95 in 100 of them."
     )
     console.print(table)

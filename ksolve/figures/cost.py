@@ -48,7 +48,7 @@ def solve_cost(of: Findings) -> Figure:
             caption=f"Expected cost ({UNITS[of.axis]}) of drawing all k samples of an issue, and "
             f"of drawing until its first solve; in small the {INTERVAL}",
             head=heads(
-                "model",
+                of.names.kind,
                 "k",
                 "a sample",
                 "an issue",
@@ -112,7 +112,9 @@ def frontier(of: Findings) -> Figure:
         table=Table(
             caption=f"Models and k by cost ({UNITS[of.axis]}) and coverage. Stability: the share "
             "of resampled issues on which it is on the frontier",
-            head=heads("model", "k", "cost an issue", "coverage", "on the frontier", "stability"),
+            head=heads(
+                of.names.kind, "k", "cost an issue", "coverage", "on the frontier", "stability"
+            ),
             rows=[
                 [
                     Cell(text=option.arm),
@@ -120,7 +122,7 @@ def frontier(of: Findings) -> Figure:
                     cost(option.cost, of.axis),
                     share(option.coverage, issues=issues),
                     Cell(text={True: "yes", False: "no", None: "unknown"}[option.on_frontier]),
-                    number(option.stability, ".0%"),
+                    share(option.stability),
                 ]
                 for option in options
             ],

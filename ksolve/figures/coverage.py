@@ -13,7 +13,7 @@ from ksolve.figures.charts import Point, Series, coverage_chart
 from ksolve.figures.figure import INTERVAL, Figure
 from ksolve.findings import TARGETS, Findings, Solver
 from ksolve.pages.tables import Cell, Table, between, heads, number, share
-from ksolve.sentences import law, samples_for
+from ksolve.sentences import laws, samples_for
 
 FIT_POINTS = 48
 """Places of a fitted curve."""
@@ -49,7 +49,7 @@ def coverage(of: Findings) -> Figure:
         drawn=drawn,
         table=Table(
             caption=f"Coverage (pass@k) with its {INTERVAL}",
-            head=heads("model", "k", "coverage", "issues", "left out"),
+            head=heads(of.names.kind, "k", "coverage", "issues", "left out"),
             rows=[
                 [
                     Cell(text=solver.label),
@@ -62,7 +62,7 @@ def coverage(of: Findings) -> Figure:
                 for point in solver.arm.pass_at_k
             ],
         ),
-        notes=[*_unfinished(of.solvers), *map(law, of.solvers)],
+        notes=[*_unfinished(of.solvers), *laws(of, of.solvers)],
     )
 
 
@@ -97,7 +97,7 @@ def needed(of: Findings) -> Table:
     return Table(
         caption="Samples of each issue for a coverage, measured or (law) beyond what was drawn; "
         f"in small the {INTERVAL}",
-        head=heads("model", *(f"{target:.0%}" for target in TARGETS)),
+        head=heads(of.names.kind, *(f"{target:.0%}" for target in TARGETS)),
         rows=[
             [Cell(text=solver.label), *(_needed(solver.scaling, target) for target in TARGETS)]
             for solver in of.solvers

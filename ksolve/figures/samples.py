@@ -47,7 +47,7 @@ def selection(of: Findings) -> Figure:
         table=Table(
             caption=f"Issues solved by the patch that is chosen; in small the {INTERVAL}",
             head=heads(
-                "model",
+                of.names.kind,
                 "method",
                 "solved",
                 "of the gap",
@@ -74,7 +74,7 @@ def selection(of: Findings) -> Figure:
                 for method, worth, recovered, effort in _methods(one.evaluation)
             ],
         ),
-        notes=[sentences.selection(one) for one in of.solvers if one.selection is None],
+        notes=[*sentences.not_chosen(of, of.solvers)],
     )
 
 
@@ -111,7 +111,9 @@ def outcomes(of: Findings) -> Figure:
         drawn=outcome_chart(counts, title=title) if counts else None,
         table=Table(
             caption=title,
-            head=heads("model", *(name.replace("_", " ") for name in names), "distinct patches"),
+            head=heads(
+                of.names.kind, *(name.replace("_", " ") for name in names), "distinct patches"
+            ),
             rows=[
                 [
                     Cell(text=solver.label),

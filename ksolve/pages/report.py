@@ -120,11 +120,11 @@ def _title(of: Findings) -> str:
     issues = count(len(of.table.tasks), "issue")
     if len(of.runs) > 1:
         return f"{issues}, {len(of.runs)} runs side by side"
-    models = {solver.arm.model for solver in of.solvers}
     if len(of.solvers) == 1:
         return f"{issues}, {of.solvers[0].label}"
-    noun = "model" if len(models) == len(of.solvers) else "solver"
-    return f"{issues}, {count(len(of.solvers), noun)}"
+    kind, shared = of.names.kind, of.names.shared
+    many = f"{len(of.solvers):,} {'strategies' if kind == 'strategy' else f'{kind}s'}"
+    return ", ".join(filter(None, [issues, many, shared]))
 
 
 def _facts(of: Findings) -> list[tuple[str, str]]:
@@ -170,7 +170,7 @@ def _results(of: Findings) -> Table:
     return Table(
         caption=f"Coverage in shares of the issues; in small the {INTERVAL}. {of.axis_why}",
         head=heads(
-            "model", "k", "coverage at 1", "coverage at k", "solved", "cost", "cost per solve"
+            of.names.kind, "k", "coverage at 1", "coverage at k", "solved", "cost", "cost per solve"
         ),
         rows=rows,
     )
@@ -181,7 +181,11 @@ def _took(of: Findings) -> Table:
     return Table(
         caption="Used in all, and in small for each issue solved",
         head=heads(
-            "model", "samples", *UNITS.values(), "US dollars of failed attempts", "verification"
+            of.names.kind,
+            "samples",
+            *UNITS.values(),
+            "US dollars of failed attempts",
+            "verification",
         ),
         rows=[
             [
@@ -205,7 +209,9 @@ def _amount(axis: Axis, spent: Spent) -> Cell:
 def _tokens(of: Findings) -> Table:
     return Table(
         caption="Tokens of all samples; cached ones are part of those in, reasoning of those out",
-        head=heads("model", "in", "cached", "out", "reasoning", "requests", "seconds of samples"),
+        head=heads(
+            of.names.kind, "in", "cached", "out", "reasoning", "requests", "seconds of samples"
+        ),
         rows=[
             [
                 Cell(text=solver.label),
@@ -279,7 +285,7 @@ def _owed(of: Findings) -> Table:
     owing = [one for one in of.solvers if one.arm.owed_samples or one.arm.owed_verdicts]
     return Table(
         caption="What is still to be drawn or judged; in no rate",
-        head=heads("model", "samples owed", "verdicts owed", "failures of the system"),
+        head=heads(of.names.kind, "samples owed", "verdicts owed", "failures of the system"),
         rows=[
             [
                 Cell(text=one.label),
@@ -295,7 +301,7 @@ def _owed(of: Findings) -> Table:
 def _without_flaky(of: Findings) -> Table:
     return Table(
         caption=f"Coverage without the flaky issues; in small the {INTERVAL}",
-        head=heads("model", "k", "coverage", "solved"),
+        head=heads(of.names.kind, "k", "coverage", "solved"),
         rows=[
             [
                 Cell(text=solver.label),

@@ -84,3 +84,23 @@ def test_a_noun_is_in_the_plural_where_it_is_due() -> None:
     ]
     assert [count(number, "policy", "policies") for number in (1, 2)] == ["1 policy", "2 policies"]
     assert count(1_234) == "1,234"
+
+
+@pytest.mark.parametrize(
+    ("share", "issues", "text"),
+    [
+        (1.0, 0, "100%"),
+        (0.1 + 0.9 - 1e-16, 0, "100%"),
+        (0.9995, 0, "over 99%"),
+        (0.9949, 0, "99%"),
+        (0.0, 0, "0%"),
+        (0.0005, 0, "under 1%"),
+        (0.0051, 0, "1%"),
+        (0.99951, 200, "over 99.9%"),
+        (0.0004, 200, "under 0.1%"),
+    ],
+)
+def test_less_than_all_is_not_all_and_more_than_nothing_is_not_nothing(
+    share: float, issues: int, text: str
+) -> None:
+    assert percent(share, issues) == text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.backend import Usage
 from eval.coverage import pass_at_k
 from eval.sample import Failed
-from eval.summary import Summary, solver_labels, summarise, to_json
+from eval.summary import Summary, short_names, solver_labels, summarise, to_json
 from eval.table import SampleRow, table_of
 from eval.verdict import OUTCOMES
 
@@ -252,6 +252,31 @@ def test_arms_may_go_to_different_depths() -> None:
     assert summary.samples_per_issue == 4
     assert [[point.k for point in arm.pass_at_k] for arm in summary.arms] == [[1, 2, 4], [1]]
     assert [arm.owed_samples for arm in summary.arms] == [4 * len(TASKS), len(TASKS) - 1]
+
+
+@pytest.mark.parametrize(
+    ("arms", "runs", "names"),
+    [
+        (["m a", "n a"], "", (("m", "n"), "a", "model")),
+        (["m a", "m b"], "", (("a", "b"), "m", "strategy")),
+        (["m a", "n b"], "", (("m (a)", "n (b)"), "", "solver")),
+        (["m a"], "", (("m",), "a", "model")),
+        ([], "", ((), "", "model")),
+        (["m a", "m a"], "xy", (("x", "y"), "m (a)", "run")),
+        (["m a", "n a", "m a"], "xxy", (("x: m", "x: n", "y: m"), "a", "model")),
+        (["m a", "m b", "m b"], "xxy", (("x: a", "x: b", "y: b"), "m", "strategy")),
+    ],
+)
+def test_solvers_are_named_as_shortly_as_tells_them_apart(
+    arms: list[str], runs: str, names: tuple[tuple[str, ...], str, str]
+) -> None:
+    pairs = [(f"openai:{model}", strategy) for model, strategy in map(str.split, arms)]
+    assert dataclasses.astuple(short_names(pairs, runs)) == names
+
+
+def test_models_of_one_last_part_are_named_in_full() -> None:
+    arms = [("vllm:/x/same", "a"), ("vllm:/y/same", "a")]
+    assert short_names(arms).each == ("vllm:/x/same", "vllm:/y/same")
 
 
 @pytest.mark.parametrize(

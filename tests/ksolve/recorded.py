@@ -20,6 +20,7 @@ def record(
     folder: Path,
     *,
     models: Sequence[str] = (SMALL, LARGE),
+    strategies: Sequence[str] = ("oneshot",),
     issues: int | Sequence[str] = 6,
     samples: int = 4,
     drawn: int | None = None,
@@ -35,7 +36,7 @@ def record(
 ) -> Path:
     """Record a run in which model m solves issue i with sample j where j + 2 m > i.
 
-    A sample costs so much, and `dearer` times that by the next model.
+    A sample costs so much, and `dearer` times that by the next model. Every strategy does the same.
     """
     tasks = [f"t{i}" for i in range(issues)] if isinstance(issues, int) else list(issues)
     drawn = samples if drawn is None else drawn
@@ -46,18 +47,23 @@ def record(
                 "tasks": "starter",
                 "tasks_digest": "d" * 64,
                 "task_ids": tasks,
-                "arms": [[model, "oneshot"] for model in models],
+                "arms": [[model, strategy] for model in models for strategy in strategies],
                 "prices": dict.fromkeys(models, price if cost is not None else "unknown"),
-                "settings": {f"oneshot by {model}": {"temperature": 0.8} for model in models},
-                "samples": [samples] * len(models),
+                "settings": {
+                    f"{strategy} by {model}": {"temperature": 0.8}
+                    for model in models
+                    for strategy in strategies
+                },
+                "samples": [samples] * len(models) * len(strategies),
                 "budgets": [None, None, None],
                 "flaky": list(flaky),
                 "allocate": allocate,
             }
         )
         keys = [
-            (i, m, SampleKey(task_id=task, model=model, strategy="oneshot", index=j))
+            (i, m, SampleKey(task_id=task, model=model, strategy=strategy, index=j))
             for m, model in enumerate(models)
+            for strategy in strategies
             for i, task in enumerate(tasks)
             for j in range(drawn)
         ]
@@ -76,7 +82,7 @@ def record(
         )
         for message in failures:
             key = SampleKey(
-                task_id=tasks[0], model=models[0], strategy="oneshot", index=samples - 1
+                task_id=tasks[0], model=models[0], strategy=strategies[0], index=samples - 1
             )
             store.add_failure(Failure(key=key, stage="sample", message=message))
     return folder
@@ -104,5 +110,5 @@ def _sample(key: SampleKey, patch: str, cost: float | None, usage: Usage) -> Sam
 
 def _judged(key: SampleKey, outcome: Outcome) -> Judged:
     verdict = Verdict(outcome=outcome, seconds=1.5)
-    name = f"{key.task_id} {key.model} {key.index} {outcome}"
+    name = f"{key.task_id} {key.model} {key.strategy} {key.index} {outcome}"
     return Judged(key=key, verdict_key=name, verdict=verdict)

@@ -181,7 +181,7 @@ def test_an_unknown_price_is_said_and_costs_are_told_in_tokens(tmp_path: Path) -
 def test_an_unknown_cost_is_said_and_nothing_is_drawn_of_it(tmp_path: Path) -> None:
     page = page_of(record(tmp_path / "run", cost=None, usage=Usage()))
     text = "".join(Parsed(page).texts)
-    assert "small is not held against the frontier: what it cost in US dollars is unknown." in text
+    assert "Not held against the frontier: what it cost in US dollars is unknown." in text
     assert "small: what its solves cost in US dollars is unknown." in text
     assert len(Parsed(page).all("svg")) == 4
 

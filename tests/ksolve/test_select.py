@@ -263,6 +263,21 @@ def test_each_solver_is_compared_by_itself_and_all_of_them_together(tmp_path: Pa
     assert "no solver 'huge': it has small, large" in " ".join(done.stderr.split())
 
 
+def test_strategies_of_one_model_are_called_by_theirs_and_found_by_any_name(
+    tmp_path: Path,
+) -> None:
+    run = record(tmp_path / "run", models=[LARGE], strategies=["loop", "loop-wide"])
+    shown = ksolve(run, "--compare").stdout
+    assert "loop: one patch" in shown
+    assert "loop-wide: one patch" in shown
+    told = json.loads(ksolve(run, "--compare", "--json").stdout)
+    assert [one["label"] for one in told["solvers"]] == ["large (loop)", "large (loop-wide)"]
+    for name in ("loop", "large (loop)", "(loop)"):
+        chosen = json.loads(ksolve(run, "--solver", name, "--json").stdout)
+        assert {one["strategy"] for one in chosen} == {"loop"}
+    assert "more than one solver" in ksolve(run, "--solver", "large").stderr
+
+
 @pytest.mark.parametrize(
     ("words", "parts"),
     [

@@ -83,7 +83,8 @@ def test_runs_are_joined_and_every_policy_stands_at_every_budget(runs: list[Path
 
 def test_a_person_is_told_what_a_mark_means(runs: list[Path]) -> None:
     text = simulate(*runs, "--budget", "1000", "--replays", "3")
-    assert "Issues solved of 3" in text
+    assert "Issues solved of 3 (s) by" in text
+    assert "uniform: cheap" in text
     assert "2.0*" in text
     assert "* more samples were wanted than are recorded" in text
     assert "adaptive" in text
