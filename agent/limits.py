@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.backend import BackendError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,3 +26,19 @@ class AgentLimits:
     # Of one command.
     observation_characters: int = 10_000
     # That the model is shown of one command's output.
+
+
+class OutOfTimeError(BackendError):
+    """A request was given up, because the time of its sample was over."""
+
+
+async def within(seconds: float, limit: float, request: Awaitable[T]) -> T:
+    """Wait for a request for what is left of a sample's `limit`. Raises OutOfTimeError."""
+    clock = asyncio.timeout(max(seconds, 0.0))
+    try:
+        async with clock:
+            return await request
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        raise OutOfTimeError(f"no answer came within the limit of {limit:g} seconds") from None

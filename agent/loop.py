@@ -24,7 +24,7 @@ from agent.backend import (
     Usage,
 )
 from agent.conversation import Conversation
-from agent.limits import AgentLimits
+from agent.limits import AgentLimits, OutOfTimeError, within
 from agent.loop_prompt import VARIANTS, digest, first_prompt, version_of
 from agent.protocol import (
     FENCED,
@@ -151,7 +151,7 @@ class _Episode:
         question = Message(role="user", content="Call the tool `submit` now, and say nothing.")
         sampling = replace(self._sampling, temperature=0.0)
         try:
-            completion = await self._backend.complete([question], sampling, NATIVE.tools)
+            completion = await self._complete([question], sampling, NATIVE)
         except ToolsRefusedError as error:
             self.usage += error.usage or Usage()
             return FENCED
@@ -187,6 +187,10 @@ class _Episode:
             raise _OverError("money", str(error)) from None
         except ContextOverflowError as error:
             raise _OverError("context", str(error)) from None
+        except OutOfTimeError as error:
+            if not self.usage.calls:
+                raise  # It says more of the endpoint than of the model.
+            raise _OverError("seconds", str(error)) from None
         talk.answered(as_sent(completion), completion)
         self.usage += completion.usage
         self.turns.append(_turn_of(completion))
@@ -201,7 +205,7 @@ class _Episode:
         self._steps += 1
         for attempt in range(2):
             try:
-                return await self._backend.complete(talk.messages, sampling, protocol.tools)
+                return await self._complete(talk.messages, sampling, protocol)
             except (ContextOverflowError, LimitReachedError) as error:
                 self.usage += error.usage or Usage()
                 if attempt or isinstance(error, LimitReachedError):
@@ -209,6 +213,12 @@ class _Episode:
                 talk.overflowed()
                 await talk.fit()
         raise AssertionError("the second attempt returns or raises")
+
+    async def _complete(
+        self, messages: Sequence[Message], sampling: Sampling, protocol: Protocol
+    ) -> Completion:
+        request = self._backend.complete(messages, sampling, protocol.tools)
+        return await within(self._seconds_left(), self._limits.seconds, request)
 
     def _hold_limits(self, talk: Conversation) -> None:
         """End the sample before a request that would pass a limit. Money is its backend's."""

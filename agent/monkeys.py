@@ -25,7 +25,7 @@ from agent.backend import (
 )
 from agent.editing.edits import EditResult, patch_from_answer
 from agent.forms import form_for
-from agent.limits import AgentLimits
+from agent.limits import AgentLimits, OutOfTimeError, within
 from agent.prompts import MARGIN, ContextKind, Prompt, SharedPrompts
 from agent.reading.snapshot import RepositorySnapshot
 from agent.reproduction import (
@@ -297,7 +297,16 @@ class _Chain:
             seed = seed * _SEEDS + self._requests
         self._requests += 1
         try:
-            completion = await self._backend.complete(messages, replace(self._sampling, seed=seed))
+            completion = await within(
+                self._seconds_left(),
+                self._limits.seconds,
+                self._backend.complete(messages, replace(self._sampling, seed=seed)),
+            )
+        except OutOfTimeError as error:
+            if not self.usage.calls:
+                raise  # It says more of the endpoint than of the model.
+            self.end("seconds", str(error))
+            raise _OverError from None
         except (LimitReachedError, ContextOverflowError) as error:
             self.usage += error.usage or Usage()
             self.end("context" if isinstance(error, ContextOverflowError) else "money", str(error))

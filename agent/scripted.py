@@ -57,8 +57,10 @@ class ScriptedBackend:
         delay: float = 0.0,
         takes_tools: bool = False,
         uses_processor: bool = False,
+        hangs_after: int | None = None,
     ) -> None:
-        """`delay`: seconds that each answer takes."""
+        """`delay`: seconds that each answer takes; after `hangs_after` of them there is none."""
+        self._hangs_after = hangs_after
         self._uses_processor = uses_processor
         self._takes_tools = takes_tools
         self._script = script
@@ -71,6 +73,7 @@ class ScriptedBackend:
         self._answered: set[str] = set()
         self._now_in_flight = 0
         self.calls = 0
+        self.hanging = asyncio.Event()
         self.most_in_flight = 0
 
     @property
@@ -131,6 +134,9 @@ class ScriptedBackend:
         self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
     ) -> Completion:
         started = time.monotonic()
+        if self._hangs_after is not None and self.calls > self._hangs_after:
+            self.hanging.set()
+            await asyncio.Event().wait()
         with self._meter.request() as share:
             await asyncio.sleep(self._delay)
             answer = self._script(messages, sampling)

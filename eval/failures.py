@@ -28,13 +28,13 @@ def failure_row(failure: Failure) -> dict[str, Any]:
 
 
 def failures(connection: Connection) -> list[Failure]:
-    """Return the failures of samples that are still owed, or whose verdict is, in order."""
+    """Return the faults at samples that are still owed, or whose verdict is, in order."""
     columns = _columns(connection)
     query = (
         select(*columns.values())
         .select_from(FAILURES)
         .outerjoin(SAMPLES, and_(*(FAILURES.c[name] == SAMPLES.c[name] for name in KEY)))
-        .where(SAMPLES.c.verdict_key.is_(None))
+        .where(SAMPLES.c.verdict_key.is_(None), FAILURES.c.stage != "broken off")
         .order_by(FAILURES.c.id)
     )
     rows = [dict(zip(columns, row, strict=True)) for row in connection.execute(query)]

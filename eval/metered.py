@@ -82,8 +82,9 @@ class MeteredBackend:
     ) -> Completion:
         """Draw one completion within the budgets.
 
-        Raises LimitReachedError when the sample has no money left for it, and BudgetSpentError,
-        which is no BackendError, when its issue or the run has none.
+        Raises LimitReachedError when the sample has no money left for it (BackendError where it
+        has not asked for anything yet), and BudgetSpentError, which is no BackendError, when its
+        issue or the run has none.
         """
         reserved = await self._reserve(messages, sampling, tools)
         usage = Usage()
@@ -121,6 +122,12 @@ class MeteredBackend:
             )
         for number, budget in enumerate(self._budgets):
             if not await self._fits(budget, bound, held=self._budgets[:number]):
+                if budget is self._sample and self.usage == Usage():
+                    # Nobody was asked, so there is nothing to judge.
+                    raise BackendError(
+                        f"The first request of a sample may cost {bound:.2g} dollars, which is "
+                        "more than one may spend."
+                    )
                 if budget is self._sample:
                     raise LimitReachedError(
                         f"The next request may cost {bound:.2g} dollars, which is more than is "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from agent.backend import Usage
 from agent.strategy import Proposal
@@ -43,13 +44,19 @@ class Judged:
     # The run's store has this verdict already, under its key.
 
 
+Stage = Literal["sample", "verify", "broken off"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """A fault of the system: shown, owed again on resume, never a verdict."""
+    """A fault of the system: shown, owed again on resume, never a verdict.
+
+    One at the stage "broken off" is no fault and not shown: a budget or a signal ended a sample,
+    which is owed again, and what it had used by then is kept so that it is paid for.
+    """
 
     key: SampleKey
-    stage: str
-    # "sample" or "verify".
+    stage: Stage
     message: str
     cost: float | None = 0.0
     # US dollars that its attempts were or may have been billed, None when unknown.

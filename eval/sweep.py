@@ -21,7 +21,7 @@ from eval.allocation.adaptive import Allocation, Share
 from eval.budget import Budgets
 from eval.metered import BudgetSpentError, MeteredBackend
 from eval.recorder import Recorder
-from eval.sample import Failure, Judged, Sample, SampleKey
+from eval.sample import Failure, Judged, Sample, SampleKey, Stage
 from eval.schedule import InOrder, Owed, Schedule
 from eval.schema import Ending
 from eval.store import Store
@@ -92,7 +92,7 @@ class Observer:
         """Take note of a verdict that is now durable."""
 
     def failed(self, failure: Failure) -> None:
-        """Take note of a failure."""
+        """Take note of a failure, or of a sample that was broken off."""
 
     def holding(self, *, verdicts_wait: bool) -> None:
         """Take note that verdicts wait for a model on the same processor, or go on."""
@@ -246,6 +246,10 @@ class Sweep:
             backend = MeteredBackend(model.backend, model.price, self._budgets, key.task_id)
             try:
                 await self._draw(solver, backend, key)
+            except asyncio.CancelledError:
+                # The whole sweep ends here, and what this sample has used is to be paid for.
+                await self._break_off(key, "it was ended before its end", backend.usage)
+                raise
             except BudgetSpentError as error:
                 await self._break_off(key, "the budget was spent before its end", backend.usage)
                 if error.issue_only:
@@ -255,7 +259,7 @@ class Sweep:
                     self.budget_spent = True
                     await schedule.close()
             except BackendUnusableError as error:
-                await self._break_off(key, str(error), backend.usage)
+                await self._break_off(key, str(error), backend.usage, "sample")
                 self._give_up(model, error)
                 await schedule.close()
             except (BackendError, SandboxError) as error:
@@ -345,17 +349,19 @@ class Sweep:
         for schedule in self._schedules:
             await schedule.drop(task_id)
 
-    async def _break_off(self, key: SampleKey, message: str, usage: Usage) -> None:
+    async def _break_off(
+        self, key: SampleKey, message: str, usage: Usage, stage: Stage = "broken off"
+    ) -> None:
         """Book what a sample used that was begun and cannot be brought to its end."""
         if usage.input_tokens or usage.output_tokens or usage.accelerator_seconds:
-            await self._fail(key, "sample", BackendError(message), usage)
+            await self._fail(key, stage, BackendError(message), usage)
         else:
             await self._learn(key, resolved=None)
 
     async def _fail(
         self,
         key: SampleKey,
-        stage: Literal["sample", "verify"],
+        stage: Stage,
         error: Exception,
         usage: Usage,
     ) -> None:

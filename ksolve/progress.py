@@ -71,6 +71,9 @@ class SweepProgress(Observer):
         self._verdicts_wait = False
         self._tallies = {model: _ModelTally() for model in wanted}
         self._recent: list[str] = []
+        for (model, _), failed in store.failed().items():
+            if model in self._tallies:
+                self._add_cost(self._tallies[model], failed.cost)
         table = store.table()
         for position, (model, _) in enumerate(table.arms):
             if model in self._tallies:
@@ -123,7 +126,12 @@ class SweepProgress(Observer):
         self._line()
 
     def failed(self, failure: Failure) -> None:
-        """Show a failure at once."""
+        """Count what it cost, and show a failure at once."""
+        tally = self._tallies.get(failure.key.model)
+        if tally is not None:
+            self._add_cost(tally, failure.cost)
+        if failure.stage == "broken off":
+            return
         where = f"{failure.key.task_id} #{failure.key.index}, {failure.stage}"
         self._console.print(Text(f"  failed ({where}): {failure.message}", style="yellow"))
 

@@ -457,6 +457,16 @@ async def test_money_that_is_spent_ends_the_sample_and_keeps_its_patch() -> None
     assert (await drawn(broke)).stop == "money"
 
 
+async def test_an_endpoint_that_hangs_ends_the_sample_in_time_with_what_there_is() -> None:
+    hanging = ScriptedBackend(lambda *_: FIX, hangs_after=1)
+    proposal = await drawn(hanging, limits=AgentLimits(seconds=1.0))
+    assert (proposal.stop, proposal.usage.calls) == ("seconds", 1)
+    assert FIXED in proposal.patch
+    # One that never said anything was not a model's failure.
+    with pytest.raises(BackendError, match="no answer came"):
+        await drawn(hanging, limits=AgentLimits(seconds=1.0))
+
+
 async def test_the_last_steps_are_announced() -> None:
     proposal = await drawn(saying(bash("ls"), bash("pwd")), limits=AgentLimits(steps=2))
     assert "Only 1 step is left" in told(proposal)[0]

@@ -460,6 +460,18 @@ async def test_the_limit_of_seconds_ends_the_chain_with_what_there_is() -> None:
     assert model.backend.calls == 0
 
 
+@pytest.mark.parametrize(("answered", "stop"), [(1, "seconds"), (0, None)])
+async def test_a_model_that_hangs_ends_the_chain_in_time(answered: int, stop: str | None) -> None:
+    model = Model([script("good")], [edit(WRONG)])
+    model.backend = ScriptedBackend(model.answer, hangs_after=answered)
+    drawing = draw(model, limits=AgentLimits(seconds=2.0))
+    if stop is None:
+        with pytest.raises(BackendError, match="no answer came"):
+            await drawing
+    else:
+        assert (await drawing).stop == stop
+
+
 async def test_no_script_runs_longer_than_the_sample_may() -> None:
     model = Model([script("hangs")], [edit()])
     proposal = await draw(model, limits=AgentLimits(seconds=40.0))

@@ -5,6 +5,8 @@ The backend charges a dollar an output word, and answers with as many words as i
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -126,7 +128,8 @@ async def test_a_run_never_passes_its_budget_and_books_what_it_breaks_off(
         assert limit - BOUND < store.spent() <= limit
         # Whole samples, and parts of samples that are owed again.
         assert {row.cost for row in store.rows()} <= {WHOLE}
-        assert store.failures()
+        assert sum(failed.cost or 0.0 for failed in store.failed().values()) > 0
+        assert store.failures() == []  # It is no fault of anything.
         await sweep(store, Budgets(Budget(1e6, spent=store.spent())), in_flight=in_flight)
         assert len(list(store.rows())) == TASKS * SAMPLES
         assert store.failures() == []
@@ -139,3 +142,30 @@ async def test_what_an_issue_cost_in_earlier_sessions_counts(tmp_path: Path) -> 
         budgets = Budgets(per_issue=1.5 * WHOLE, spent_by_issue=store.spent_by_issue())
         await sweep(store, budgets)
         assert store.spent() == before
+
+
+async def test_a_sample_that_cannot_pay_its_first_request_is_none(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        await sweep(store, Budgets(per_sample=BOUND / 2))
+        assert list(store.rows()) == []
+        assert {failure.cost for failure in store.failures()} == {0.0}
+        await sweep(store, Budgets(per_sample=BOUND))
+        assert len(list(store.rows())) == TASKS * SAMPLES
+
+
+async def test_what_a_cancelled_sample_had_used_is_paid_for_and_no_fault(tmp_path: Path) -> None:
+    wanted = plan(2)
+    backend = ScriptedBackend(lambda *_: "word " * 100, in_flight=2, hangs_after=3)
+    model = Model(name="m", backend=backend, price=PRICE)
+    solvers = [dataclasses.replace(wanted.solvers[0], model=model)]
+    host = FakeHost(evaluating(lambda _: True))
+    with Store(tmp_path) as store:
+        swept = Sweep(dataclasses.replace(wanted, solvers=solvers), store, host)
+        running = asyncio.create_task(swept.run())
+        await backend.hanging.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert list(store.rows()) == []
+        assert store.failures() == []
+        assert store.spent() == 3.0 * WORDS
