@@ -265,8 +265,8 @@ def _notes(of: Findings) -> Iterator[str]:
         if short:
             stands = ", ".join(f"pass@{point.k} on {point.issues}" for point in short)
             yield (
-                f"{solver.label}, marked *: {stands} of {arm.issues} issues; the others have fewer "
-                "verdicts."
+                f"{solver.label}, marked * or -: {stands} of {arm.issues} issues; the others have "
+                "fewer verdicts."
             )
     yield from of.unread
     yield from sentences.estimated(of)
