@@ -1,8 +1,9 @@
 """What `ksolve run` is asked for, in one form for the command line and for a TOML file.
 
-A file holds the options of the command line by their names; an option that is given besides wins.
-Models and strategies are sampled each with each, unless `[[solvers]]` names the pairs, where every
-solver may depart from what stands above it:
+A file holds options of the command line by their names; one that is given besides wins over it.
+`ksolve/sweep_options.py` puts both together, and refuses what means nothing. Models and strategies
+are sampled each with each, unless `[[solvers]]` names the pairs, where every solver may depart from
+what stands above it:
 
     tasks = "starter"
     samples = 16
@@ -22,14 +23,11 @@ solver may depart from what stands above it:
 
 from __future__ import annotations
 
-import tomllib
-from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from agent.backend import Sampling
 from agent.limits import AgentLimits
@@ -38,26 +36,44 @@ from agent.strategy import Strategy
 from ksolve.errors import InputError
 
 StrategyName = Literal["oneshot", "loop", "monkeys"]
+_STRATEGIES = "oneshot, loop or monkeys"
 Allocate = Literal["uniform", "adaptive"]
 
-_Positive = Annotated[int, Field(ge=1)]
-_Seconds = Annotated[float, Field(gt=0.0)]
-_Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+_Positive = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
+_Limit = Annotated[int | None, Field(ge=1, description="a whole number of at least 1")]
+_Seconds = Annotated[
+    float, Field(gt=0.0, allow_inf_nan=False, description="a number of seconds above 0")
+]
+_Money = Annotated[
+    float | None,
+    Field(ge=0.0, allow_inf_nan=False, description="an amount of US dollars, 0 or more"),
+]
+_Text = Annotated[str, Field(description="a text")]
+
+
+def _listed(value: object) -> object:
+    """Take a lone text for a list of one, and a list for what is not changed any more."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+_Texts = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(description="a list of texts")]
 _LIMITS = AgentLimits()
 
 
 class _Settings(BaseModel):
-    """What can be set for all solvers and for one of them."""
+    """What can be set for all solvers and for one of them; a description says what one takes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     samples: _Positive = 8
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.8
-    top_p: Annotated[float, Field(ge=0.0, le=1.0)] = 0.95
+    temperature: Annotated[float, Field(ge=0.0, le=2.0, description="a number from 0 to 2")] = 0.8
+    top_p: Annotated[float, Field(ge=0.0, le=1.0, description="a number from 0 to 1")] = 0.95
     max_tokens: _Positive = 1024
-    seed: int = 0
-    context: ContextKind = "bm25"
-    variant: str = ""
+    seed: Annotated[int, Field(description="a whole number")] = 0
+    context: Annotated[ContextKind, Field(description="bm25, rank or files")] = "bm25"
+    variant: _Text = ""
     depth: _Positive = 4
     steps: _Positive = _LIMITS.steps
     tokens: _Positive = _LIMITS.tokens
@@ -68,9 +84,9 @@ class _Settings(BaseModel):
 class SolverConfig(_Settings):
     """One model under one strategy."""
 
-    model: str
-    strategy: StrategyName = "oneshot"
-    name: str = ""
+    model: _Text
+    strategy: Annotated[StrategyName, Field(description=_STRATEGIES)] = "oneshot"
+    name: _Text = ""
     # What its samples are kept under in place of the strategy's name.
 
     @property
@@ -91,24 +107,27 @@ class SolverConfig(_Settings):
     @property
     def used(self) -> dict[str, Any]:
         """The settings that change what this solver's samples are, as JSON-able values."""
-        names = {"temperature", "top_p", "max_tokens", "seed"} | _USED_BY[self.strategy]
-        return self.model_dump(include=names)
+        return self.model_dump(include=_SAMPLING | USED_BY[self.strategy])
 
 
-class SweepConfig(_Settings):
+class SweepConfig(BaseModel):
     """A whole sweep."""
 
-    tasks: str
-    id: tuple[str, ...] = ()
-    limit: _Positive | None = None
-    model: tuple[str, ...] = ()
-    strategy: tuple[StrategyName, ...] = ("oneshot",)
-    price: tuple[str, ...] = ()
-    in_flight: _Positive | None = None
-    allocate: Allocate = "uniform"
-    budget: _Money | None = None
-    budget_per_issue: _Money | None = None
-    budget_per_sample: _Money | None = None
+    model_config = _Settings.model_config
+
+    tasks: _Text
+    id: _Texts = ()
+    limit: _Limit = None
+    model: _Texts = ()
+    strategy: Annotated[
+        tuple[StrategyName, ...], BeforeValidator(_listed), Field(description=_STRATEGIES)
+    ] = ("oneshot",)
+    price: _Texts = ()
+    in_flight: _Limit = None
+    allocate: Annotated[Allocate, Field(description="uniform or adaptive")] = "uniform"
+    budget: _Money = None
+    budget_per_issue: _Money = None
+    budget_per_sample: _Money = None
     solvers: tuple[SolverConfig, ...] = ()
 
     @property
@@ -118,57 +137,28 @@ class SweepConfig(_Settings):
 
 
 _AGENT = {"steps", "tokens", "seconds", "command_seconds"}
-_USED_BY: Mapping[StrategyName, set[str]] = {
+_SAMPLING = {"temperature", "top_p", "max_tokens", "seed"}
+SETTINGS = frozenset(_Settings.model_fields)
+"""What may be said of all solvers and of one."""
+USED_BY: Mapping[StrategyName, set[str]] = {
     "oneshot": {"context"},
     "loop": {"variant", *_AGENT},
     "monkeys": {"depth", "context", *_AGENT},
 }
-
-
-def resolve_config(file: Path | None, options: Mapping[str, Any]) -> SweepConfig:
-    """Return what a file and the options say together, every solver named.
-
-    Options that are None were not given. Raises InputError naming the field.
-    """
-    said = {**_read(file), **{name: value for name, value in options.items() if value is not None}}
-    if "model" in options and options["model"] is not None:
-        # A file's solvers are its models.
-        said.pop("solvers", None)
-    where = str(file) if file else "the options"
-    rows = said.pop("solvers", [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{where}: solvers: write each of them as a table [[solvers]].")
-    if rows and said.get("model"):
-        raise InputError(f"{where}: name the models in `model` or in [[solvers]], not in both.")
-    shared = {name: value for name, value in said.items() if name in _Settings.model_fields}
-    try:
-        config = SweepConfig.model_validate(said)
-        rows = rows or [
-            {"model": model, "strategy": strategy}
-            for strategy in config.strategy
-            for model in config.model
-        ]
-        solvers = tuple(SolverConfig.model_validate({**shared, **row}) for row in rows)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{where}: {field}: {first['msg']}.") from None
-    if not solvers:
-        raise InputError("Name a model with --model, or in the file of --config.")
-    doubled = [
-        f"{label} by {model}"
-        for (model, label), count in Counter((one.model, one.label) for one in solvers).items()
-        if count > 1
-    ]
-    if doubled:
-        raise InputError(f"{where}: {doubled[0]} is given twice: give one of them another name.")
-    return config.model_copy(update={"solvers": solvers, "model": ()})
+"""The settings that not every strategy has, by the strategies that have them."""
 
 
 def as_toml(config: SweepConfig) -> str:
-    """Return a file that asks for the same."""
-    said = config.model_dump(mode="json", exclude_none=True, exclude={"strategy", "model"})
-    return tomlkit.dumps({name: value for name, value in said.items() if value != []})
+    """Return a file that asks for the same, of every solver with what its strategy uses."""
+    said = config.model_dump(
+        mode="json", exclude_none=True, exclude={"strategy", "model", "solvers"}
+    )
+    solvers = [
+        one.model_dump(include={"model", "strategy", "name", "samples"}) | one.used
+        for one in config.solvers
+    ]
+    said = {name: value for name, value in said.items() if value != []}
+    return tomlkit.dumps(said | {"solvers": solvers})
 
 
 class Strategies:
@@ -178,11 +168,14 @@ class Strategies:
         self._made: dict[str, Strategy] = {}
 
     def of(self, solver: SolverConfig) -> Strategy:
-        """Return the strategy of a solver."""
-        chosen = {name: solver.used[name] for name in sorted(_USED_BY[solver.strategy])}
+        """Return the strategy of a solver. Raises InputError for settings that it does not take."""
+        chosen = {name: solver.used[name] for name in sorted(USED_BY[solver.strategy])}
         key = f"{solver.strategy} {chosen}"
         if key not in self._made:
-            self._made[key] = _strategy(solver)
+            try:
+                self._made[key] = _strategy(solver)
+            except ValueError as error:
+                raise InputError(f"{solver.label} by {solver.model}: {error}") from None
         return self._made[key]
 
 
@@ -206,14 +199,3 @@ def _strategy(solver: SolverConfig) -> Strategy:
             from agent.monkeys import Monkeys
 
             return Monkeys(depth=solver.depth, limits=limits, context=solver.context)
-
-
-def _read(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} is not TOML: {error}.") from None

@@ -46,7 +46,7 @@ from ksolve.options import (
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, docker_host, ready_images, sweep_on_docker
-from ksolve.sweep_config import resolve_config
+from ksolve.sweep_options import resolve_config
 from tasks.local import local_task, without_undone
 from tasks.task import Task
 from tasks.worktree import apply_to_work_tree, commit, dirty_files, left_out

@@ -38,13 +38,8 @@ from ksolve.options import (
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
-from ksolve.sweep_config import (
-    Allocate,
-    Strategies,
-    SweepConfig,
-    as_toml,
-    resolve_config,
-)
+from ksolve.sweep_config import Allocate, Strategies, SweepConfig, as_toml
+from ksolve.sweep_options import resolve_config
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
 
@@ -201,7 +196,6 @@ def plan_of(asked: SweepConfig, tasks: Sequence[Task], stages: Stages) -> Plan:
             )
             for solver in asked.solvers
         ],
-        samples=asked.samples,
         allocate=asked.allocate,
     )
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from eval.store import ConfigChangedError, Store
 from eval.sweep import Plan
+from ksolve.cli import app
 from ksolve.commands.run import FREE, configuration, plan_of, sweep_and_report
-from ksolve.errors import InputError
+from ksolve.errors import BAD_INPUT, InputError
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Session
-from ksolve.sweep_config import resolve_config
+from ksolve.sweep_options import resolve_config
 from tests.eval.test_sweep import task
 
 
@@ -42,3 +44,13 @@ def test_a_folder_of_another_run_keeps_what_that_was_asked_for(tmp_path: Path) -
     with pytest.raises(ConfigChangedError):
         sweep_and_report(Plan(tasks=[]), tmp_path, session, source="starter", toml="tasks = 'x'\n")
     assert kept.read_text() == "tasks = 'of the run'\n"
+
+
+def test_a_variant_that_there_is_not_ends_in_a_sentence(tmp_path: Path) -> None:
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"answers": ["x"]}\n')
+    words = ["run", "--tasks", "starter", "--model", f"scripted:{answers}", "--strategy", "loop"]
+    done = CliRunner().invoke(app, [*words, "--variant", "foo", "--out", str(tmp_path / "run")])
+    assert done.exit_code == BAD_INPUT
+    assert "There is no variant 'foo' of loop: choose plain or reproduce-first." in done.stderr
+    assert not (tmp_path / "run").exists()

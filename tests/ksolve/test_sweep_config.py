@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ksolve.errors import InputError
-from ksolve.sweep_config import Strategies, SweepConfig, as_toml, resolve_config
+from ksolve.sweep_config import Strategies, SweepConfig, as_toml
+from ksolve.sweep_options import resolve_config
 
 OPTIONS: dict[str, Any] = {
     "tasks": "starter",
@@ -77,39 +78,20 @@ def test_a_solver_departs_from_what_stands_above_it(tmp_path: Path) -> None:
     assert (deep.label, deep.samples, deep.temperature, deep.depth) == ("deep", 4, 1.0, 6)
 
 
-def test_an_option_given_besides_a_file_wins(tmp_path: Path) -> None:
-    config = read(MIXTURE, tmp_path, samples=2, model=["scripted:c"])
-    assert [(one.model, one.samples) for one in config.solvers] == [("scripted:c", 2)]
-
-
 def test_settings_that_a_strategy_does_not_use_are_no_part_of_its_samples() -> None:
-    one, *_ = resolve_config(None, {**OPTIONS, "strategy": ["oneshot"], "depth": 2}).solvers
-    other, *_ = resolve_config(None, {**OPTIONS, "strategy": ["oneshot"], "depth": 9}).solvers
-    assert one.used == other.used
+    one, *_ = resolve_config(None, {**OPTIONS, "depth": 2}).solvers
+    other, *_ = resolve_config(None, {**OPTIONS, "depth": 9}).solvers
+    assert one == other
+
+
+def test_settings_that_a_strategy_refuses_are_bad_input() -> None:
+    options = {"tasks": "starter", "model": ["m"], "strategy": ["loop"], "variant": "foo"}
+    (solver,) = resolve_config(None, options).solvers
+    with pytest.raises(InputError, match="loop by m: There is no variant 'foo'"):
+        Strategies().of(solver)
 
 
 def test_solvers_of_one_strategy_and_its_settings_share_it() -> None:
     made = Strategies()
     first, second, *_ = resolve_config(None, OPTIONS).solvers
     assert made.of(first) is made.of(second)
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("tasks = [", "is not TOML"),
-        ('tasks = "t"\nmodel = ["m"]\ncolour = 1', "colour"),
-        ('tasks = "t"\nmodel = ["m"]\nsamples = 0', "samples"),
-        ('tasks = "t"\nsolvers = 3', "solvers"),
-        ('tasks = "t"\n[[solvers]]\nmodel = "m"\nstrategy = "guess"', "strategy"),
-        ('tasks = "t"', "--model"),
-        ('model = ["m"]', "tasks"),
-        ('tasks = "t"\nmodel = ["m"]\n[[solvers]]\nmodel = "m"', "not in both"),
-        ('tasks = "t"\n[[solvers]]\nmodel = "m"\n[[solvers]]\nmodel = "m"', "another name"),
-    ],
-)
-def test_a_file_that_means_nothing_is_refused_in_one_sentence(
-    tmp_path: Path, text: str, says: str
-) -> None:
-    with pytest.raises(InputError, match=says):
-        read(text, tmp_path)
