@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from agent.models import Model
 from agent.prompts import ContextKind
@@ -55,8 +56,11 @@ def run(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="A TOML file that holds these options by their names, and [[solvers]] for "
-            "mixtures; an option given besides wins."
+            help=escape(
+                "A TOML file of these options by their names, and [[solvers]] for mixtures; an "
+                "option given besides wins. It holds none of --out, --workers, --fresh, --exact, "
+                "--flaky-runs and --json, and [[solvers]] name their --model and --strategy."
+            )
         ),
     ] = None,
     strategy: Annotated[
