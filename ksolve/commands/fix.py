@@ -129,7 +129,7 @@ def fix(
         },
     )
     plan = plan_of(asked, [], stages)
-    refuse_unknown_prices([solver.model for solver in plan.solvers], budget)
+    refuse_unknown_prices([solver.model for solver in plan.solvers], {"--budget": budget})
     console = screen(stderr=True)
     dirty = dirty_files(repo)
     if apply and dirty and not allow_dirty:

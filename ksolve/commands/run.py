@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -218,8 +218,12 @@ def sweep_and_report(
     `toml` asks for the same and is kept beside the run, once that is known to be this one.
     """
     models = [solver.model for solver in plan.solvers]
-    limits = (session.budget, session.budget_per_issue, session.budget_per_sample)
-    refuse_unknown_prices(models, next((one for one in limits if one is not None), None))
+    limits = {
+        "--budget": session.budget,
+        "--budget-per-issue": session.budget_per_issue,
+        "--budget-per-sample": session.budget_per_sample,
+    }
+    refuse_unknown_prices(models, limits)
     wanted: Counter[str] = Counter()
     for solver in plan.solvers:
         wanted[solver.model.name] += len(plan.tasks) * plan.samples_of(solver)
@@ -228,7 +232,7 @@ def sweep_and_report(
         was_adaptive = "adaptive" in (plan.allocate, before.get("allocate"))
         # What an adaptive session left unequal stays so, whatever the sessions after it do.
         store.begin(
-            configuration(plan, source, limits)
+            configuration(plan, source, list(limits.values()))
             | {"was_adaptive": was_adaptive or before.get("was_adaptive", False)},
             free=FREE,
         )
@@ -259,13 +263,17 @@ def complain_of(sweep: Sweep) -> int:
     return max((exit_code(error) or 0 for error in sweep.unusable.values()), default=0)
 
 
-def refuse_unknown_prices(models: Sequence[Model], budget: float | None) -> None:
-    """A budget over a model without a price could not be kept. Raises InputError."""
+def refuse_unknown_prices(models: Sequence[Model], limits: Mapping[str, float | None]) -> None:
+    """A budget over a model without a price could not be kept; `limits` by their options.
+
+    Raises InputError.
+    """
+    given = [option for option, limit in limits.items() if limit is not None]
     for model in models:
-        if budget is not None and not model.price.known:
+        if given and not model.price.known:
             raise InputError(
-                f"The price of {model.name} is unknown, so --budget cannot be kept: "
-                "give it with --price, or leave --budget out."
+                f"The price of {model.name} is unknown, so {given[0]} cannot be kept: "
+                f"give it with --price, or leave {' and '.join(given)} out."
             )
 
 

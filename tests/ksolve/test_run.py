@@ -46,11 +46,29 @@ def test_a_folder_of_another_run_keeps_what_that_was_asked_for(tmp_path: Path) -
     assert kept.read_text() == "tasks = 'of the run'\n"
 
 
-def test_a_variant_that_there_is_not_ends_in_a_sentence(tmp_path: Path) -> None:
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    """What runs a model without a price."""
     answers = tmp_path / "answers.jsonl"
     answers.write_text('{"answers": ["x"]}\n')
-    words = ["run", "--tasks", "starter", "--model", f"scripted:{answers}", "--strategy", "loop"]
-    done = CliRunner().invoke(app, [*words, "--variant", "foo", "--out", str(tmp_path / "run")])
+    model = f"scripted:{answers}"
+    return ["run", "--tasks", "starter", "--model", model, "--out", str(tmp_path / "run")]
+
+
+def test_a_variant_that_there_is_not_ends_in_a_sentence(tmp_path: Path, words: list[str]) -> None:
+    done = CliRunner().invoke(app, [*words, "--strategy", "loop", "--variant", "foo"])
     assert done.exit_code == BAD_INPUT
     assert "There is no variant 'foo' of loop: choose plain or reproduce-first." in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "given", [["budget-per-issue"], ["budget"], ["budget", "budget-per-sample"]]
+)
+def test_a_budget_without_a_price_is_refused_by_its_own_name(
+    words: list[str], given: list[str]
+) -> None:
+    done = CliRunner().invoke(app, words + [f"--{name}=1" for name in given])
+    assert done.exit_code == BAD_INPUT
+    assert f"is unknown, so --{given[0]} cannot be kept: " in done.stderr
+    assert f"leave --{' and --'.join(given)} out." in done.stderr
