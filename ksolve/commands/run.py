@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from agent.models import Model
 from agent.prompts import ContextKind
+from eval.cost import money
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
@@ -241,19 +242,39 @@ def sweep_and_report(
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         show(findings([read_run(store)], in_full=json), json=json)
         failures = store.failures()
+        spent, by_issue = store.spent(), store.spent_by_issue()
     if sweep.budget_spent:
-        session.console.print("The budget is spent; a larger --budget goes on from here.")
+        session.console.print(short_of("--budget", session.budget or 0.0, [spent]))
     if sweep.gave_up:
         session.console.print(
             "What is left of the budget is kept: it would hardly solve another issue. A larger "
             "--budget goes on from here."
         )
     if sweep.issues_spent:
-        session.console.print(
-            f"The budget of {len(sweep.issues_spent)} of {len(plan.tasks)} issues is spent; a "
-            "larger --budget-per-issue goes on from here."
-        )
+        paid = [by_issue.get(task_id, 0.0) for task_id in sweep.issues_spent]
+        limit = session.budget_per_issue or 0.0
+        on = f" on each of {len(paid)} of {len(plan.tasks)} issues"
+        session.console.print(short_of("--budget-per-issue", limit, paid, on=on))
     return complain_of(sweep) or (INFRASTRUCTURE if failures else 0)
+
+
+def short_of(option: str, limit: float, spent: Sequence[float], *, on: str = "") -> str:
+    """Say of a budget in US dollars, or of several alike, what is left and why that is not used.
+
+    A request is sent only if all that it may cost is left, so that much of a budget may be.
+    """
+    left = [max(limit - one, 0.0) for one in spent]
+    if not any(left):
+        return f"All of {option} ({money(limit)}) is spent{on}. A larger one goes on from here."
+    return (
+        f"Of {option} ({money(limit)}), {_span(spent)} is spent{on}, and the {_span(left)} left is "
+        "less than the next request may cost. A larger one goes on from here."
+    )
+
+
+def _span(amounts: Sequence[float]) -> str:
+    least, most = money(min(amounts)), money(max(amounts))
+    return least if least == most else f"{least} to {most}"
 
 
 def complain_of(sweep: Sweep) -> int:

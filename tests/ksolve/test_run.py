@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from eval.store import ConfigChangedError, Store
 from eval.sweep import Plan
 from ksolve.cli import app
-from ksolve.commands.run import FREE, configuration, plan_of, sweep_and_report
+from ksolve.commands.run import FREE, configuration, plan_of, short_of, sweep_and_report
 from ksolve.errors import BAD_INPUT, InputError
 from ksolve.progress import Stages
 from ksolve.screen import screen
@@ -72,3 +72,23 @@ def test_a_budget_without_a_price_is_refused_by_its_own_name(
     assert done.exit_code == BAD_INPUT
     assert f"is unknown, so --{given[0]} cannot be kept: " in done.stderr
     assert f"leave --{' and --'.join(given)} out." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("spent", "on", "says"),
+    [
+        ([0.0], "", "Of --budget ($0.10), $0 is spent, and the $0.10 left is less than the next "),
+        ([0.04], "", "Of --budget ($0.10), $0.040 is spent, and the $0.060 left is less than the"),
+        ([0.1], "", "All of --budget ($0.10) is spent. A larger one goes on from here."),
+        ([0.2], "", "All of --budget ($0.10) is spent. A larger one goes on from here."),
+        (
+            [0.1, 0.08],
+            " on each of 2 of 9 issues",
+            "Of --budget ($0.10), $0.080 to $0.10 is spent on each of 2 of 9 issues, and the $0 to",
+        ),
+    ],
+)
+def test_a_budget_that_is_not_used_up_is_not_called_spent(
+    spent: list[float], on: str, says: str
+) -> None:
+    assert short_of("--budget", 0.1, spent, on=on).startswith(says)

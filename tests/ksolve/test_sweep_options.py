@@ -141,3 +141,12 @@ def test_another_strategy_needs_no_other_file(tmp_path: Path) -> None:
     text = f'{HEAD}strategy = "monkeys"\ndepth = 2\n'
     (solver,) = read(text, tmp_path, strategy=["loop"]).solvers
     assert solver.strategy == "loop"
+
+
+def test_the_files_in_the_documentation_can_be_run(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    texts = [file.read_text() for file in (root / "README.md", *(root / "docs").glob("*.md"))]
+    files = [one for text in texts for one in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
+    sweeps = [one for one in files if "ksolve run --config" in one]
+    assert len(sweeps) > 2
+    assert all(len(read(one, tmp_path).solvers) > 1 for one in sweeps)
