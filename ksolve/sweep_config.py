@@ -140,7 +140,7 @@ _AGENT = {"steps", "tokens", "seconds", "command_seconds"}
 _SAMPLING = {"temperature", "top_p", "max_tokens", "seed"}
 SETTINGS = frozenset(_Settings.model_fields)
 """What may be said of all solvers and of one."""
-USED_BY: Mapping[StrategyName, set[str]] = {
+USED_BY: Mapping[str, set[str]] = {
     "oneshot": {"context"},
     "loop": {"variant", *_AGENT},
     "monkeys": {"depth", "context", *_AGENT},

@@ -73,12 +73,13 @@ def _solver(
     _refuse_unknown(row, SolverConfig.model_fields.keys(), place)
     if "model" not in row:
         raise InputError(f"{place}it names no `model`.")
-    unused = _unused(str(row.get("strategy", "oneshot")))
+    strategy = str(row.get("strategy", "oneshot"))
+    unused = _unused(strategy)
     for name in row:
         if name in unused:
+            users = _users(name)
             raise InputError(
-                f"{place}`{name}` is a setting of {_users(name)}, not of "
-                f"{row.get('strategy', 'oneshot')}: leave it out."
+                f"{place}`{name}` is a setting of {users}, not of {strategy}: leave it out."
             )
     own = {name: f"{place}`{name}`" for name in row if name not in over}
     said = {name: value for name, value in {**shared, **row, **over}.items() if name not in unused}
@@ -87,8 +88,7 @@ def _solver(
 
 def _unused(strategy: str) -> set[str]:
     """Return the settings that a strategy does not have; none of one that there is not."""
-    used = next((names for name, names in USED_BY.items() if name == strategy), None)
-    return set() if used is None else set().union(*USED_BY.values()) - used
+    return set().union(*USED_BY.values()) - USED_BY[strategy] if strategy in USED_BY else set()
 
 
 def _users(setting: str) -> str:
