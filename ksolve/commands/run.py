@@ -132,8 +132,8 @@ def run(
 ) -> None:
     """Sample patches for every task with every model, verify them, and report.
 
-    The same command again continues a run that was stopped, and pays for nothing twice. The run
-    folder keeps what was asked for as sweep.toml.
+    The same command again continues a run that was stopped, and draws no finished sample twice.
+    The run folder keeps what was asked for as sweep.toml.
 
     [bold]Example[/bold]
 
