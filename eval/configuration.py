@@ -1,9 +1,13 @@
-"""How two configurations of a run differ. What a field means is not known here."""
+"""What the configuration of a run says of its solvers, and how two configurations differ."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+Arm = tuple[str, str]
+"""A solver: its model, and what its samples are kept under as their strategy."""
 
 
 def without(config: Mapping[str, Any], free: Sequence[str]) -> dict[str, Any]:
@@ -21,3 +25,24 @@ def differences(
             yield from differences(was, is_now, f"{above}{name}: ")
         elif was != is_now:
             yield f"{above}{name} was {was!r} and is now {is_now!r}"
+
+
+def strategies(config: Mapping[str, Any]) -> dict[Arm, str]:
+    """Return the strategy of every solver: `loop`, also of one that is called otherwise."""
+    settings = config.get("settings", {})
+    return {
+        (model, name): settings.get(f"{name} by {model}", {}).get("strategy", name)
+        for model, name in config.get("arms", ())
+    }
+
+
+def prediction_names(config: Mapping[str, Any]) -> dict[Arm, str]:
+    """Return what tells the solvers apart where there is only one field: the model, if it can.
+
+    Of several solvers of a model each is MODEL__NAME, which SWE-bench takes for a file's name.
+    """
+    arms: list[Arm] = [(model, name) for model, name in config.get("arms", ())]
+    solvers = Counter(model for model, _ in arms)
+    return {
+        (model, name): f"{model}__{name}" if solvers[model] > 1 else model for model, name in arms
+    }

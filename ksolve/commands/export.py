@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from eval.configuration import prediction_names
 from eval.cost import count
 from eval.predictions import Prediction, write_predictions
 from eval.sample import SampleKey
@@ -34,7 +35,11 @@ def export(
     *,
     run: Annotated[Path, typer.Argument(help="The folder that `ksolve run --out` wrote.")],
     predictions: Annotated[
-        Path | None, typer.Option(help="The .jsonl file of predictions to write.")
+        Path | None,
+        typer.Option(
+            help="The .jsonl file of predictions to write; of several solvers of a model each is "
+            "named MODEL__SOLVER."
+        ),
     ] = None,
     trajectories: Annotated[
         TrajectoryForm | None,
@@ -67,7 +72,7 @@ def export(
         Pick,
         typer.Option(
             help="Of predictions, trajectories and pairs. all: every sample; first: sample 0 of "
-            "each task and model; solved: one resolved sample where there is one, else sample 0 "
+            "each task and solver; solved: one resolved sample where there is one, else sample 0 "
             "(looks at the verdicts)."
         ),
     ] = "all",
@@ -116,8 +121,10 @@ def export(
 
 
 def _predictions(store: Store, pick: Pick) -> Iterator[Prediction]:
+    names = prediction_names(store.config() or {})
     for key in _picked(store, pick):
-        yield Prediction(task_id=key.task_id, model=key.model, patch=store.patch(key))
+        model = names.get((key.model, key.strategy), key.model)
+        yield Prediction(task_id=key.task_id, model=model, patch=store.patch(key))
 
 
 def _picked(store: Store, pick: Pick) -> Iterator[SampleKey]:
