@@ -80,3 +80,39 @@ def test_predictions_of_two_solvers_of_a_model_are_of_two_names(
         f"{model}{ending}": f"diff of {label}\n"
         for ending, label in zip(endings, labels, strict=True)
     }
+
+
+def test_a_solver_that_is_called_otherwise_keeps_its_strategy(tmp_path: Path) -> None:
+    recorded(tmp_path / "run", "", "rf")
+    (task,) = load_tasks("starter", ids=(), limit=1)
+    shown = ksolve("show", tmp_path / "run", task.id, "--strategy", "rf")
+    assert "strategy    loop, called rf (version 1)" in shown
+    assert "strategy    loop (version 1)" in ksolve(
+        "show", tmp_path / "run", task.id, "--strategy", "loop"
+    )
+    told = json.loads(ksolve("show", tmp_path / "run", task.id, "--strategy", "rf", "--json"))
+    assert (told["strategy"], told["drawn_by"]) == ("rf", "loop")
+
+
+def exported(run: Path, form: str, out: Path) -> list[dict[str, Any]]:
+    ksolve("export", run, "--trajectories", form, "--out", out)
+    files = sorted(out.rglob("*.json")) if out.is_dir() else [out]
+    return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+
+
+def test_all_that_is_exported_tells_strategy_and_name(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    recorded(run, "", "rf")
+    own = exported(run, "jsonl", tmp_path / "all.jsonl")
+    mini = exported(run, "mini-swe-agent", tmp_path / "mini")
+    atif = exported(run, "atif", tmp_path / "atif")
+    named = {("loop", "loop"), ("rf", "loop")}
+    assert {(one["strategy"], one["drawn_by"]) for one in own} == named
+    assert {one["info"]["config"]["agent_type"] for one in mini} == {"ksolve.loop"}
+    infos = [one["info"]["ksolve"] for one in mini]
+    assert {(one["strategy"], one["drawn_by"]) for one in infos} == named
+    extras = [one["agent"]["extra"] for one in atif]
+    assert {(one["strategy"], one["drawn_by"]) for one in extras} == named
+    ksolve("export", run, "--jsonl", tmp_path / "samples.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
+    assert {(one["strategy"], one["drawn_by"]) for one in rows} == named
