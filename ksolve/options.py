@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.models import Model, resolve
+from agent.models import PATIENCE, Model, resolve
 from agent.price import Price, parse_price
 from ksolve.errors import InputError
 
@@ -75,6 +75,7 @@ def models_of(
     prices: Sequence[str],
     *,
     in_flight: int | None = None,
+    patience: float = PATIENCE,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Model]:
     """Turn `--model` and `--price` into models; raises InputError and what these raise."""
@@ -92,7 +93,13 @@ def models_of(
         else:
             raise InputError(f"--price {text!r} names a model that no --model names.")
     return [
-        resolve(spec, price=for_one.get(spec, for_all), in_flight=in_flight, progress=progress)
+        resolve(
+            spec,
+            price=for_one.get(spec, for_all),
+            in_flight=in_flight,
+            patience=patience,
+            progress=progress,
+        )
         for spec in specs
     ]
 
