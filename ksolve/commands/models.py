@@ -13,6 +13,7 @@ from rich.text import Text
 
 from agent.backend import BackendError, Message, Sampling
 from agent.models import ENDPOINT_KEY, Model, known_presets
+from agent.scripted import EXAMPLE
 from ksolve.errors import INFRASTRUCTURE, complain, console, exit_code
 from ksolve.options import JsonOption, PriceOption, models_of
 from ksolve.screen import screen
@@ -23,7 +24,11 @@ PATIENCE = 5.0
 OTHER_FORMS = (
     ("vllm:qwen2.5-coder-0.5b", "", "served by ksolve itself: an alias, a folder or a hub name"),
     ("http://127.0.0.1:8000/v1#NAME", f"{ENDPOINT_KEY} if set", "any compatible endpoint"),
-    ("scripted:answers.jsonl", "", "answers from a file, to try the pipeline"),
+    (
+        "scripted:answers.jsonl",
+        "",
+        "answers from a file, to try the pipeline: one JSON object a line",
+    ),
 )
 
 
@@ -102,3 +107,4 @@ def _list(*, json: bool) -> None:
     for example, key, note in OTHER_FORMS:
         table.add_row(example, key, note)
     screen().print(table)
+    screen().print(Text(f"A line of answers.jsonl: {EXAMPLE}"), soft_wrap=True)

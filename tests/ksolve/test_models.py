@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from agent.scripted import script_from_file
 from ksolve.cli import app
 from ksolve.errors import one_sentence_errors
 from tests.agent.loopback import Endpoint, Reply, error
@@ -24,6 +26,13 @@ def test_an_endpoint_in_trouble_is_asked_a_few_times_and_no_more() -> None:
     asked, _, failed = done.stderr.partition("\n")
     assert asked.startswith(f"Asking {server.url}#m")
     assert "answered 500: no in" in failed
+
+
+def test_the_list_of_forms_has_a_line_of_answers_that_can_be_read(tmp_path: Path) -> None:
+    listed = CliRunner().invoke(app, ["models"], env={"COLUMNS": "60"}).stdout
+    line = next(line for line in listed.splitlines() if line.startswith("A line of answers"))
+    (tmp_path / "a.jsonl").write_text(line.partition(": ")[2], encoding="utf-8")
+    script_from_file(tmp_path / "a.jsonl")
 
 
 def test_a_question_that_is_interrupted_kept_nothing_to_go_on_from() -> None:
