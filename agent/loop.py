@@ -290,7 +290,9 @@ class _Episode:
             remark = f"Only {left} {'step is' if left == 1 else 'steps are'} left: then submit."
             outcomes = [*outcomes[:-1], _with_remark(outcomes[-1], remark)]
         replies = list(replies_to(requests, [outcome.observation.text for outcome in outcomes]))
-        self.turns += _turns_of_replies(replies, outcomes)
+        if self._mistakes < _MISTAKES:
+            # The last correction is never sent.
+            self.turns += _turns_of_replies(replies, outcomes)
         if self._is_over(requests, outcomes):
             raise _OverError("patch")
         if self._mistakes >= _MISTAKES:

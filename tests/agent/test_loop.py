@@ -306,6 +306,8 @@ async def test_a_mistake_is_corrected_and_three_in_a_row_end_the_sample(
     assert "3 answers in a row" in proposal.note
     assert proposal.usage.calls == 1 + 1 + 2 + 1 + 3
     assert correction in told(proposal)[1]
+    # The last answer ends the sample, so that nobody is told that it was wrong.
+    assert proposal.trajectory[-1].message.role == "assistant"
     assert len(told(proposal)[1]) < 400
     assert FIXED in proposal.patch
 
