@@ -24,7 +24,7 @@ from agent.backend import (
     Usage,
 )
 from agent.conversation import Conversation
-from agent.limits import AgentLimits
+from agent.limits import AgentLimits, over_tokens
 from agent.loop_prompt import VARIANTS, digest, first_prompt, version_of
 from agent.protocol import (
     FENCED,
@@ -217,7 +217,7 @@ class _Episode:
         if self._steps >= limits.steps:
             raise _OverError("steps", f"the limit of {limits.steps} steps is reached")
         if used + talk.tokens + self._sampling.max_tokens > limits.tokens:
-            raise _OverError("money", f"the limit of {limits.tokens:,} tokens is reached")
+            raise _OverError("tokens", over_tokens(limits))
         if self._seconds_left() <= 0:
             raise _OverError("seconds", f"the limit of {limits.seconds:.0f} seconds is reached")
 

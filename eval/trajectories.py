@@ -37,6 +37,7 @@ _ENDS: Mapping[ProposalStop, str] = {
     "unusable": "RepeatedFormatError",
     "context": "ContextWindowExceededError",
     "steps": "LimitsExceeded",
+    "tokens": "LimitsExceeded",
     "money": "LimitsExceeded",
     "seconds": "TimeExceeded",
 }

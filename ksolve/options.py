@@ -27,7 +27,12 @@ ModelOption = Annotated[list[str], MODEL_OPTION]
 TemperatureOption = Annotated[float, typer.Option(min=0.0, max=2.0)]
 TopPOption = Annotated[float, typer.Option(min=0.0, max=1.0)]
 MaxTokensOption = Annotated[int, typer.Option(min=1, help="Output tokens of one answer, at most.")]
-SeedOption = Annotated[int, typer.Option(help="Sample i is drawn with this seed + i.")]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        help="Sample i is drawn with this seed + i, request j of an agent with 1000 times that + j."
+    ),
+]
 BudgetOption = Annotated[
     float | None, typer.Option(min=0.0, help="US dollars that the run may cost in all.")
 ]

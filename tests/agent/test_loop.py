@@ -437,7 +437,7 @@ async def test_a_long_issue_leaves_room_to_work() -> None:
     ("limits", "stop"),
     [
         (AgentLimits(steps=1), "steps"),
-        (AgentLimits(tokens=2_000), "money"),
+        (AgentLimits(tokens=2_000), "tokens"),
         (AgentLimits(seconds=0.2), "seconds"),
     ],
 )
@@ -447,6 +447,7 @@ async def test_a_limit_ends_the_sample_and_keeps_its_patch(limits: AgentLimits, 
     proposal = await drawn(backend, limits=limits)
     assert proposal.stop == stop
     assert "limit" in proposal.note
+    assert ("reached" in proposal.note) is (stop != "tokens")
     assert FIXED in proposal.patch
     assert proposal.usage.input_tokens + proposal.usage.output_tokens <= limits.tokens
 
