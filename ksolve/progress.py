@@ -178,7 +178,7 @@ class SweepProgress(Observer):
         parts = [
             f"solved {len(tally.solved)}/{self._tasks}",
             f"samples {tally.sampled}/{wanted}"
-            + (f" and {tally.beyond} of before" if tally.beyond else ""),
+            + (f" and {tally.beyond} not asked for" if tally.beyond else ""),
             f"verified {tally.verified}/{tally.sampled + tally.beyond}",
             f"{tally.usage.input_tokens + tally.usage.output_tokens:,} tokens",
             money(tally.cost),

@@ -35,7 +35,7 @@ def test_samples_that_are_not_asked_for_any_more_are_told_apart(tmp_path: Path) 
         SweepProgress(Console(file=out, width=200), store, tasks=2, wanted={SMALL: 6}),
     ):
         pass
-    assert "samples 6/6 and 2 of before, verified 8/8" in out.getvalue()
+    assert "samples 6/6 and 2 not asked for, verified 8/8" in out.getvalue()
 
 
 def test_one_sample_of_unknown_price_makes_the_cost_unknown(tmp_path: Path) -> None:
