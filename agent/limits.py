@@ -19,7 +19,7 @@ class AgentLimits:
     steps: int = 30
     # Requests to the model.
     tokens: int = 400_000
-    # Input and output of all requests.
+    # Input and output of all requests; none is sent that may pass it.
     seconds: float = 1_800.0
     # Wall time of the sample.
     command_seconds: float = 60.0
@@ -42,3 +42,8 @@ async def within(seconds: float, limit: float, request: Awaitable[T]) -> T:
         if not clock.expired():
             raise
         raise OutOfTimeError(f"no answer came within the limit of {limit:g} seconds") from None
+
+
+def over_tokens(limits: AgentLimits) -> str:
+    """Say why a sample ends whose next prompt and longest answer are more than it has left."""
+    return f"the next request may pass the limit of {limits.tokens:,} tokens"

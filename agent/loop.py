@@ -24,7 +24,7 @@ from agent.backend import (
     Usage,
 )
 from agent.conversation import Conversation
-from agent.limits import AgentLimits, OutOfTimeError, within
+from agent.limits import AgentLimits, OutOfTimeError, over_tokens, within
 from agent.loop_prompt import VARIANTS, digest, first_prompt, version_of
 from agent.protocol import (
     FENCED,
@@ -227,7 +227,7 @@ class _Episode:
         if self._steps >= limits.steps:
             raise _OverError("steps", f"the limit of {limits.steps} steps is reached")
         if used + talk.tokens + self._sampling.max_tokens > limits.tokens:
-            raise _OverError("money", f"the limit of {limits.tokens:,} tokens is reached")
+            raise _OverError("tokens", over_tokens(limits))
         if self._seconds_left() <= 0:
             raise _OverError("seconds", f"the limit of {limits.seconds:.0f} seconds is reached")
 
@@ -300,7 +300,9 @@ class _Episode:
             remark = f"Only {left} {'step is' if left == 1 else 'steps are'} left: then submit."
             outcomes = [*outcomes[:-1], _with_remark(outcomes[-1], remark)]
         replies = list(replies_to(requests, [outcome.observation.text for outcome in outcomes]))
-        self.turns += _turns_of_replies(replies, outcomes)
+        if self._mistakes < _MISTAKES:
+            # The last correction is never sent.
+            self.turns += _turns_of_replies(replies, outcomes)
         if self._is_over(requests, outcomes):
             raise _OverError("patch")
         if self._mistakes >= _MISTAKES:

@@ -22,6 +22,9 @@ from agent.scripted import ScriptedBackend, script_from_file
 ENDPOINT_KEY = "KSOLVE_API_KEY"
 """The environment variable whose key is sent to endpoints given by their address, if it is set."""
 
+PATIENCE = 300.0
+"""Seconds for which a request of a sweep is sent again where the endpoint is in trouble."""
+
 
 class ModelNameError(ValueError):
     """A model name means nothing, or what it needs is missing; the message is one sentence."""
@@ -98,13 +101,15 @@ def resolve(
     price: Price | None = None,
     in_flight: int | None = None,
     request_timeout: float = 600.0,
+    patience: float = PATIENCE,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Model:
     """Build the backend that a model name stands for; nothing is asked or started yet.
 
     `price` overrides what is listed. `in_flight` defaults to what suits the kind of model.
-    `request_timeout` is seconds for one attempt of a request. `progress` is told in words what a
-    managed server is doing. Raises ModelNameError.
+    `request_timeout` is seconds for one attempt of a request, `patience` those after its first
+    failure within which it may be sent again. `progress` is told in words what a managed server is
+    doing. Raises ModelNameError.
     """
     kind, _, rest = spec.partition(":")
     known = {*PRESETS, "vllm", "http", "https", "scripted"}
@@ -114,7 +119,7 @@ def resolve(
     if kind == "scripted":
         return _scripted(spec, Path(rest), price or UNKNOWN, in_flight or 8)
     if kind in PRESETS:
-        return _hosted(spec, price, in_flight or 16, request_timeout)
+        return _hosted(spec, price, in_flight or 16, request_timeout, patience)
     in_flight = in_flight or 32
     if price is not None and price.hour is not None:
         seconds = ATTEMPTS_BILLED * request_timeout / in_flight
@@ -124,10 +129,12 @@ def resolve(
 
         served = ManagedVllm(name=spec, model=rest, in_flight=in_flight, progress=progress)
         return Model(name=spec, backend=served, price=price or UNKNOWN)
-    return _running(spec, price, in_flight, request_timeout)
+    return _running(spec, price, in_flight, request_timeout, patience)
 
 
-def _hosted(spec: str, price: Price | None, in_flight: int, request_timeout: float) -> Model:
+def _hosted(
+    spec: str, price: Price | None, in_flight: int, request_timeout: float, patience: float
+) -> Model:
     from agent.endpoint.openai import OpenAIBackend
 
     provider, _, model = spec.partition(":")
@@ -153,11 +160,14 @@ def _hosted(spec: str, price: Price | None, in_flight: int, request_timeout: flo
         context_window=context_window_of(provider, model),
         dialect=preset.dialect,
         request_timeout=request_timeout,
+        patience=patience,
     )
     return Model(name=spec, backend=backend, price=price or price_of(provider, model))
 
 
-def _running(spec: str, price: Price | None, in_flight: int, request_timeout: float) -> Model:
+def _running(
+    spec: str, price: Price | None, in_flight: int, request_timeout: float, patience: float
+) -> Model:
     from agent.endpoint.openai import OpenAIBackend
 
     url, _, model = spec.partition("#")
@@ -187,6 +197,7 @@ def _running(spec: str, price: Price | None, in_flight: int, request_timeout: fl
         # What nobody bills by the token is the user's own server.
         accelerator=price.input is None,
         request_timeout=request_timeout,
+        patience=patience,
     )
     return Model(name=spec, backend=backend, price=price)
 

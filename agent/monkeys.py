@@ -25,7 +25,7 @@ from agent.backend import (
 )
 from agent.editing.edits import EditResult, patch_from_answer
 from agent.forms import form_for
-from agent.limits import AgentLimits, OutOfTimeError, within
+from agent.limits import AgentLimits, OutOfTimeError, over_tokens, within
 from agent.prompts import MARGIN, ContextKind, Prompt, SharedPrompts
 from agent.reading.snapshot import RepositorySnapshot
 from agent.reproduction import (
@@ -333,7 +333,7 @@ class _Chain:
         if left < self._backend.context_window:
             left -= await self._backend.count_tokens(messages) + self._sampling.max_tokens
         if left < 0:
-            self.end("money", f"the limit of {limits.tokens:,} tokens is reached")
+            self.end("tokens", over_tokens(limits))
             raise _OverError
         self._seconds_left()
 

@@ -166,6 +166,13 @@ def _cut(text: str, words: int) -> tuple[str, StopReason]:
     return text[: len(text) - len(rest)], "length"
 
 
+EXAMPLE = '{"match": "a part of the prompt", "answers": ["one answer", "another"]}'
+"""A row of an answer file."""
+
+_SEEDS = 1_000
+# That belong to one sample of an agent: one for each of its requests.
+
+
 class _Row(BaseModel):
     """One line of an answer file."""
 
@@ -183,7 +190,8 @@ def script_from_file(path: Path) -> Script:
     """Read a script of JSON lines, such as `{"match": "issue text", "answers": ["...", "..."]}`.
 
     The first row whose `match` is part of the prompt answers: by the seed modulo its number of
-    answers, without a seed in turn. Raises OSError, and ValueError naming the line.
+    answers, without a seed in turn. A conversation that an answer which is a list began goes on
+    with that list. Raises OSError, and ValueError naming the line.
     """
     rows: list[_Row] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -191,9 +199,9 @@ def script_from_file(path: Path) -> Script:
             try:
                 rows.append(_Row.model_validate_json(line))
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(str(part) for part in first["loc"]) or "the line"
-                raise ValueError(f"{path}, line {number}: {where}: {first['msg']}.") from None
+                raise ValueError(
+                    f"{path}, line {number}: {_fault(error)}; write it such as {EXAMPLE}."
+                ) from None
     asked: Counter[int] = Counter()
 
     def script(messages: Sequence[Message], sampling: Sampling) -> str | BackendError:
@@ -204,12 +212,51 @@ def script_from_file(path: Path) -> Script:
                 asked[index] += 1
                 if turn < row.failures:
                     return BackendError(f"{path}: failure {turn + 1} of {row.failures}.")
-                draw = turn - row.failures if sampling.seed is None else sampling.seed
-                answer = row.answers[draw % len(row.answers)]
-                if isinstance(answer, str):
-                    return answer
-                said = sum(message.role == "assistant" for message in messages)
-                return answer[min(said, len(answer) - 1)]
+                return _answer(row, messages, sampling.seed, turn - row.failures)
         return BackendUnusableError(f"{path} has no row for this prompt.", bad_input=True)
 
     return script
+
+
+def _fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = " in ".join(f"`{part}`" for part in reversed(first["loc"]))
+    match first["type"]:
+        case "missing":
+            return f"the row has no {where}"
+        case "extra_forbidden":
+            return f"a row has no field {where}"
+        case "json_invalid":
+            return "the row is not JSON"
+        case _:
+            return f"{where or 'the row'} cannot be used ({first['msg']})"
+
+
+def _answer(row: _Row, messages: Sequence[Message], seed: int | None, turn: int) -> str:
+    """Return the next item of the list that the conversation has begun with, else a new answer.
+
+    Lists that begin alike are told apart by the seed, which rises by one with every request.
+    """
+    said = [message.content for message in messages if message.role == "assistant"]
+    given = [_given(answer, said) if isinstance(answer, list) else 0 for answer in row.answers]
+    most = max(given)
+    first = turn if seed is None else sum(divmod(seed - most, _SEEDS))
+    count = len(given)
+    chosen = min(range(count), key=lambda place: (-given[place], (place - first) % count))
+    answer = row.answers[chosen]
+    return answer if isinstance(answer, str) else answer[min(most, len(answer) - 1)]
+
+
+def _given(answers: Sequence[str], said: Sequence[str]) -> int:
+    """Return how many of the last things said are the first of these answers."""
+    for count in range(len(said), 0, -1):
+        expected = (answers[min(i, len(answers) - 1)] for i in range(count))
+        if all(map(_is_from, said[-count:], expected)):
+            return count
+    return 0
+
+
+def _is_from(said: str, answer: str) -> bool:
+    """Whether it is the answer, which may have been cut off."""
+    said, answer = said.strip(), answer.strip()
+    return said == answer or (said != "" and answer.startswith(said))

@@ -11,11 +11,21 @@ from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
 
 ProposalStop = Literal[
-    "patch", "empty", "unusable", "length", "content_filter", "context", "steps", "money", "seconds"
+    "patch",
+    "empty",
+    "unusable",
+    "length",
+    "content_filter",
+    "context",
+    "steps",
+    "tokens",
+    "money",
+    "seconds",
 ]
 """Why a proposal ended: with a patch; with nothing; with text that holds no usable edit;
 cut off at the token limit; withheld by the provider; because the prompt cannot fit; or at the
-limit of steps, money or seconds (what was changed by then is the patch)."""
+limit of steps, tokens, money or seconds (what was changed by then is the patch). Earlier versions
+called the limit of tokens "money"."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,14 +37,19 @@ _ENDS: Mapping[ProposalStop, str] = {
     "unusable": "RepeatedFormatError",
     "context": "ContextWindowExceededError",
     "steps": "LimitsExceeded",
+    "tokens": "LimitsExceeded",
     "money": "LimitsExceeded",
     "seconds": "TimeExceeded",
 }
 # What mini-swe-agent calls it; what it has no word for, keeps ours.
 
 
-def to_record(sample: Sample, verdict: Verdict | None, *, log: bool = False) -> dict[str, Any]:
+def to_record(
+    sample: Sample, verdict: Verdict | None, *, drawn_by: str = "", log: bool = False
+) -> dict[str, Any]:
     """Return our own form: all that is known of a sample, its verdict None while it is owed.
+
+    `drawn_by` is the strategy of a solver that is called otherwise.
 
     The log of the tests, which may be long, is in it where asked for.
     """
@@ -55,6 +60,7 @@ def to_record(sample: Sample, verdict: Verdict | None, *, log: bool = False) -> 
         "model": valid(key.model),
         "strategy": valid(key.strategy),
         "index": key.index,
+        "drawn_by": valid(drawn_by or key.strategy),
         "strategy_version": sample.strategy_version,
         "variant": proposal.variant,
         "temperature": sample.temperature,
@@ -71,7 +77,9 @@ def to_record(sample: Sample, verdict: Verdict | None, *, log: bool = False) -> 
     }
 
 
-def to_mini_swe_agent(sample: Sample, verdict: Verdict | None, *, version: str) -> dict[str, Any]:
+def to_mini_swe_agent(
+    sample: Sample, verdict: Verdict | None, *, version: str, drawn_by: str = ""
+) -> dict[str, Any]:
     """Return what a `.traj.json` of mini-swe-agent holds; `version` is that of ksolve.
 
     What that form has no place for (among it the verdict) stands in `info.ksolve`.
@@ -84,14 +92,14 @@ def to_mini_swe_agent(sample: Sample, verdict: Verdict | None, *, version: str) 
         "content": patch or valid(proposal.note) or end,
         "extra": {"exit_status": end, "submission": patch},
     }
-    rest = to_record(sample, verdict)
+    rest = to_record(sample, verdict, drawn_by=drawn_by)
     told = {name: rest[name] for name in rest if name not in {"patch", "turns"}}
     return {
         "info": {
             "model_stats": {"instance_cost": sample.cost, "api_calls": proposal.usage.calls},
             "config": {
                 "agent": {},
-                "agent_type": f"ksolve.{valid(key.strategy)}",
+                "agent_type": f"ksolve.{rest['drawn_by']}",
                 "model": {
                     "model_name": valid(key.model),
                     "model_kwargs": {"temperature": sample.temperature, "seed": sample.seed},
@@ -111,7 +119,9 @@ def to_mini_swe_agent(sample: Sample, verdict: Verdict | None, *, version: str) 
     }
 
 
-def to_atif(sample: Sample, verdict: Verdict | None, *, version: str) -> dict[str, Any]:
+def to_atif(
+    sample: Sample, verdict: Verdict | None, *, version: str, drawn_by: str = ""
+) -> dict[str, Any]:
     """Return an ATIF trajectory; `version` is that of ksolve. Raises ValueError without turns.
 
     Observations stand in the step whose calls they answer, as the model was shown them.
@@ -119,12 +129,14 @@ def to_atif(sample: Sample, verdict: Verdict | None, *, version: str) -> dict[st
     key, proposal = sample.key, sample.proposal
     if not proposal.trajectory:
         raise ValueError("a trajectory of ATIF has at least one step")
-    rest = to_record(sample, verdict)
+    rest = to_record(sample, verdict, drawn_by=drawn_by)
     told = {
         name: rest[name]
         for name in ("task_id", "index", "prompt_digest", "stop", "patch", "seconds", "verdict")
     }
-    agent = {name: rest[name] for name in ("strategy", "variant", "temperature", "seed")}
+    agent = {
+        name: rest[name] for name in ("strategy", "drawn_by", "variant", "temperature", "seed")
+    }
     steps = _atif_steps(proposal.trajectory)
     name = "/".join((rest["model"], rest["strategy"], rest["task_id"], str(key.index)))
     usage = proposal.usage

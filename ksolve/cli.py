@@ -57,13 +57,13 @@ def root(
     """Hold the options that come before every command."""
 
 
-app.command("run")(one_sentence_errors(run.run))
-app.command("fix")(one_sentence_errors(fix.fix))
-app.command("verify")(one_sentence_errors(verify.verify_predictions))
+app.command("run")(one_sentence_errors(run.run, goes_on=True))
+app.command("fix")(one_sentence_errors(fix.fix, goes_on=True))
+app.command("verify")(one_sentence_errors(verify.verify_predictions, goes_on=True))
 app.command("report")(one_sentence_errors(report.report))
 app.command("show")(one_sentence_errors(show.show))
 app.command("view")(one_sentence_errors(view.view))
-app.command("select")(one_sentence_errors(select.select))
+app.command("select")(one_sentence_errors(select.select, goes_on=True))
 app.command("simulate")(one_sentence_errors(simulate.simulate))
 app.add_typer(tasks.app, name="tasks")
 app.command("models")(one_sentence_errors(models.models))

@@ -50,6 +50,7 @@ _BAD_INPUT = (
     ForeignRunError,
     LocalRepoError,
 )
+_GOES_ON = "Interrupted: what was drawn is kept, and the same command goes on from there."
 _INFRASTRUCTURE = (SandboxError, BackendError, StoreError, SweepHaltedError)
 
 
@@ -71,7 +72,7 @@ def exit_code(error: BaseException) -> int | None:
 def sentence(error: BaseException) -> str:
     """Return what is said of an error."""
     if isinstance(error, KeyboardInterrupt):
-        return "Interrupted: what was drawn is kept, and the same command goes on from there."
+        return str(error) or "Interrupted."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full: free some space and run the same command again."
     if isinstance(error, OSError) and error.filename is not None:
@@ -84,8 +85,13 @@ def complain(error: BaseException) -> None:
     console.print(Text("error: ", style="bold red") + Text(sentence(error)))
 
 
-def one_sentence_errors(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Wrap a command so that what a person can mend ends in a sentence and an exit code."""
+def one_sentence_errors(
+    command: Callable[Arguments, Result], *, goes_on: bool = False
+) -> Callable[Arguments, Result]:
+    """Wrap a command so that what a person can mend ends in a sentence and an exit code.
+
+    One that `goes_on` where it was interrupted says so.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -99,7 +105,7 @@ def one_sentence_errors(command: Callable[Arguments, Result]) -> Callable[Argume
             code = exit_code(error)
             if code is None or isinstance(error, typer.Exit):
                 raise
-            complain(error)
+            complain(KeyboardInterrupt(_GOES_ON) if goes_on and code == INTERRUPTED else error)
             raise typer.Exit(code) from None
 
     return wrapped

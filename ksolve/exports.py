@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Integer, String, select
+from sqlalchemy import ColumnElement, Integer, String, and_, case, select
 
 from agent.backend import USAGE
 from agent.trajectory import from_json
 from eval.axes import AXES
+from eval.configuration import strategies
 from eval.sample import SampleKey
 from eval.schema import SAMPLES, VERDICTS
 from eval.store import Store
@@ -54,6 +55,7 @@ def samples(store: Store) -> Table:
     """Return all samples as they were drawn, with outcomes; texts are named by their digests."""
     columns = {
         **{name: SAMPLES.c[name] for name in ("task_id", "model", "strategy", "index")},
+        "drawn_by": _drawn_by(store),
         "outcome": VERDICTS.c.outcome,
         "cost": SAMPLES.c.cost,
         **{name: SAMPLES.c[f"usage_{name}"] for name in USAGE if name != "seconds"},
@@ -74,6 +76,17 @@ def samples(store: Store) -> Table:
     }
     query = select(*columns.values()).outerjoin(VERDICTS, SAMPLES.c.verdict_key == VERDICTS.c.key)
     return Table(columns=kinds, batches=store.stream(query))
+
+
+def _drawn_by(store: Store) -> ColumnElement[str]:
+    """Return the strategy, also of a solver that is called otherwise."""
+    of = SAMPLES.c
+    otherwise = [
+        (and_(of.model == model, of.strategy == name), strategy)
+        for (model, name), strategy in strategies(store.config() or {}).items()
+        if strategy != name
+    ]
+    return case(*otherwise, else_=of.strategy) if otherwise else of.strategy
 
 
 def verdicts(store: Store) -> Table:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.models import Model, resolve
+from agent.models import PATIENCE, Model, resolve
 from agent.price import Price, parse_price
 from ksolve.errors import InputError
 
@@ -27,7 +27,12 @@ ModelOption = Annotated[list[str], MODEL_OPTION]
 TemperatureOption = Annotated[float, typer.Option(min=0.0, max=2.0)]
 TopPOption = Annotated[float, typer.Option(min=0.0, max=1.0)]
 MaxTokensOption = Annotated[int, typer.Option(min=1, help="Output tokens of one answer, at most.")]
-SeedOption = Annotated[int, typer.Option(help="Sample i is drawn with this seed + i.")]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        help="Sample i is drawn with this seed + i, request j of an agent with 1000 times that + j."
+    ),
+]
 BudgetOption = Annotated[
     float | None, typer.Option(min=0.0, help="US dollars that the run may cost in all.")
 ]
@@ -75,6 +80,7 @@ def models_of(
     prices: Sequence[str],
     *,
     in_flight: int | None = None,
+    patience: float = PATIENCE,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Model]:
     """Turn `--model` and `--price` into models; raises InputError and what these raise."""
@@ -92,7 +98,13 @@ def models_of(
         else:
             raise InputError(f"--price {text!r} names a model that no --model names.")
     return [
-        resolve(spec, price=for_one.get(spec, for_all), in_flight=in_flight, progress=progress)
+        resolve(
+            spec,
+            price=for_one.get(spec, for_all),
+            in_flight=in_flight,
+            patience=patience,
+            progress=progress,
+        )
         for spec in specs
     ]
 

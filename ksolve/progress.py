@@ -45,6 +45,8 @@ class Stages:
 @dataclass(slots=True)
 class _ModelTally:
     sampled: int = 0
+    beyond: int = 0
+    # Drawn by earlier sessions, and not asked for by this one; those sampled are without them.
     verified: int = 0
     drawn_now: int = 0
     # In this session: what the remaining time is estimated from.
@@ -74,10 +76,11 @@ class SweepProgress(Observer):
         for (model, _), failed in store.failed().items():
             if model in self._tallies:
                 self._add_cost(self._tallies[model], failed.cost)
-        table = store.table()
+        table, asked = store.table(), (store.config() or {})["samples"]
         for position, (model, _) in enumerate(table.arms):
             if model in self._tallies:
-                self._count_drawn(self._tallies[model], table, table.arm == position)
+                drawn = table.arm == position
+                self._count_drawn(self._tallies[model], table, drawn, asked[position])
         self._live = (
             Live(console=console, get_renderable=self._panel, refresh_per_second=4, transient=True)
             if console.is_terminal
@@ -147,9 +150,13 @@ class SweepProgress(Observer):
         self._console.print(Text(f"  {model}: {error}", style="red"))
 
     @classmethod
-    def _count_drawn(cls, tally: _ModelTally, table: SampleTable, chosen: Bools) -> None:
-        """Count what earlier sessions drew under one strategy."""
-        tally.sampled += int(chosen.sum())
+    def _count_drawn(
+        cls, tally: _ModelTally, table: SampleTable, chosen: Bools, asked: int
+    ) -> None:
+        """Count what earlier sessions drew under one strategy, of which so many are asked for."""
+        beyond = int((chosen & (table.index >= asked)).sum())
+        tally.beyond += beyond
+        tally.sampled += int(chosen.sum()) - beyond
         tally.verified += int((chosen & table.judged).sum())
         tally.usage += table.usage(chosen)
         cost = float(table.cost[chosen].sum())
@@ -178,8 +185,9 @@ class SweepProgress(Observer):
         tally, wanted = self._tallies[model], self._wanted[model]
         parts = [
             f"solved {len(tally.solved)}/{self._tasks}",
-            f"samples {tally.sampled}/{wanted}",
-            f"verified {tally.verified}/{tally.sampled}",
+            f"samples {tally.sampled}/{wanted}"
+            + (f" and {tally.beyond} not asked for" if tally.beyond else ""),
+            f"verified {tally.verified}/{tally.sampled + tally.beyond}",
             f"{tally.usage.input_tokens + tally.usage.output_tokens:,} tokens",
             money(tally.cost),
         ]

@@ -85,6 +85,8 @@ class Transcript:
     verdict: Verdict | None
     place: str = ""
     # Which of how many samples it is, in words.
+    drawn_by: str = ""
+    # The strategy of a solver that is called otherwise.
     full: bool = False
     # Fold nothing.
     whole_log: bool = False
@@ -106,10 +108,13 @@ class Transcript:
         seed = "none" if sample.seed is None else sample.seed
         judged = f", {self.verdict.seconds:.1f} to verify" if self.verdict else ""
         place = f" ({self.place})" if self.place else ""
+        strategy = key.strategy
+        if self.drawn_by not in {"", strategy}:
+            strategy = f"{self.drawn_by}, called {strategy}"
         facts = {
             "sample": f"{key.task_id}/{key.index}{place}",
             "model": key.model,
-            "strategy": f"{key.strategy} (version {sample.strategy_version}{variant})",
+            "strategy": f"{strategy} (version {sample.strategy_version}{variant})",
             "drawn with": f"temperature {sample.temperature:g}, seed {seed}",
             "ended by": proposal.stop + (f": {proposal.note}" if proposal.note else ""),
             "outcome": self.verdict.outcome if self.verdict else "its verdict is owed",

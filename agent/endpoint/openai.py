@@ -322,7 +322,8 @@ class OpenAIBackend:
 
     def _retrying(self) -> tenacity.AsyncRetrying:
         def patience(error: TransientError) -> float:
-            return self._patience if self._answered or not error.unreached else self._reach_patience
+            is_there = self._answered or not error.unreached
+            return self._patience if is_there else min(self._reach_patience, self._patience)
 
         return retrying(first_wait=self._first_wait, patience=patience)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from eval.configuration import prediction_names, strategies
 from eval.cost import count
 from eval.predictions import Prediction, write_predictions
 from eval.sample import SampleKey
@@ -34,7 +35,11 @@ def export(
     *,
     run: Annotated[Path, typer.Argument(help="The folder that `ksolve run --out` wrote.")],
     predictions: Annotated[
-        Path | None, typer.Option(help="The .jsonl file of predictions to write.")
+        Path | None,
+        typer.Option(
+            help="The .jsonl file of predictions to write; of several solvers of a model each is "
+            "named MODEL__SOLVER."
+        ),
     ] = None,
     trajectories: Annotated[
         TrajectoryForm | None,
@@ -67,7 +72,7 @@ def export(
         Pick,
         typer.Option(
             help="Of predictions, trajectories and pairs. all: every sample; first: sample 0 of "
-            "each task and model; solved: one resolved sample where there is one, else sample 0 "
+            "each task and solver; solved: one resolved sample where there is one, else sample 0 "
             "(looks at the verdicts)."
         ),
     ] = "all",
@@ -116,8 +121,10 @@ def export(
 
 
 def _predictions(store: Store, pick: Pick) -> Iterator[Prediction]:
+    names = prediction_names(store.config() or {})
     for key in _picked(store, pick):
-        yield Prediction(task_id=key.task_id, model=key.model, patch=store.patch(key))
+        model = names.get((key.model, key.strategy), key.model)
+        yield Prediction(task_id=key.task_id, model=model, patch=store.patch(key))
 
 
 def _picked(store: Store, pick: Pick) -> Iterator[SampleKey]:
@@ -147,12 +154,18 @@ def _picker(store: Store, pick: Pick) -> Callable[[SampleKey], bool]:
 
 def _write(store: Store, keys: Iterable[SampleKey], form: TrajectoryForm, out: Path) -> str:
     """Write every sample, each file whole or not at all; return what is said of it."""
+    strategy_of = strategies(store.config() or {})
+
+    def converted(key: SampleKey) -> dict[str, Any] | None:
+        drawn_by = strategy_of.get((key.model, key.strategy), key.strategy)
+        return _converted(store, key, form, drawn_by)
+
     if form == "jsonl":
-        written = _write_lines(out, (_converted(store, key, form) for key in keys))
+        written = _write_lines(out, map(converted, keys))
         return f"{count(written, *_TRAJECTORY)} written to {out}."
     written = empty = 0
     for key in keys:
-        told = _converted(store, key, form)
+        told = converted(key)
         if told is None:
             empty += 1
             continue
@@ -164,18 +177,20 @@ def _write(store: Store, keys: Iterable[SampleKey], form: TrajectoryForm, out: P
     return f"{count(written, *_TRAJECTORY)} written to {out}.{rest}"
 
 
-def _converted(store: Store, key: SampleKey, form: TrajectoryForm) -> dict[str, Any] | None:
+def _converted(
+    store: Store, key: SampleKey, form: TrajectoryForm, drawn_by: str
+) -> dict[str, Any] | None:
     """Return a sample in a form; None where that cannot hold one without turns."""
     sample, verdict = store.sample(key), store.judged(key)
     match form:
         case "jsonl":
-            return to_record(sample, verdict)
+            return to_record(sample, verdict, drawn_by=drawn_by)
         case _ if not sample.proposal.trajectory:
             return None
         case "mini-swe-agent":
-            return to_mini_swe_agent(sample, verdict, version=__version__)
+            return to_mini_swe_agent(sample, verdict, version=__version__, drawn_by=drawn_by)
         case "atif":
-            return to_atif(sample, verdict, version=__version__)
+            return to_atif(sample, verdict, version=__version__, drawn_by=drawn_by)
 
 
 def _write_lines(path: Path, rows: Iterable[object]) -> int:

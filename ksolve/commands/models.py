@@ -9,17 +9,26 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from agent.backend import BackendError, Message, Sampling
 from agent.models import ENDPOINT_KEY, Model, known_presets
-from ksolve.errors import INFRASTRUCTURE, complain, exit_code
+from agent.scripted import EXAMPLE
+from ksolve.errors import INFRASTRUCTURE, complain, console, exit_code
 from ksolve.options import JsonOption, PriceOption, models_of
 from ksolve.screen import screen
+
+PATIENCE = 5.0
+"""Seconds for which a question is asked again: whoever asks it waits for it."""
 
 OTHER_FORMS = (
     ("vllm:qwen2.5-coder-0.5b", "", "served by ksolve itself: an alias, a folder or a hub name"),
     ("http://127.0.0.1:8000/v1#NAME", f"{ENDPOINT_KEY} if set", "any compatible endpoint"),
-    ("scripted:answers.jsonl", "", "answers from a file, to try the pipeline"),
+    (
+        "scripted:answers.jsonl",
+        "",
+        "answers from a file, to try the pipeline: one JSON object a line",
+    ),
 )
 
 
@@ -40,7 +49,7 @@ def models(
     if not model:
         _list(json=json)
         return
-    chosen = models_of(model, price or ())
+    chosen = models_of(model, price or (), patience=PATIENCE, progress=_Told())
     answers = [asyncio.run(_ask(one)) for one in chosen]
     if json:
         rows = [
@@ -58,7 +67,21 @@ def models(
     raise typer.Exit(worst)
 
 
+class _Told:
+    """Says what a server is doing, once: how far it is, in brackets, changes every second."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, text: str) -> None:
+        words = text.partition(" (")[0]
+        if words != self._said:
+            console.print(Text(f"  {words}"))
+        self._said = words
+
+
 async def _ask(model: Model) -> BackendError | None:
+    console.print(Text(f"Asking {model.name}; what fails is tried again for {PATIENCE:g} s ..."))
     question = [Message(role="user", content="Answer with the one word: ready")]
     try:
         async with model.backend as backend:
@@ -84,3 +107,4 @@ def _list(*, json: bool) -> None:
     for example, key, note in OTHER_FORMS:
         table.add_row(example, key, note)
     screen().print(table)
+    screen().print(Text(f"A line of answers.jsonl: {EXAMPLE}"), soft_wrap=True)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from eval.configuration import strategies
 from eval.sample import SampleKey
 from eval.store import Store, open_run
 from eval.table import SampleRow
@@ -55,14 +56,24 @@ def show(
     with open_run(run) as store:
         key, place = find(store, sample, model=model, strategy=strategy)
         record, verdict = store.sample(key), store.judged(key)
+        strategy_of = strategies(store.config() or {})
+    drawn_by = strategy_of.get((key.model, key.strategy), key.strategy)
     if json:
-        typer.echo(jsonlib.dumps(to_record(record, verdict, log=True), indent=2))
+        told = to_record(record, verdict, drawn_by=drawn_by, log=True)
+        typer.echo(jsonlib.dumps(told, indent=2))
         return
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What was said may hold characters that a terminal of another encoding has not.
         sys.stdout.reconfigure(errors="replace")
     screen().print(
-        Transcript(sample=record, verdict=verdict, place=place, full=full, whole_log=log)
+        Transcript(
+            sample=record,
+            verdict=verdict,
+            place=place,
+            drawn_by=drawn_by,
+            full=full,
+            whole_log=log,
+        )
     )
 
 

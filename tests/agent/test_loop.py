@@ -306,6 +306,8 @@ async def test_a_mistake_is_corrected_and_three_in_a_row_end_the_sample(
     assert "3 answers in a row" in proposal.note
     assert proposal.usage.calls == 1 + 1 + 2 + 1 + 3
     assert correction in told(proposal)[1]
+    # The last answer ends the sample, so that nobody is told that it was wrong.
+    assert proposal.trajectory[-1].message.role == "assistant"
     assert len(told(proposal)[1]) < 400
     assert FIXED in proposal.patch
 
@@ -435,7 +437,7 @@ async def test_a_long_issue_leaves_room_to_work() -> None:
     ("limits", "stop"),
     [
         (AgentLimits(steps=1), "steps"),
-        (AgentLimits(tokens=2_000), "money"),
+        (AgentLimits(tokens=2_000), "tokens"),
         (AgentLimits(seconds=0.2), "seconds"),
     ],
 )
@@ -445,6 +447,7 @@ async def test_a_limit_ends_the_sample_and_keeps_its_patch(limits: AgentLimits, 
     proposal = await drawn(backend, limits=limits)
     assert proposal.stop == stop
     assert "limit" in proposal.note
+    assert ("reached" in proposal.note) is (stop != "tokens")
     assert FIXED in proposal.patch
     assert proposal.usage.input_tokens + proposal.usage.output_tokens <= limits.tokens
 

@@ -451,7 +451,7 @@ async def test_the_limit_of_tokens_is_never_passed() -> None:
         model = Model([script("good"), "KEEP"], [edit(WRONG)])
         proposal = await draw(model, limits=AgentLimits(tokens=tokens))
         assert proposal.usage.input_tokens + proposal.usage.output_tokens <= tokens
-        assert proposal.stop == "money" or model.order.count("edit") == 4
+        assert proposal.stop == "tokens" or model.order.count("edit") == 4
 
 
 async def test_the_limit_of_seconds_ends_the_chain_with_what_there_is() -> None:

@@ -61,14 +61,48 @@ async def test_a_prompt_without_a_row_is_the_scripts_fault(tmp_path: Path) -> No
         await ScriptedBackend(script_from_file(path)).complete(PROMPT, Sampling())
 
 
+EXAMPLES = [
+    Message(role="user", content="a worked example"),
+    Message(role="assistant", content="its answer"),
+    Message(role="user", content="and then"),
+    Message(role="assistant", content="its end"),
+    *PROMPT,
+]
+
+
+@pytest.mark.parametrize("sample", [0, 1, 2])
+async def test_a_list_answers_a_conversation_from_its_first_item_to_its_last(
+    tmp_path: Path, sample: int
+) -> None:
+    """Its prompt has answers too, and its seed is another with every request, as in an agent's."""
+    lists = [["look", "mend", "done"], ["look", "search", "other"]]
+    path = _write(tmp_path / "a.jsonl", {"answers": lists})
+    backend = ScriptedBackend(script_from_file(path))
+    messages, said = list(EXAMPLES), []
+    for step in range(4):
+        drawn = await backend.complete(messages, Sampling(seed=sample * 1_000 + step))
+        said.append(drawn.text)
+        messages += [
+            Message(role="assistant", content=drawn.text),
+            Message(role="user", content="it printed something"),
+        ]
+    expected = lists[sample % 2]
+    assert said == [*expected, expected[-1]]
+
+
 @pytest.mark.parametrize(
-    ("line", "field"),
-    [("{", "the line"), ('{"answers": []}', "answers"), ('{"answer": ["x"]}', "answers")],
+    ("line", "said"),
+    [
+        ("{", "the row is not JSON"),
+        ('{"answers": []}', "`answers` cannot be used"),
+        ('{"answer": ["x"]}', "the row has no `answers`"),
+        ('{"answers": ["x"], "then": 1}', "a row has no field `then`"),
+    ],
 )
-def test_a_malformed_script_names_its_line_and_field(tmp_path: Path, line: str, field: str) -> None:
+def test_a_malformed_script_names_its_line_and_fault(tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"answers": ["fine"]}\n' + line + "\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=f"line 2: {field}: "):
+    with pytest.raises(ValueError, match=f"line 2: {said}.*; write it such as"):
         script_from_file(path)
 
 

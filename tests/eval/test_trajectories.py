@@ -152,7 +152,12 @@ def test_mini_swe_agent_finds_its_messages_actions_and_end(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("stop", "status"),
-    [("steps", "LimitsExceeded"), ("seconds", "TimeExceeded"), ("length", "length")],
+    [
+        ("steps", "LimitsExceeded"),
+        ("tokens", "LimitsExceeded"),
+        ("seconds", "TimeExceeded"),
+        ("length", "length"),
+    ],
 )
 def test_mini_swe_agent_is_told_of_an_end_in_its_own_words(stop: Any, status: str) -> None:
     told = to_mini_swe_agent(sample(stop=stop, patch=""), None, version="9")

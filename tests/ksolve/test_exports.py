@@ -222,6 +222,7 @@ def row_of(store: Store, key: SampleKey) -> dict[str, Any]:
     )
     return {
         **dataclasses.asdict(key),
+        "drawn_by": key.strategy,
         "outcome": verdict and verdict.outcome,
         "verify_seconds": verdict and verdict.seconds,
         "cost": kept.cost,
