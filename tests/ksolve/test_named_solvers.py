@@ -19,7 +19,8 @@ from eval.store import Store
 from ksolve.cli import app
 from ksolve.commands.run import configuration, plan_of
 from ksolve.progress import Stages
-from ksolve.sweep_config import SolverConfig, resolve_config
+from ksolve.sweep_config import SolverConfig
+from ksolve.sweep_options import resolve_config
 from tasks.load import load_tasks
 
 PROPOSAL = Proposal(
@@ -38,8 +39,10 @@ def recorded(folder: Path, *names: str) -> str:
     answers = folder.with_suffix(".answers")
     answers.write_text('{"answers": ["x"]}', encoding="utf-8")
     model = f"scripted:{answers}"
-    solvers = [{"model": model, "strategy": "loop", "name": name} for name in names]
-    asked = resolve_config(None, {"tasks": "starter", "solvers": solvers})
+    file = folder.with_suffix(".toml")
+    rows = (f'[[solvers]]\nmodel = "{model}"\nstrategy = "loop"\nname = "{name}"' for name in names)
+    file.write_text("\n".join(['tasks = "starter"', *rows]), encoding="utf-8")
+    asked = resolve_config(file, {})
     tasks = load_tasks("starter", ids=(), limit=1)
     with Store(folder) as store:
         store.begin(configuration(plan_of(asked, tasks, Stages()), "starter"))
