@@ -246,10 +246,6 @@ class Sweep:
             backend = MeteredBackend(model.backend, model.price, self._budgets, key.task_id)
             try:
                 await self._draw(solver, backend, key)
-            except asyncio.CancelledError:
-                # The whole sweep ends here, and what this sample has used is to be paid for.
-                await self._break_off(key, "it was ended before its end", backend.usage)
-                raise
             except BudgetSpentError as error:
                 await self._break_off(key, "the budget was spent before its end", backend.usage)
                 if error.issue_only:
@@ -273,7 +269,12 @@ class Sweep:
         if sampling.seed is not None:
             sampling = dataclasses.replace(sampling, seed=sampling.seed + key.index)
         issue = self._tasks[key.task_id].issue
-        proposal = await solver.strategy.propose(issue, backend, self._sandboxes, sampling)
+        try:
+            proposal = await solver.strategy.propose(issue, backend, self._sandboxes, sampling)
+        except asyncio.CancelledError:
+            # The whole sweep ends here, and what this sample has used is to be paid for.
+            await self._break_off(key, "it was ended before its end", backend.usage)
+            raise
         sample = Sample(
             key=key,
             proposal=proposal,

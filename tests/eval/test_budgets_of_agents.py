@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from agent.scripted import ScriptedBackend
 from agent.strategy import Proposal, ProposalStop
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
+from eval.sample import Sample
 from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
 from sandbox.fake import FakeHost
@@ -169,3 +173,26 @@ async def test_what_a_cancelled_sample_had_used_is_paid_for_and_no_fault(tmp_pat
         assert list(store.rows()) == []
         assert store.failures() == []
         assert store.spent() == 3.0 * WORDS
+
+
+async def test_a_sample_that_is_cancelled_while_it_is_written_is_paid_for_once(
+    tmp_path: Path,
+) -> None:
+    writing = threading.Event()
+
+    class Slow(Store):
+        def add_samples(self, samples: Sequence[Sample]) -> None:
+            writing.set()
+            time.sleep(0.2)
+            super().add_samples(samples)
+
+    with Slow(tmp_path) as store:
+        host = FakeHost(evaluating(lambda _: True))
+        running = asyncio.create_task(Sweep(plan(), store, host).run())
+        await asyncio.to_thread(writing.wait)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        (row,) = store.rows()
+        part = sum(failed.cost or 0.0 for failed in store.failed().values())
+        assert (row.cost, part < WHOLE) == (WHOLE, True)
