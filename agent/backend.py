@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
@@ -15,7 +15,7 @@ class BackendError(Exception):
     """The endpoint failed after its retries: the system's fault, never the model's answer."""
 
     usage: Usage | None = None
-    # What the failed attempts used and may have been billed for; set by the backend.
+    """What the failed attempts used and may have been billed for; set by the backend."""
 
 
 class BackendUnusableError(BackendError):
@@ -38,7 +38,7 @@ class LimitReachedError(BackendError):
 
 
 class ToolsRefusedError(BackendError):
-    """The endpoint takes no tools with a request."""
+    """The endpoint takes no tools with a request, or none in a conversation like this one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +48,7 @@ class Tool:
     name: str
     description: str
     parameters: Mapping[str, Any]
-    # JSON Schema of its arguments.
+    """JSON Schema of its arguments."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,9 @@ class ToolCall:
     id: str
     name: str
     arguments: str
-    # JSON as the model wrote it, which may be none.
+    """JSON as the model wrote it, which may be none."""
+    provider_data: str = ""
+    """JSON object of the provider's own fields, which are sent back with the call; "" for none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,19 +70,41 @@ class Message:
     role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
-    # Of the assistant.
+    """Of the assistant."""
     tool_call_id: str = ""
-    # Of a tool: the call that this answers.
+    """Of a tool: the call that this answers."""
+    thinking: str = ""
+    """Of the assistant: what it thought before it answered, where the provider shows that."""
+    provider_data: str = ""
+    """JSON object of the provider's own fields (its form of the thinking, signatures), which are
+    sent back with a message that calls tools; "" for none."""
+    is_example: bool = False
+    """Part of a worked example, which no model wrote: it may be left out where it is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampling:
-    """How one completion is drawn."""
+    """The settings of one completion, as they are wanted.
+
+    What the endpoint does not take is left out or adapted, unless it is `required`.
+    """
 
     temperature: float = 0.8
     top_p: float = 0.95
-    max_tokens: int = 1024
+    max_tokens: int | None = None
+    """Output tokens, thinking included; None for as many as suit the model."""
     seed: int | None = None
+    reasoning_effort: str | None = None
+    """A word of the provider's, such as "low"; None leaves it to the provider."""
+    extra_body: str = ""
+    """JSON object of further fields for the request; "" for none."""
+    required: tuple[str, ...] = ()
+    """Names of the settings that the user asked for: where they are refused, that is an error."""
+
+    def instead(self, **wanted: Any) -> Sampling:
+        """Return other settings of the caller's own choice, which no user asked for."""
+        left = tuple(name for name in self.required if name not in wanted)
+        return replace(self, **wanted, required=left)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,36 +113,40 @@ class Usage:
 
     input_tokens: int = 0
     cached_tokens: int = 0
-    # Part of `input_tokens`, never beside it.
+    """Part of `input_tokens`, never beside it."""
     cache_write_tokens: int = 0
-    # Part of `input_tokens` too: put into the provider's cache, which some bill higher.
+    """Part of `input_tokens` too: put into the provider's cache, which some bill higher."""
     output_tokens: int = 0
     reasoning_tokens: int = 0
-    # Part of `output_tokens`.
+    """Part of `output_tokens`."""
     calls: int = 0
     estimated_calls: int = 0
-    # Of `calls`, those whose tokens are our own high estimate, because the provider sent none.
+    """Of `calls`, those whose tokens are our own high estimate, because the provider sent none."""
+    billed_calls: int = 0
+    """Of `calls`, those whose price the provider told itself."""
+    billed: float = 0.0
+    """US dollars that the provider says it bills for the `billed_calls`."""
+    billed_at_list: float = 0.0
+    """US dollars that the same calls cost by the price list; 0 where that is unknown."""
     seconds: float = 0.0
-    # Wall time of the calls.
+    """Wall time of the calls."""
     accelerator_seconds: float = 0.0
-    # Share of the local server's busy time; 0 for a remote API.
+    """Share of the local server's busy time; 0 for a remote API."""
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
-            calls=self.calls + other.calls,
-            estimated_calls=self.estimated_calls + other.estimated_calls,
-            seconds=self.seconds + other.seconds,
-            accelerator_seconds=self.accelerator_seconds + other.accelerator_seconds,
-        )
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in USAGE})
 
 
 USAGE = tuple(field.name for field in fields(Usage))
 """What is counted, by name."""
+
+
+Book = Callable[[Usage], None]
+"""Told what each attempt of a request used, when the attempt is over, however it ended."""
+
+
+def no_book(_: Usage) -> None:
+    """Book nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,9 +154,26 @@ class Completion:
     """One answer."""
 
     text: str
+    """What the model says, without its thinking."""
     stop: StopReason
     usage: Usage
     tool_calls: tuple[ToolCall, ...] = ()
+    thinking: str = ""
+    provider_data: str = ""
+    """As of a `Message`."""
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    """The settings that really were in the request, by the names of the provider."""
+
+    @property
+    def message(self) -> Message:
+        """The answer as the next turn of the conversation."""
+        return Message(
+            role="assistant",
+            content=self.text,
+            tool_calls=self.tool_calls,
+            thinking=self.thinking,
+            provider_data=self.provider_data,
+        )
 
 
 class Backend(Protocol):
@@ -147,6 +192,14 @@ class Backend(Protocol):
     @property
     def context_window(self) -> int:
         """Tokens that prompt and answer may have together. Known once entered."""
+        ...
+
+    @property
+    def answer_tokens(self) -> int:
+        """Output tokens of an answer where the sampling names no limit.
+
+        Grows for a model that turns out to think.
+        """
         ...
 
     @property
@@ -172,10 +225,21 @@ class Backend(Protocol):
         ...
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
     ) -> Completion:
         """Draw one completion, which may call `tools`. Raises BackendError after retries.
 
-        ToolsRefusedError, a kind of it, where the endpoint takes none.
+        ToolsRefusedError, a kind of it, where the endpoint takes none. `book` is told what every
+        attempt used, also one that is cancelled.
         """
         ...
+
+
+def answer_limit(sampling: Sampling, backend: Backend) -> int:
+    """Output tokens that an answer may have."""
+    return sampling.max_tokens or backend.answer_tokens

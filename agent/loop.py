@@ -22,6 +22,7 @@ from agent.backend import (
     Sampling,
     ToolsRefusedError,
     Usage,
+    answer_limit,
 )
 from agent.conversation import Conversation
 from agent.limits import AgentLimits, OutOfTimeError, over_tokens, within
@@ -74,7 +75,7 @@ class Loop:
     ) -> Proposal:
         """Draw one candidate patch. Raises BackendError or SandboxError."""
         started = time.monotonic()
-        room = max(backend.context_window - sampling.max_tokens, 1)
+        room = max(backend.context_window - answer_limit(sampling, backend), 1)
         # A window is filled by a few observations; one token has some four characters.
         shown = min(self._limits.observation_characters, room)
         limits = replace(self._limits, observation_characters=shown)
@@ -83,7 +84,15 @@ class Loop:
             try:
                 protocol = await self._protocol(backend, episode)
                 prompt = await first_prompt(issue, workspace, protocol, self._variant, room)
-                await episode.play(prompt, protocol)
+                try:
+                    await episode.play(prompt, protocol)
+                except ToolsRefusedError:
+                    if not protocol.tools or episode.has_acted:
+                        raise
+                    # It takes tools, but no conversation about them.
+                    self._protocols[backend.name] = FENCED
+                    prompt = await first_prompt(issue, workspace, FENCED, self._variant, room)
+                    await episode.play(prompt, FENCED)
             except _OverError as error:
                 over = error
             patch = episode.handed_in or await workspace.patch()
@@ -146,10 +155,15 @@ class _Episode:
         self._warned = False
         # That there is nothing to hand in.
 
+    @property
+    def has_acted(self) -> bool:
+        """Whether an answer was acted on."""
+        return self._last is not None
+
     async def probe(self) -> Protocol:
         """Ask the endpoint once whether it takes tools, and the model whether it calls them."""
         question = Message(role="user", content="Call the tool `submit` now, and say nothing.")
-        sampling = replace(self._sampling, temperature=0.0)
+        sampling = self._sampling.instead(temperature=0.0)
         try:
             completion = await self._complete([question], sampling, NATIVE)
         except ToolsRefusedError as error:
@@ -167,7 +181,8 @@ class _Episode:
         """Take steps until one ends it, which raises _OverError."""
         self.turns += turns_of(prompt)
         self.prompt_digest = digest([[message.role, message.content] for message in prompt])
-        talk = Conversation(self._backend, protocol.tools, prompt, self._sampling.max_tokens)
+        limit = answer_limit(self._sampling, self._backend)
+        talk = Conversation(self._backend, protocol.tools, prompt, limit)
         while True:
             await self._step(talk, protocol)
 
@@ -226,7 +241,8 @@ class _Episode:
         used = self.usage.input_tokens + self.usage.output_tokens
         if self._steps >= limits.steps:
             raise _OverError("steps", f"the limit of {limits.steps} steps is reached")
-        if used + talk.tokens + self._sampling.max_tokens > limits.tokens:
+        limit = answer_limit(self._sampling, self._backend)
+        if used + talk.tokens + limit > limits.tokens:
             raise _OverError("tokens", over_tokens(limits))
         if self._seconds_left() <= 0:
             raise _OverError("seconds", f"the limit of {limits.seconds:.0f} seconds is reached")
@@ -342,9 +358,7 @@ def _with_remark(outcome: Outcome, remark: str) -> Outcome:
 
 def _turn_of(completion: Completion) -> Turn:
     return Turn(
-        message=Message(
-            role="assistant", content=completion.text, tool_calls=completion.tool_calls
-        ),
+        message=completion.message,
         usage=completion.usage,
         seconds=completion.usage.seconds,
     )

@@ -32,7 +32,7 @@ VARIANTS: Mapping[str, str] = {
 }
 """By name: what a model is asked to do."""
 
-_REVISION = "1"
+_REVISION = "2"
 _LISTED = 1_200
 # Characters of the list of files.
 _LIST_SECONDS = 30.0
@@ -105,7 +105,7 @@ async def first_prompt(
         names += "\n..."
     system = Message(role="system", content=_SYSTEM.format(guide=protocol.guide))
     example = (
-        Message(role="user", content=_EXAMPLE_QUESTION),
+        Message(role="user", content=_EXAMPLE_QUESTION, is_example=True),
         *protocol.demonstration(_EXAMPLE),
     )
     if sum(likely_tokens(message.content) for message in example) > room * _SHARE_OF_EXAMPLE:

@@ -22,6 +22,7 @@ from agent.backend import (
     Message,
     Sampling,
     Usage,
+    answer_limit,
 )
 from agent.editing.edits import EditResult, patch_from_answer
 from agent.forms import form_for
@@ -86,9 +87,10 @@ class Monkeys:
         """Draw one candidate patch. Raises BackendError or SandboxError."""
         started = time.monotonic()
         snapshot = await self._shared.snapshot(issue, sandboxes)
-        ranking, new = await self._shared.ranking(issue, snapshot, backend, sampling.max_tokens)
+        ranking, new = await self._shared.ranking(issue, snapshot, backend)
         form = form_for(backend.context_window)
-        room = backend.context_window - sampling.max_tokens - MARGIN
+        limit = answer_limit(sampling, backend)
+        room = backend.context_window - limit - MARGIN
         tests, edits = [
             await self._shared.prompt(
                 issue, snapshot, ranking, backend, form=asked, room=int(room * _FOR_QUESTION)
@@ -118,7 +120,7 @@ class Monkeys:
             chain.turns += turns_of(tests.messages)
             chain.end(
                 "context",
-                f"the issue and {sampling.max_tokens} tokens of answer do not fit into the "
+                f"the issue and {limit} tokens of answer do not fit into the "
                 f"{backend.context_window} tokens of {backend.name}",
             )
         return chain.proposal(tests.digest)
@@ -312,7 +314,7 @@ class _Chain:
             self.end("context" if isinstance(error, ContextOverflowError) else "money", str(error))
             raise _OverError from None
         self.usage += completion.usage
-        message = Message(role="assistant", content=completion.text)
+        message = completion.message
         self._asked.add(message)
         self.turns.append(
             Turn(
@@ -331,7 +333,8 @@ class _Chain:
             raise _OverError
         left = limits.tokens - self.usage.input_tokens - self.usage.output_tokens
         if left < self._backend.context_window:
-            left -= await self._backend.count_tokens(messages) + self._sampling.max_tokens
+            left -= await self._backend.count_tokens(messages)
+            left -= answer_limit(self._sampling, self._backend)
         if left < 0:
             self.end("tokens", over_tokens(limits))
             raise _OverError

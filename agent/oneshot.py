@@ -11,7 +11,14 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from agent.backend import Backend, Completion, ContextOverflowError, Message, Sampling, Usage
+from agent.backend import (
+    Backend,
+    Completion,
+    ContextOverflowError,
+    Sampling,
+    Usage,
+    answer_limit,
+)
 from agent.editing.edits import EditResult, patch_from_answer
 from agent.forms import form_for
 from agent.prompts import MARGIN, ContextKind, Prompt, SharedPrompts
@@ -39,14 +46,14 @@ class Oneshot:
         """Draw one candidate patch. Raises BackendError or SandboxError."""
         started = time.monotonic()
         snapshot = await self._shared.snapshot(issue, sandboxes)
-        ranking, new = await self._shared.ranking(issue, snapshot, backend, sampling.max_tokens)
+        ranking, new = await self._shared.ranking(issue, snapshot, backend)
         prompt = await self._shared.prompt(
             issue,
             snapshot,
             ranking,
             backend,
             form=form_for(backend.context_window),
-            room=backend.context_window - sampling.max_tokens - MARGIN,
+            room=backend.context_window - answer_limit(sampling, backend) - MARGIN,
         )
         asked = (*new.turns, *turns_of(prompt.messages))
         try:
@@ -78,7 +85,7 @@ class Oneshot:
             trajectory=(
                 *asked,
                 Turn(
-                    message=Message(role="assistant", content=completion.text),
+                    message=completion.message,
                     usage=completion.usage,
                     seconds=completion.usage.seconds,
                 ),
@@ -89,7 +96,7 @@ class Oneshot:
 async def _ask(prompt: Prompt, backend: Backend, sampling: Sampling) -> Completion:
     if not prompt.fits:
         raise ContextOverflowError(
-            f"The issue and {sampling.max_tokens} tokens of answer do not fit into the "
+            f"The issue and {answer_limit(sampling, backend)} tokens of answer do not fit into the "
             f"{backend.context_window} tokens of {backend.name}; lower the answer's limit."
         )
     return await backend.complete(prompt.messages, sampling)

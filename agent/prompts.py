@@ -77,18 +77,18 @@ class SharedPrompts:
         return snapshot
 
     async def ranking(
-        self, issue: Issue, snapshot: RepositorySnapshot, backend: Backend, answer_tokens: int
+        self, issue: Issue, snapshot: RepositorySnapshot, backend: Backend
     ) -> tuple[Ranking, Ranking]:
         """Rank the files; return that, and what of it is new here, which somebody has to pay for.
 
         Raises BackendError.
         """
-        key = (issue, backend.name, backend.context_window, answer_tokens)
+        key = (issue, backend.name)
         new = Ranking(order=())
         async with self._locks[key]:
             if key not in self._rankings:
                 rank = _RANKERS[self._context]
-                new = await rank(issue.statement, snapshot.texts, backend, answer_tokens)
+                new = await rank(issue.statement, snapshot.texts, backend)
                 self._rankings[key] = new
             self._rankings.move_to_end(key)
             ranking = self._rankings[key]

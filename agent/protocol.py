@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.backend import Completion, Message, Tool, ToolCall
+from agent.backend import Completion, Message, Role, Tool, ToolCall
 from agent.editing.edit_forms import Replacement, read_answer
 from agent.tools import (
     Action,
@@ -28,6 +28,7 @@ from agent.tools import (
 _MOST_REQUESTS = 20
 # Of one answer; a model that asks for more is repeating itself.
 _LONGEST_NAME = 64
+_AFTER_EXAMPLE = "The work is handed in."
 
 _FENCE = re.compile(r"\s{0,3}(?P<ticks>`{3,}|~{3,})\s*(?P<info>\w*)\s*$")
 _SHELLS = {"bash", "sh", "shell", "zsh", "console"}
@@ -58,25 +59,26 @@ class Protocol:
     reminder: str
     # The same in a sentence, for whoever did not.
 
-    def demonstration(
-        self, steps: Sequence[tuple[str, Action, str]], *, native_id: str = "example"
-    ) -> Iterator[Message]:
+    def demonstration(self, steps: Sequence[tuple[str, Action, str]]) -> Iterator[Message]:
         """Return a worked example, as the messages in which it would have happened.
 
         A step is a remark, an action, and what was seen of it.
         """
         for number, (remark, action, seen) in enumerate(steps):
             if not self.tools:
-                yield Message(role="assistant", content=f"{remark}\n\n{_as_block(action)}")
-                yield Message(role="user", content=seen)
+                yield _example("assistant", f"{remark}\n\n{_as_block(action)}")
+                yield _example("user", seen)
                 continue
+            # Of nine letters and digits, which every family takes for an id.
             call = ToolCall(
-                id=f"{native_id}{number}",
+                id=f"example{number:02d}",
                 name=action.tool,
                 arguments=action.model_dump_json(exclude_none=True),
             )
-            yield Message(role="assistant", content=remark, tool_calls=(call,))
-            yield Message(role="tool", content=seen, tool_call_id=call.id)
+            yield replace(_example("assistant", remark), tool_calls=(call,))
+            yield replace(_example("tool", seen), tool_call_id=call.id)
+        # Not every family lets a user speak after a tool.
+        yield _example("assistant", _AFTER_EXAMPLE)
 
 
 NATIVE = Protocol(
@@ -118,8 +120,7 @@ def requests_of(completion: Completion) -> tuple[Request, ...]:
     """Return what an answer asks for, in its order; () where it asks for nothing."""
     if completion.tool_calls:
         return tuple(_of_call(call) for call in completion.tool_calls)
-    # What a model thinks of is not what it asks for.
-    said = completion.text.rpartition("</think>")[2].replace("\r\n", "\n")
+    said = completion.text.replace("\r\n", "\n")
     found = tuple(_of_text(said.split("\n"), cut_off=completion.stop == "length"))
     return found[:_MOST_REQUESTS]
 
@@ -140,7 +141,7 @@ def as_sent(completion: Completion) -> Message:
     text = _sound(completion.text)
     if not text.strip() and not calls:
         text = "(no answer)"
-    return Message(role="assistant", content=text, tool_calls=calls)
+    return replace(completion.message, content=text, tool_calls=calls)
 
 
 def replies_to(requests: Sequence[Request], texts: Sequence[str]) -> Iterator[Message]:
@@ -261,6 +262,10 @@ def _end_of_fence(lines: Sequence[str], start: int, ticks: str) -> int:
         if fence and not fence["info"] and fence["ticks"].startswith(ticks):
             return number
     return len(lines)
+
+
+def _example(role: Role, content: str) -> Message:
+    return Message(role=role, content=content, is_example=True)
 
 
 def _as_block(action: Action) -> str:

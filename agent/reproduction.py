@@ -93,8 +93,7 @@ def script_from_answer(answer: str) -> str:
 
     Of several fences the last that Python can read; without a fence, an answer that is a program.
     """
-    thought, _, said = answer.rpartition("</think>")
-    text = (said if thought else answer).replace("\0", "").replace("\r\n", "\n")
+    text = answer.replace("\0", "").replace("\r\n", "\n")
     fences = [found for found in _FENCE.findall(text) if found.strip()]
     readable = [found for found in fences if parse_python(found) is not None]
     if fences:

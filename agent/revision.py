@@ -187,8 +187,7 @@ def keeps_script(answer: str) -> bool:
 
 def _says(word: str, answer: str) -> bool:
     """Whether an answer is this word, and perhaps its reasons, rather than code."""
-    said = answer.rpartition("</think>")[2]
-    return re.match(rf"\W*{word}\b", said) is not None and not re.search("```|<<<<", said)
+    return re.match(rf"\W*{word}\b", answer) is not None and not re.search("```|<<<<", answer)
 
 
 def _with_more(messages: Sequence[Message], text: str) -> tuple[Message, ...]:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.backend import (
     BackendError,
     BackendUnusableError,
+    Book,
     Completion,
     Message,
     Sampling,
@@ -28,8 +29,13 @@ from agent.backend import (
     ToolCall,
     ToolsRefusedError,
     Usage,
+    answer_limit,
+    no_book,
 )
 from agent.endpoint.meter import BusyMeter
+from agent.thinking import split_thinking
+
+ANSWER_WORDS = 1_024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +98,11 @@ class ScriptedBackend:
         return self._context_window
 
     @property
+    def answer_tokens(self) -> int:
+        """Words of an answer for which no limit is asked."""
+        return ANSWER_WORDS
+
+    @property
     def uses_processor(self) -> bool:
         """What it was told."""
         return self._uses_processor
@@ -116,7 +127,12 @@ class ScriptedBackend:
         return sum(len(text.split()) for text in texts)
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
     ) -> Completion:
         """Give the scripted answer, cut off at `max_tokens` words."""
         if tools and not self._takes_tools:
@@ -126,9 +142,14 @@ class ScriptedBackend:
             self._now_in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self._now_in_flight)
             try:
-                return await self._answer(messages, sampling, tools)
+                completion = await self._answer(messages, sampling, tools)
+            except BackendError as error:
+                book(error.usage or Usage())
+                raise
             finally:
                 self._now_in_flight -= 1
+        book(completion.usage)
+        return completion
 
     async def _answer(
         self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
@@ -147,16 +168,24 @@ class ScriptedBackend:
             answer.usage = spent
             raise answer
         said = answer if isinstance(answer, Said) else Said(text=answer)
-        text, stop = _cut(said.text, sampling.max_tokens)
+        whole, stop = _cut(said.text, answer_limit(sampling, self))
+        parts = split_thinking(whole)
         prompt = "\0".join(message.content for message in messages)
         input_tokens = await self.count_tokens(messages, tools)
         usage = Usage(
             input_tokens=input_tokens,
             cached_tokens=input_tokens if prompt in self._answered else 0,
-            output_tokens=len(text.split()),
+            output_tokens=len(whole.split()),
         )
         self._answered.add(prompt)
-        return Completion(text=text, stop=stop, usage=spent + usage, tool_calls=said.tool_calls)
+        return Completion(
+            text=parts.answer,
+            thinking=parts.thinking,
+            stop=stop,
+            usage=spent + usage,
+            tool_calls=said.tool_calls,
+            sent={"temperature": sampling.temperature, "seed": sampling.seed},
+        )
 
 
 def _cut(text: str, words: int) -> tuple[str, StopReason]:

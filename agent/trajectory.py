@@ -61,6 +61,8 @@ def _row(turn: Turn) -> dict[str, Any]:
         "seconds": turn.seconds,
         "whole": turn.whole,
         "source": turn.source,
+        "thinking": message.thinking,
+        "provider_data": message.provider_data,
     }
     return row | {name: value for name, value in rest.items() if value}
 
@@ -73,6 +75,8 @@ def _turn(row: dict[str, Any]) -> Turn:
             content=row["content"],
             tool_calls=tuple(ToolCall(**call) for call in row.get("tool_calls", ())),
             tool_call_id=row.get("tool_call_id", ""),
+            thinking=row.get("thinking", ""),
+            provider_data=row.get("provider_data", ""),
         ),
         usage=Usage(**row.get("usage", {})),
         seconds=row.get("seconds", 0.0),

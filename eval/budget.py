@@ -8,6 +8,7 @@ limit of their own.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -20,6 +21,11 @@ class Budget:
         self.spent = spent
         self._reserved = 0.0
         self._settled = asyncio.Condition()
+
+    @property
+    def left(self) -> float:
+        """US dollars that are not spent; infinite without a limit."""
+        return math.inf if self.limit is None else max(self.limit - self.spent, 0.0)
 
     async def reserve(self, amount: float) -> bool:
         """Set an amount aside, waiting while requests in flight may still give some back.
@@ -66,6 +72,9 @@ class Budgets:
         self._per_sample = per_sample
         self._spent_by_issue = spent_by_issue
         self._issues: dict[str, Budget] = {}
+        self.overruns: dict[str, float] = {}
+        """By model: how many times its bound the dearest request cost, where that is more than 1.
+        Some providers bill thinking beyond the limit of output tokens."""
 
     def issue(self, task_id: str) -> Budget:
         """Return what may be spent on an issue, by all who sample it."""

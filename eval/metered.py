@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from agent.backend import (
     Backend,
     BackendError,
     BackendUnusableError,
+    Book,
     Completion,
     LimitReachedError,
     Message,
     Sampling,
     Tool,
     Usage,
+    no_book,
 )
 from agent.price import Price
 from eval.budget import Budget, Budgets
+
+LEAST_ANSWER = 1_024
+"""Output tokens below which a limit that nobody asked for is not lowered to fit into a budget."""
 
 
 class BudgetSpentError(Exception):
@@ -38,8 +44,11 @@ class MeteredBackend:
         self._run = budgets.run
         self._issue = budgets.issue(task_id)
         self._sample = budgets.sample()
+        self._overruns = budgets.overruns
         self.usage = Usage()
-        # What this sample has used so far, failed attempts included.
+        """What this sample has used so far, attempts that failed or were cancelled included."""
+        self.sent: Mapping[str, Any] = {}
+        """The settings that really were in its last request."""
 
     @property
     def name(self) -> str:
@@ -55,6 +64,11 @@ class MeteredBackend:
     def context_window(self) -> int:
         """The window of the model behind, in tokens."""
         return self._backend.context_window
+
+    @property
+    def answer_tokens(self) -> int:
+        """Of the model behind."""
+        return self._backend.answer_tokens
 
     @property
     def uses_processor(self) -> bool:
@@ -78,7 +92,12 @@ class MeteredBackend:
         return await self._backend.count_tokens(messages, tools)
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
     ) -> Completion:
         """Draw one completion within the budgets.
 
@@ -86,20 +105,37 @@ class MeteredBackend:
         has not asked for anything yet), and BudgetSpentError, which is no BackendError, when its
         issue or the run has none.
         """
-        reserved = await self._reserve(messages, sampling, tools)
-        usage = Usage()
-        try:
-            completion = await self._backend.complete(messages, sampling, tools)
-            usage = completion.usage
-        except BackendError as error:
-            usage = error.usage or usage
-            raise
-        finally:
-            self.usage += usage
-            spent = self._price.cost(usage) or 0.0
-            for budget in self._budgets:
-                await budget.settle(reserved, spent)
-        return completion
+        # An answer that was cut off since money allowed no more is no fair sample: it is asked
+        # again at the whole limit, or the budget is spent.
+        may_be_short = True
+        while True:
+            limit, reserved = await self._reserve(
+                messages, sampling, tools, may_be_short=may_be_short
+            )
+            spent: list[Usage] = []
+            try:
+                completion = await self._backend.complete(
+                    messages,
+                    dataclasses.replace(sampling, max_tokens=limit),
+                    tools,
+                    book=spent.append,
+                )
+            finally:
+                used = sum(spent, Usage())
+                self.usage += used
+                book(used)
+                cost = self._price.cost(used) or 0.0
+                if 0.0 < reserved < cost:
+                    before = self._overruns.get(self.name, 1.0)
+                    self._overruns[self.name] = before * cost / reserved
+                for budget in self._budgets:
+                    await budget.settle(reserved, cost)
+            self.sent = completion.sent or self.sent
+            # The limit of a model grows when it turns out to think.
+            is_cut = completion.stop == "length" and limit < self._backend.answer_tokens
+            if sampling.max_tokens or not is_cut:
+                return completion
+            may_be_short = False
 
     @property
     def _budgets(self) -> tuple[Budget, ...]:
@@ -107,19 +143,34 @@ class MeteredBackend:
         return self._sample, self._issue, self._run
 
     async def _reserve(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
-    ) -> float:
-        """Set aside what a request may cost, in every budget or in none."""
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool],
+        *,
+        may_be_short: bool,
+    ) -> tuple[int, float]:
+        """Set aside what a request may cost, in every budget or in none.
+
+        Returns the limit of output tokens, and the US dollars. A limit that nobody asked for is
+        lowered to fit where it `may_be_short`.
+        """
+        limit = sampling.max_tokens or self._backend.answer_tokens
         if all(budget.limit is None for budget in self._budgets):
-            return 0.0
+            return limit, 0.0
         tokens = await self._backend.count_tokens(messages, tools)
-        bound = self._price.bound(tokens, sampling.max_tokens)
+        bound = self._bound(tokens, limit)
         if bound is None:
             raise BackendUnusableError(
                 f"The price of {self.name} is unknown, so a budget cannot be kept: "
                 "give it with --price, or leave out the budgets.",
                 bad_input=True,
             )
+        left = min(budget.left for budget in self._budgets)
+        is_free = sampling.max_tokens is None and may_be_short
+        while is_free and bound > left and limit // 2 >= LEAST_ANSWER:
+            limit //= 2
+            bound = self._bound(tokens, limit) or 0.0
         for number, budget in enumerate(self._budgets):
             if not await self._fits(budget, bound, held=self._budgets[:number]):
                 if budget is self._sample and self.usage == Usage():
@@ -134,7 +185,11 @@ class MeteredBackend:
                         "left for this sample."
                     )
                 raise BudgetSpentError(issue_only=budget is self._issue)
-        return bound
+        return limit, bound
+
+    def _bound(self, tokens: int, limit: int) -> float | None:
+        bound = self._price.bound(tokens, limit)
+        return None if bound is None else bound * self._overruns.get(self.name, 1.0)
 
     @staticmethod
     async def _fits(budget: Budget, bound: float, *, held: Sequence[Budget]) -> bool:

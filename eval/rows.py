@@ -43,6 +43,7 @@ def sample_row(sample: Sample, texts: dict[str, bytes]) -> dict[str, Any]:
         "note": proposal.note,
         "seed": sample.seed,
         "temperature": sample.temperature,
+        "sent": json.dumps(dict(sample.sent), sort_keys=True),
         "strategy_version": sample.strategy_version,
         "variant": proposal.variant,
         "prompt_digest": proposal.prompt_digest,
@@ -62,7 +63,8 @@ def sample_of(key: SampleKey, row: Mapping[str, Any], text: Callable[[str], str]
         **{name: row[name] for name in ("stop", "note", "seconds", "prompt_digest", "variant")},
     )
     drawn = ("strategy_version", "seed", "temperature", "cost")
-    return Sample(key=key, proposal=proposal, **{name: row[name] for name in drawn})
+    sent = json.loads(row["sent"])
+    return Sample(key=key, proposal=proposal, sent=sent, **{name: row[name] for name in drawn})
 
 
 def verdict_row(judged: Judged, texts: dict[str, bytes]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from agent.backend import Usage
 from agent.strategy import Proposal
@@ -29,8 +30,11 @@ class Sample:
     strategy_version: str
     seed: int | None
     temperature: float
+    """As it was asked for; what was really sent is in `sent`."""
     cost: float | None
-    # US dollars, None when the price is unknown.
+    """US dollars, None when the price is unknown."""
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    """The settings that really were in its last request, by the provider's names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from agent.backend import USAGE
 
-SCHEMA = 2
+SCHEMA = 3
 """Of both files; a run folder of another number is refused rather than misread."""
 
 Ending = Literal["complete", "budget", "gave up", "failed"]
@@ -29,7 +29,8 @@ could not be drawn or judged."""
 
 def _usage(*, nullable: bool) -> Iterator[Column[Any]]:
     for name in USAGE:
-        yield Column(f"usage_{name}", Float if "seconds" in name else Integer, nullable=nullable)
+        kind = Float if "seconds" in name or name in {"billed", "billed_at_list"} else Integer
+        yield Column(f"usage_{name}", kind, nullable=nullable)
 
 
 RECORDS = MetaData()
@@ -44,6 +45,14 @@ SESSIONS = Table(
     # An `Ending`; NULL while it goes on, and for ever where it was killed.
 )
 """Runs of earlier versions have none."""
+
+PROFILES = Table(
+    "profiles",
+    RECORDS,
+    Column("model", String, primary_key=True),
+    Column("profile", Text, nullable=False),
+)
+"""What was learnt of each model, as `agent.endpoint.profile` writes it."""
 
 SAMPLES = Table(
     "samples",
@@ -60,6 +69,8 @@ SAMPLES = Table(
     Column("note", Text, nullable=False),
     Column("seed", Integer),
     Column("temperature", Float),
+    Column("sent", Text, nullable=False),
+    # JSON of the settings that really were in its last request.
     Column("strategy_version", String, nullable=False),
     Column("variant", String, nullable=False),
     # Which of its prompts; "" where there is but one.

@@ -41,6 +41,7 @@ from eval.rows import (
 from eval.sample import Failed, Failure, Judged, Sample, SampleKey
 from eval.schema import (
     FAILURES,
+    PROFILES,
     RECORDS,
     RUNS,
     SAMPLES,
@@ -185,6 +186,23 @@ class Store:
             (insert(VERDICTS).on_conflict_do_nothing(), rows),
             (SETTLE, settled),
         )
+
+    def keep_profile(self, model: str, profile: str) -> None:
+        """Keep what was learnt of a model, in the place of what was known before."""
+        row = {"model": model, "profile": profile}
+        self._write(
+            self._db,
+            (
+                insert(PROFILES).on_conflict_do_update(
+                    index_elements=[PROFILES.c.model], set_={"profile": profile}
+                ),
+                [row],
+            ),
+        )
+
+    def profiles(self) -> dict[str, str]:
+        """Return what was learnt of each model."""
+        return dict(self._read(select(PROFILES.c.model, PROFILES.c.profile)))
 
     def add_failure(self, failure: Failure) -> None:
         """Keep a failure, to be shown."""

@@ -277,11 +277,13 @@ class Sweep:
             raise
         sample = Sample(
             key=key,
-            proposal=proposal,
+            # What it used is what was metered: also of requests that it gave up.
+            proposal=dataclasses.replace(proposal, usage=backend.usage),
             strategy_version=solver.strategy.version,
             seed=sampling.seed,
             temperature=sampling.temperature,
-            cost=solver.model.price.cost(proposal.usage),
+            sent=backend.sent,
+            cost=solver.model.price.cost(backend.usage),
         )
         await self._recorder.add(sample)
         self._observer.sampled(sample)

@@ -49,6 +49,9 @@ NUMBERS: Mapping[str, type[np.generic]] = {
     "cache_write_tokens": np.int64,
     "calls": np.int64,
     "estimated_calls": np.int64,
+    "billed_calls": np.int64,
+    "billed": np.float64,
+    "billed_at_list": np.float64,
     "request_seconds": np.float64,
     "accelerator_seconds": np.float64,
     "seconds": np.float64,
@@ -110,6 +113,11 @@ class SampleTable:
     calls: Ints
     estimated_calls: Ints
     # Of `calls`, those whose tokens are our own high estimate.
+    billed_calls: Ints
+    billed: Floats
+    # US dollars that the provider itself told for those.
+    billed_at_list: Floats
+    # US dollars that the same cost by the price list.
     request_seconds: Floats
     # Wall time of the calls.
     accelerator_seconds: Floats

@@ -209,8 +209,9 @@ def _turn(turn: Turn) -> dict[str, Any]:
     return {
         "role": message.role,
         "content": valid(message.content),
+        "thinking": valid(message.thinking),
         "tool_calls": [
-            {name: valid(value) for name, value in dataclasses.asdict(call).items()}
+            {name: valid(getattr(call, name)) for name in ("id", "name", "arguments")}
             for call in message.tool_calls
         ],
         "tool_call_id": valid(message.tool_call_id),
@@ -226,6 +227,8 @@ def _mini_message(turn: Turn) -> dict[str, Any]:
     message = turn.message
     told: dict[str, Any] = {"role": message.role, "content": valid(message.content)}
     extra: dict[str, Any] = {"source": turn.source} if turn.source else {}
+    if message.thinking:
+        told["reasoning_content"] = valid(message.thinking)
     if message.tool_calls:
         told["tool_calls"] = [
             {
@@ -290,6 +293,8 @@ def _atif_step(turn: Turn) -> dict[str, Any]:
         "message": valid(message.content),
         "extra": {"source": turn.source} if turn.source else None,
     }
+    if message.thinking:
+        step["reasoning_content"] = valid(message.thinking)
     if message.tool_calls:
         step["tool_calls"] = [_atif_call(call) for call in message.tool_calls]
     if is_drawn(turn):

@@ -64,7 +64,7 @@ class Choosing:
     tasks: Sequence[Task]
     # Of the run; empty where no method needs them.
     judge: Model | None
-    max_tokens: int
+    max_tokens: int | None
     workers: int
     read_code: bool
     run_id: str
@@ -72,7 +72,7 @@ class Choosing:
 
     def way(self, name: str, group: Group) -> Way:
         """Return under what the words of a method are kept."""
-        settings: dict[str, str | int | bool] = {}
+        settings: dict[str, str | int | bool | None] = {}
         if self.judge is not None and name in ASKING:
             settings |= {"judge": self.judge.backend.name, "max_tokens": self.max_tokens}
         if self.read_code:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.backend import BackendError, BackendUnusableError
+from agent.local.serving import ServeOptionError
 from agent.models import ModelNameError
 from agent.price import PriceError
 from eval.store import ConfigChangedError, ForeignRunError, NoRunError, StoreError
@@ -44,6 +45,7 @@ _BAD_INPUT = (
     InputError,
     DatasetError,
     ModelNameError,
+    ServeOptionError,
     PriceError,
     ConfigChangedError,
     NoRunError,

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
+from agent.endpoint.backend import EndpointBackend
+from agent.endpoint.profile import profile_from_json, profile_to_json
 from eval.budget import Budget, Budgets
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
@@ -71,6 +74,7 @@ async def sweep_on_docker(
             contextlib.closing(VerdictCache()) as cache,
         ):
             session.stages.listener = progress.stage
+            endpoints = _recalled(plan, store)
             verifier = Verifier(
                 host,
                 workers=session.workers,
@@ -97,10 +101,26 @@ async def sweep_on_docker(
             try:
                 await sweep.run()
             finally:
+                for name, backend in endpoints.items():
+                    store.keep_profile(name, profile_to_json(backend.profile))
                 # What an engine that was restarted in between may have kept.
                 with contextlib.suppress(SandboxError):
                     await remove_run(run_id)
+    for name, backend in endpoints.items():
+        for note in backend.profile.notes:
+            session.console.print(Text(f"{name}: {note}"))
     return sweep
+
+
+def _recalled(plan: Plan, store: Store) -> dict[str, EndpointBackend]:
+    """Return the endpoints of a plan by their models, which go on from what the run has learnt."""
+    known = store.profiles()
+    backends = {solver.model.name: solver.model.backend for solver in plan.solvers}
+    endpoints = {n: one for n, one in backends.items() if isinstance(one, EndpointBackend)}
+    for name, backend in endpoints.items():
+        if name in known:
+            backend.profile = profile_from_json(known[name])
+    return endpoints
 
 
 def docker_host(run_id: str = "") -> DockerHost:

@@ -23,6 +23,7 @@ what stands above it:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -70,8 +71,13 @@ class _Settings(BaseModel):
     samples: _Positive = 8
     temperature: Annotated[float, Field(ge=0.0, le=2.0, description="a number from 0 to 2")] = 0.8
     top_p: Annotated[float, Field(ge=0.0, le=1.0, description="a number from 0 to 1")] = 0.95
-    max_tokens: _Positive = 1024
+    max_tokens: _Limit = None
     seed: Annotated[int, Field(description="a whole number")] = 0
+    reasoning_effort: Annotated[str | None, Field(min_length=1, description="a word")] = None
+    extra_body: Annotated[dict[str, Any], Field(description="a table of fields")] = {}
+    context_window: _Limit = None
+    header: _Texts = ()
+    serve: Annotated[dict[str, Any], Field(description="a table of vLLM's options")] = {}
     context: Annotated[ContextKind, Field(description="bm25, rank or files")] = "bm25"
     variant: _Text = ""
     depth: _Positive = 4
@@ -102,12 +108,15 @@ class SolverConfig(_Settings):
             top_p=self.top_p,
             max_tokens=self.max_tokens,
             seed=self.seed,
+            reasoning_effort=self.reasoning_effort,
+            extra_body=json.dumps(self.extra_body, sort_keys=True) if self.extra_body else "",
+            required=tuple(sorted(self.model_fields_set & _SAMPLING)),
         )
 
     @property
     def used(self) -> dict[str, Any]:
         """The settings that change what this solver's samples are, as JSON-able values."""
-        return self.model_dump(include=_SAMPLING | USED_BY[self.strategy])
+        return self.model_dump(include=_SAMPLING | _SERVING | USED_BY[self.strategy])
 
 
 class SweepConfig(BaseModel):
@@ -130,14 +139,10 @@ class SweepConfig(BaseModel):
     budget_per_sample: _Money = None
     solvers: tuple[SolverConfig, ...] = ()
 
-    @property
-    def models(self) -> list[str]:
-        """Every model once, in order."""
-        return list(dict.fromkeys(solver.model for solver in self.solvers))
-
 
 _AGENT = {"steps", "tokens", "seconds", "command_seconds"}
-_SAMPLING = {"temperature", "top_p", "max_tokens", "seed"}
+_SAMPLING = {"temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "extra_body"}
+_SERVING = {"context_window", "serve"}
 SETTINGS = frozenset(_Settings.model_fields)
 """What may be said of all solvers and of one."""
 USED_BY: Mapping[str, set[str]] = {
@@ -153,12 +158,26 @@ def as_toml(config: SweepConfig) -> str:
     said = config.model_dump(
         mode="json", exclude_none=True, exclude={"strategy", "model", "solvers"}
     )
-    solvers = [
-        one.model_dump(include={"model", "strategy", "name", "samples"}) | one.used
-        for one in config.solvers
-    ]
+    solvers = [_as_table(solver) for solver in config.solvers]
     said = {name: value for name, value in said.items() if value != []}
     return tomlkit.dumps(said | {"solvers": solvers})
+
+
+def _as_table(solver: SolverConfig) -> dict[str, Any]:
+    """Return a solver as a file says it.
+
+    Settings of the sampling that nobody asked for are not in it: read again, they would be asked
+    for. Neither are headers that are not of the environment, since they may hold keys.
+    """
+    table = solver.model_dump(include={"model", "strategy", "name", "samples"}) | solver.used
+    headers = [text for text in solver.header if text.partition(":")[2].strip().startswith("$")]
+    table |= {"header": headers} if headers else {}
+    unasked = _SAMPLING - solver.model_fields_set
+    return {
+        name: value
+        for name, value in table.items()
+        if name not in unasked and value is not None and value != {}
+    }
 
 
 class Strategies:

@@ -100,7 +100,7 @@ def _valid(of: type[Read], said: Mapping[str, Any], places: Mapping[str, str]) -
         return of.model_validate(said)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
+        name = str(first["loc"][0]) if first["loc"] else ""
         takes = of.model_fields[name].description
         raise InputError(f"{places[name]} takes {takes}, not {first['input']!r}.") from None
 

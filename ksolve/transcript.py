@@ -142,6 +142,9 @@ class Transcript:
         role = "observation" if is_observation(turn) else message.role
         yield _heading(f"{number} {role}", _ROLES[message.role], *facts)
         most = ANSWER if is_drawn(turn) else FOLDED
+        if message.thinking:
+            yield _aside("It thinks:")
+            yield self._body(message.thinking, FOLDED, indent=2)
         content = turn.whole if self.full and turn.whole else message.content
         if content.strip():
             yield self._body(content, most)

@@ -68,8 +68,7 @@ def read_answer(answer: str, *, cut_off: bool = False) -> list[list[Edit]]:
     With `cut_off`, the answer ended at the token limit: of a last block or fence without its end,
     nothing is taken that may be torn.
     """
-    thought, _, said = answer.rpartition("</think>")
-    lines = (said if thought else answer)[:_LONGEST].replace("\r\n", "\n").split("\n")
+    lines = answer[:_LONGEST].replace("\r\n", "\n").split("\n")
     blocks = list(_blocks(lines, cut_off=cut_off))
     fences = list(_fences(lines))
     if not fences and not blocks:

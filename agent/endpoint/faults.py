@@ -6,20 +6,13 @@ the provider's own message repeats a part of it.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
-import openai
-
-from agent.backend import (
-    BackendError,
-    BackendUnusableError,
-    ContextOverflowError,
-    ToolsRefusedError,
-)
+from agent.backend import BackendError, BackendUnusableError, ContextOverflowError
+from agent.endpoint.learning import Refusal, words_of
 from agent.endpoint.retry import TransientError, retry_after
 
 _MASKED = re.compile(r"(?<!\S)\S*\*{3,}\S*")
@@ -38,6 +31,17 @@ _OVERFLOW_WORDS = (
     "prompt is too long",
     "input is too long",
     "max_new_tokens",
+    "token limit",
+    "maximum sequence length",
+    "request body too large",
+    "range of input length",
+    "n_ctx",
+)
+_WINDOW = re.compile(
+    r"(?:context (?:length|window|size|limit)|maximum prompt length|max(?:imum)? model length"
+    r"|number of tokens allowed|token limit)[^0-9]{0,24}(\d{3,8})"
+    r"|with (\d{3,8}) maximum context|> (\d{3,8}) maximum|n_ctx: (\d{3,8})",
+    re.IGNORECASE,
 )
 _NO_CREDIT_CODES = {
     "insufficient_quota",
@@ -51,9 +55,6 @@ _KEY_WORDS = ("api key not valid", "api key expired", "incorrect api key", "inva
 # Some do not answer 401.
 _NO_MODEL_CODES = {"model_not_found", "invalid_model"}
 _NO_MODEL_WORDS = ("model not exist", "model does not exist", "not a valid model")
-_UNSUPPORTED_CODES = {"unsupported_parameter", "unsupported_value"}
-_TOOLS_STATUSES = {400, 404, 422, 501}
-_TOOLS_WORDS = ("tool", "function call", "functions")
 _WITHHELD_STATUSES = {400, 403}
 _WITHHELD_CODES = {"content_filter", "content_policy_violation", "data_inspection_failed"}
 _WITHHELD_WORDS = ("prompt was flagged", "input was flagged", "content exists risk")
@@ -70,7 +71,11 @@ class UnknownModelError(BackendUnusableError):
 
 
 class WithheldError(BackendError):
-    """The provider's filter lets the prompt not come before the model."""
+    """The provider's filter rejected the prompt."""
+
+
+class RefusedError(BackendError):
+    """The endpoint does not take the request as it was sent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,26 +87,28 @@ class Endpoint:
     key_variable: str
     secret: str = field(repr=False)
 
-    def fault(self, error: openai.APIError, *, tools: bool = False) -> BackendError:
-        """Tell what an error of the SDK means; `tools`: the request came with some."""
-        if isinstance(error, openai.APIStatusError):
-            message, code = _said(error.body)
-            headers = error.response.headers
-            if error.response.is_redirect:
-                return self._moved(headers.get("location", ""))
-            refusal = self.refusal(error.status_code, message, code, wait=retry_after(headers))
-            if (
-                tools
-                and error.status_code in _TOOLS_STATUSES
-                and any(words in message.lower() for words in _TOOLS_WORDS)
-                # Which says how much of the prompt the tools are.
-                and not isinstance(refusal, ContextOverflowError)
-            ):
-                return ToolsRefusedError(
-                    f"{self.name}: {self.base_url} takes no tools ({self._clean(message)})."
-                )
-            return refusal
-        cause = error.__cause__
+    def refusal_of(self, error: Exception) -> Refusal | None:
+        """Return what an error of an SDK says the endpoint does not take, None for other faults."""
+        status = getattr(error, "status_code", None)
+        if status is None:
+            return None
+        return self.told(status, getattr(error, "body", None))
+
+    def told(self, status: int, body: object) -> Refusal:
+        """Return an error body as a refusal."""
+        message, code, param = words_of(body)
+        said = f"{status}: {self._clean(message)}" if message else str(status)
+        return Refusal(status=status, message=message, code=code, param=param, said=said)
+
+    def fault(self, error: Exception) -> BackendError:
+        """Tell what an error of an SDK means; all SDKs of this make name their parts alike."""
+        response = getattr(error, "response", None)
+        if (refusal := self.refusal_of(error)) is not None and response is not None:
+            if response.is_redirect:
+                return self._moved(response.headers.get("location", ""))
+            return self.refused(refusal, wait=retry_after(response.headers))
+        # The SDK wraps what the HTTP library says while it sends, and not while it reads.
+        cause = error.__cause__ or error
         detail = self._clean(str(cause) or type(cause).__name__)
         # Names, not types: they belong to the HTTP library that the SDK happens to use.
         if type(cause).__name__ in {"ConnectError", "ConnectTimeout"}:
@@ -112,12 +119,10 @@ class Endpoint:
             f"{self.name}: lost the connection to {self.base_url} ({detail})", lost=True
         )
 
-    def refusal(
-        self, status: int, message: str, code: str, *, wait: float | None = None
-    ) -> BackendError:
+    def refused(self, refusal: Refusal, *, wait: float | None = None) -> BackendError:
         """Tell what an HTTP status and the error in its body mean."""
-        said = f"{status}: {self._clean(message)}" if message else str(status)
-        lower = message.lower()
+        status, code, said = refusal.status, refusal.code, refusal.said
+        lower = refusal.message.lower()
         if code in _WITHHELD_CODES or (
             status in _WITHHELD_STATUSES and any(words in lower for words in _WITHHELD_WORDS)
         ):
@@ -133,13 +138,19 @@ class Endpoint:
             status in _HEALING_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         ):
             return TransientError(f"{self.name}: {self.base_url} answered {said}", retry_after=wait)
-        return BackendError(f"{self.name}: {self.base_url} refused the request ({said}).")
+        return RefusedError(f"{self.name}: {self.base_url} refused the request ({said}).")
 
-    def hidden_refusal(self, code: int | str | None, message: str) -> BackendError:
-        """Tell what an error means that came under status 200, as OpenRouter sends them."""
-        told = str(code or "")
+    def hidden_refusal(self, body: object) -> Refusal:
+        """Return the refusal that came under status 200, as OpenRouter sends them."""
+        error = body.get("error") if isinstance(body, dict) else None
+        error = error if isinstance(error, dict) else body
+        told = (
+            str(error.get("code") or error.get("status_code") or "")
+            if isinstance(error, dict)
+            else ""
+        )
         status = int(told) if re.fullmatch("[45][0-9][0-9]", told) else HTTPStatus.BAD_GATEWAY
-        return self.refusal(status, message, told)
+        return self.told(status, body)
 
     def _moved(self, to: str) -> BackendUnusableError:
         try:
@@ -188,11 +199,6 @@ class Endpoint:
                 f"{self.name}: {self.base_url} has no such model, or is not the right address "
                 f"({said})."
             )
-        if code in _UNSUPPORTED_CODES:
-            return BackendUnusableError(
-                f"{self.name}: the model does not take these settings ({said}): change them.",
-                bad_input=True,
-            )
         return None
 
     def _clean(self, text: str) -> str:
@@ -202,14 +208,7 @@ class Endpoint:
         return " ".join(text.split())[:300].rstrip(".")
 
 
-def _said(body: object) -> tuple[str, str]:
-    """Return the message and the code that an error body carries, in any of the usual shapes."""
-    if isinstance(body, list) and body and isinstance(body[0], dict):
-        body = body[0].get("error", body[0])  # Gemini's way.
-    if isinstance(body, dict):
-        message = body.get("message") or body.get("detail") or body.get("error") or body
-        text = message if isinstance(message, str) else json.dumps(message, default=str)
-        codes = [str(body.get("code") or ""), str(body.get("type") or "")]
-        # A number is the status once more, or the provider's own.
-        return text, next((code for code in codes if code and not code.isdigit()), "")
-    return (body if isinstance(body, str) else ""), ""
+def window_told(message: str) -> int | None:
+    """Return the context window that a message about an overflow tells, None where it does not."""
+    found = _WINDOW.search(message)
+    return int(next(number for number in found.groups() if number)) if found else None

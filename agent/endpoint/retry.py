@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 import tenacity
 
 from agent.backend import BackendError
+from agent.endpoint.usage import Tokens
 
 LONGEST_WAIT = 60.0
 ATTEMPTS_BILLED = 2
@@ -33,11 +34,13 @@ class TransientError(BackendError):
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        # Seconds the server asked to wait.
+        """Seconds the server asked to wait."""
         self.unreached = unreached
-        # Nothing was sent, because no connection came about.
+        """Nothing was sent, because no connection came about."""
         self.lost = lost
-        # Sent and perhaps worked on, but the answer never came whole; it may be billed.
+        """Sent and perhaps worked on, but the answer never came whole; it may be billed."""
+        self.tokens: Tokens | None = None
+        """What it used by then, where that was told."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -53,43 +53,39 @@ class Ranking:
     # What a model was asked and answered; empty when none was.
 
 
-Ranker = Callable[[str, Mapping[str, str], Backend, int], Awaitable[Ranking]]
-"""Ranks the files (path -> text) for a statement; a model has so many tokens for its answer.
+Ranker = Callable[[str, Mapping[str, str], Backend], Awaitable[Ranking]]
+"""Ranks the files (path -> text) for a statement, perhaps by asking the model.
 
 Raises BackendError when the model fails.
 """
 
 
-async def by_words(
-    statement: str, texts: Mapping[str, str], backend: Backend, answer_tokens: int
-) -> Ranking:
+async def by_words(statement: str, texts: Mapping[str, str], backend: Backend) -> Ranking:
     """Rank by what the issue names and by BM25; the model is not asked."""
-    del backend, answer_tokens
+    del backend
     return Ranking(order=tuple(await asyncio.to_thread(ranked, statement, texts)))
 
 
-async def by_model(
-    statement: str, texts: Mapping[str, str], backend: Backend, answer_tokens: int
-) -> Ranking:
+async def by_model(statement: str, texts: Mapping[str, str], backend: Backend) -> Ranking:
     """Show a map of the repository, and let the model name the files.
 
     Where the map is longer than the window, it holds what the words rank first. A model whose
     window has room for next to none of it is not asked.
     """
     words = await asyncio.to_thread(ranked, statement, texts)
-    room = min(backend.context_window - answer_tokens - _MARGIN, _LARGEST_PROMPT)
+    room = min(backend.context_window - backend.answer_tokens - _MARGIN, _LARGEST_PROMPT)
     messages = await _fitted(statement, all_paths(words, texts), texts, backend, room)
     if not messages:
         return Ranking(order=tuple(words))
     # The most likely answer, drawn once for all samples.
-    sampling = Sampling(temperature=0.0, top_p=1.0, max_tokens=answer_tokens, seed=0)
+    sampling = Sampling(temperature=0.0, top_p=1.0, seed=0)
     try:
         completion = await backend.complete(messages, sampling)
     except ContextOverflowError as error:
         return Ranking(order=tuple(words), usage=error.usage or Usage())
     asked = (Turn(message=message, source="ranking") for message in messages)
     answered = Turn(
-        message=Message(role="assistant", content=completion.text),
+        message=completion.message,
         usage=completion.usage,
         seconds=completion.usage.seconds,
         source="ranking",
@@ -106,7 +102,7 @@ def named_files(answer: str, texts: Mapping[str, str]) -> list[str]:
     Read from lists, quotes, JSON and prose: paths, parts of paths, and modules with dots.
     """
     found: dict[str, None] = {}
-    for line in answer.rpartition("</think>")[2].splitlines():
+    for line in answer.splitlines():
         whole = _MARK.sub("", line).strip(" \t`'\"*,")
         if whole in texts:
             found[whole] = None

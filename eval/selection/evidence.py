@@ -15,7 +15,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from agent.backend import Backend, Completion, Message, Sampling, Tool, ToolCall, Usage
+from agent.backend import (
+    Backend,
+    Book,
+    Completion,
+    Message,
+    Sampling,
+    Tool,
+    ToolCall,
+    Usage,
+    no_book,
+)
 from agent.limits import AgentLimits
 from agent.price import Price
 from agent.reproduction import Bench
@@ -61,20 +71,25 @@ class AskedOnce(MeteredBackend):
         self._evidence = evidence
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
     ) -> Completion:
         """Return the known answer, or draw one. Raises BackendError."""
         question = (self.name, sampling, *messages, *tools)
         known = await self._evidence.find(*question)
         if known is None:
-            completion = await super().complete(messages, sampling, tools)
+            completion = await super().complete(messages, sampling, tools, book=book)
             await self._evidence.keep(dataclasses.asdict(completion), *question)
             return completion
         usage = Usage(**known["usage"])
         self.usage += usage
         self._evidence.seconds += usage.seconds
         calls = tuple(ToolCall(**call) for call in known["tool_calls"])
-        return Completion(text=known["text"], stop=known["stop"], usage=usage, tool_calls=calls)
+        return Completion(**{**known, "usage": usage, "tool_calls": calls})
 
 
 class RunOnce:

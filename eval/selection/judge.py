@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from agent.backend import Backend, ContextOverflowError, Message, Sampling
+from agent.backend import Backend, ContextOverflowError, Message, Sampling, answer_limit
 from agent.price import Price
 from agent.prompts import MARGIN
 from agent.reading.context import shortened
@@ -19,7 +19,7 @@ from eval.selection.candidates import Candidates, Effort, Method, Scored, togeth
 from eval.selection.evidence import AskedOnce
 from eval.selection.votes import sizes, weighted
 
-SAMPLING = Sampling(temperature=0.0, max_tokens=512, seed=0)
+SAMPLING = Sampling(temperature=0.0, seed=0)
 _SHARES = (1.0, 0.5, 0.25, 0.1)
 # Of the room, until a question fits.
 _MOST = 8
@@ -79,7 +79,10 @@ class Judge:
 
     async def question(self, form: str, *texts: str, share: float = 1.0) -> list[Message]:
         """Put texts into a form, cut until they are within that share of the window."""
-        room = int((self.backend.context_window - self.sampling.max_tokens - MARGIN) * share)
+        room = int(
+            (self.backend.context_window - answer_limit(self.sampling, self.backend) - MARGIN)
+            * share
+        )
         messages: list[Message] = []
         for part in _SHARES:
             cut = [shortened(text, int(room * part / len(texts))) for text in texts]
@@ -97,7 +100,7 @@ class Judge:
             completion = await metered.complete(messages, self.sampling)
         except ContextOverflowError:
             return ""
-        return completion.text.rpartition("</think>")[2].strip()
+        return completion.text.strip()
 
 
 class ScoredJudge:

@@ -33,15 +33,30 @@ from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import (
     WORKERS,
     BudgetOption,
+    CommandSecondsOption,
+    ContextOption,
+    DepthOption,
+    EffortOption,
+    ExtraBodyOption,
     FreshOption,
+    HeaderOption,
     InFlightOption,
     JsonOption,
     MaxTokensOption,
     ModelOption,
     PriceOption,
+    SecondsOption,
     SeedOption,
+    ServeOption,
+    StepsOption,
     TemperatureOption,
+    TokensOption,
+    TopPOption,
+    VariantOption,
+    WindowOption,
     WorkersOption,
+    extra_body_of,
+    serve_of,
 )
 from ksolve.progress import Stages
 from ksolve.screen import screen
@@ -90,9 +105,22 @@ def fix(
         bool, typer.Option("--allow-dirty", help="Apply it over uncommitted changes too.")
     ] = False,
     time_limit: Annotated[float, typer.Option(min=1.0, help="Seconds for one test run.")] = 600.0,
-    temperature: TemperatureOption = 0.8,
-    max_tokens: MaxTokensOption = 1024,
-    seed: SeedOption = 0,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    max_tokens: MaxTokensOption = None,
+    seed: SeedOption = None,
+    reasoning_effort: EffortOption = None,
+    extra_body: ExtraBodyOption = None,
+    header: HeaderOption = None,
+    context_window: WindowOption = None,
+    serve: ServeOption = None,
+    context: ContextOption = None,
+    variant: VariantOption = None,
+    depth: DepthOption = None,
+    steps: StepsOption = None,
+    tokens: TokensOption = None,
+    seconds: SecondsOption = None,
+    command_seconds: CommandSecondsOption = None,
     price: PriceOption = None,
     in_flight: InFlightOption = IN_FLIGHT,
     workers: WorkersOption = WORKERS,
@@ -114,6 +142,21 @@ def fix(
     """
     statement = _statement(issue, issue_file)
     stages = Stages()
+    sampling = {
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_tokens": max_tokens,
+        "seed": seed,
+        "reasoning_effort": reasoning_effort,
+        "context_window": context_window,
+        "context": context,
+        "variant": variant,
+        "depth": depth,
+        "steps": steps,
+        "tokens": tokens,
+        "seconds": seconds,
+        "command_seconds": command_seconds,
+    }
     asked = resolve_config(
         None,
         {
@@ -121,11 +164,12 @@ def fix(
             "model": model,
             "strategy": [strategy],
             "samples": samples,
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-            "seed": seed,
             "price": price,
             "in_flight": in_flight,
+            "header": header,
+            "extra_body": extra_body_of(extra_body),
+            "serve": serve_of(serve),
+            **sampling,
         },
     )
     plan = plan_of(asked, [], stages)
@@ -165,10 +209,10 @@ def fix(
             setup=setup,
             image=image,
             time_limit=time_limit,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            seed=seed,
             price=price,
+            extra_body=extra_body,
+            serve=serve,
+            **sampling,
         )
     }
     folder = out or _own_folder(config)

@@ -12,8 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from agent.models import Model
-from agent.prompts import ContextKind
+from agent.models import Model, ModelOptions, resolve
 from eval.cost import money
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
@@ -26,21 +25,40 @@ from ksolve.options import (
     TASKS_OPTION,
     WORKERS,
     BudgetOption,
+    CommandSecondsOption,
+    ContextOption,
+    DepthOption,
+    EffortOption,
     ExactOption,
+    ExtraBodyOption,
     FlakyRunsOption,
     FreshOption,
+    HeaderOption,
     IdsOption,
     InFlightOption,
     JsonOption,
     LimitOption,
+    MaxTokensOption,
     PriceOption,
+    SecondsOption,
+    SeedOption,
+    ServeOption,
+    StepsOption,
+    TemperatureOption,
+    TokensOption,
+    TopPOption,
+    VariantOption,
+    WindowOption,
     WorkersOption,
-    models_of,
+    extra_body_of,
+    headers_of,
+    prices_of,
+    serve_of,
 )
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
-from ksolve.sweep_config import Allocate, Strategies, SweepConfig, as_toml
+from ksolve.sweep_config import Allocate, SolverConfig, Strategies, SweepConfig, as_toml
 from ksolve.sweep_options import resolve_config
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
@@ -73,39 +91,22 @@ def run(
     samples: Annotated[
         int | None, typer.Option(min=1, help="Samples per task, model and strategy: 8.")
     ] = None,
-    temperature: Annotated[float | None, typer.Option(min=0.0, max=2.0, help="0.8.")] = None,
-    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0.95.")] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Output tokens of one answer, at most: 1024.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Sample i is drawn with this seed + i: 0.")
-    ] = None,
-    context: Annotated[
-        ContextKind | None,
-        typer.Option(
-            help="How files are chosen for a prompt: bm25 (default), rank (the model is asked "
-            "once an issue) or files (whole files)."
-        ),
-    ] = None,
-    variant: Annotated[
-        str | None, typer.Option(help="The prompt of `loop`: plain or reproduce-first.")
-    ] = None,
-    depth: Annotated[
-        int | None, typer.Option(min=1, help="Edits in a row, of `monkeys`: 4.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Requests of one sample, of an agent: 30.")
-    ] = None,
-    tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of one sample, of an agent: 400000.")
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=1.0, help="Seconds of one sample, of an agent: 1800.")
-    ] = None,
-    command_seconds: Annotated[
-        float | None, typer.Option(min=1.0, help="Seconds of one command of an agent: 60.")
-    ] = None,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    max_tokens: MaxTokensOption = None,
+    seed: SeedOption = None,
+    reasoning_effort: EffortOption = None,
+    extra_body: ExtraBodyOption = None,
+    header: HeaderOption = None,
+    context_window: WindowOption = None,
+    serve: ServeOption = None,
+    context: ContextOption = None,
+    variant: VariantOption = None,
+    depth: DepthOption = None,
+    steps: StepsOption = None,
+    tokens: TokensOption = None,
+    seconds: SecondsOption = None,
+    command_seconds: CommandSecondsOption = None,
     allocate: Annotated[
         Allocate | None,
         typer.Option(
@@ -150,6 +151,11 @@ def run(
             "top_p": top_p,
             "max_tokens": max_tokens,
             "seed": seed,
+            "reasoning_effort": reasoning_effort,
+            "extra_body": extra_body_of(extra_body),
+            "header": header,
+            "context_window": context_window,
+            "serve": serve_of(serve),
             "context": context,
             "variant": variant,
             "depth": depth,
@@ -185,14 +191,12 @@ def run(
 
 def plan_of(asked: SweepConfig, tasks: Sequence[Task], stages: Stages) -> Plan:
     """Return what is to be drawn; raises InputError and what models raise."""
-    models = models_of(asked.models, asked.price, in_flight=asked.in_flight, progress=stages)
-    by_name = {model.name: model for model in models}
-    strategies = Strategies()
+    strategies, models = Strategies(), _Models(asked, stages)
     return Plan(
         tasks=tasks,
         solvers=[
             Solver(
-                model=by_name[solver.model],
+                model=models.of(solver),
                 strategy=strategies.of(solver),
                 sampling=solver.sampling,
                 label=solver.label,
@@ -203,6 +207,31 @@ def plan_of(asked: SweepConfig, tasks: Sequence[Task], stages: Stages) -> Plan:
         ],
         allocate=asked.allocate,
     )
+
+
+class _Models:
+    """Makes each model once, so that solvers of the same endpoint and server share it."""
+
+    def __init__(self, asked: SweepConfig, stages: Stages) -> None:
+        specs = [solver.model for solver in asked.solvers]
+        self._price_of = prices_of(specs, asked.price)
+        self._in_flight = asked.in_flight
+        self._stages = stages
+        self._made: dict[str, Model] = {}
+
+    def of(self, solver: SolverConfig) -> Model:
+        """Return the model of a solver. Raises what `resolve` does."""
+        key = repr((solver.model, solver.header, solver.context_window, solver.serve))
+        if key not in self._made:
+            options = ModelOptions(
+                price=self._price_of(solver.model),
+                in_flight=self._in_flight,
+                context_window=solver.context_window,
+                headers=headers_of(solver.header),
+                serve=solver.serve,
+            )
+            self._made[key] = resolve(solver.model, options, progress=self._stages)
+        return self._made[key]
 
 
 def sweep_and_report(
@@ -310,8 +339,7 @@ def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) 
             f"{solver.name} by {solver.model.name}": {
                 "strategy": solver.strategy.name,
                 "version": solver.strategy.version,
-                **dataclasses.asdict(solver.sampling),
-                **solver.settings,
+                **_settings(solver),
             }
             for solver in plan.solvers
         },
@@ -320,3 +348,9 @@ def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) 
         "budgets": list(limits),
         "flaky": sorted(FlakyTasks().load().flaky(plan.tasks)),
     }
+
+
+def _settings(solver: Solver) -> dict[str, Any]:
+    """Return what changes the samples of a solver; who asked for it does not."""
+    settings = dataclasses.asdict(solver.sampling) | dict(solver.settings)
+    return {name: value for name, value in settings.items() if name != "required"}

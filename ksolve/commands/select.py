@@ -15,11 +15,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from agent.models import ModelOptions
 from eval.cost import count
 from eval.predictions import Prediction, write_predictions
 from eval.selection.candidates import Selection
 from eval.selection.evaluate import evaluate, to_json
-from eval.selection.judge import SAMPLING
 from eval.selection.kept import Kept, can_keep
 from eval.selection.pool import Pool, read_pool
 from eval.store import Store, open_run
@@ -32,6 +32,7 @@ from ksolve.options import (
     WORKERS,
     InFlightOption,
     JsonOption,
+    MaxTokensOption,
     PriceOption,
     models_of,
     refuse_unwritable,
@@ -90,9 +91,7 @@ def select(
     ] = None,
     price: PriceOption = None,
     in_flight: InFlightOption = None,
-    max_tokens: Annotated[
-        int, typer.Option(min=1, help="Output tokens of one answer of the judge, at most.")
-    ] = SAMPLING.max_tokens,
+    max_tokens: MaxTokensOption = None,
     solver: Annotated[
         str | None,
         typer.Option(
@@ -142,7 +141,8 @@ def select(
     asking = [name for name in names if name in ASKING]
     if asking and model is None:
         raise InputError(f"The method {asking[0]} needs a model that judges: give --model.")
-    judge = models_of([model], price or (), in_flight=in_flight)[0] if model and asking else None
+    options = ModelOptions(in_flight=in_flight)
+    judge = models_of([model], price or (), options)[0] if model and asking else None
     console = screen(stderr=json or out is not None)
     with open_run(run) as store:
         table = store.table()

@@ -65,13 +65,20 @@ def steps(turns: Sequence[Turn]) -> tuple[Sequence[Step], Sequence[Step]]:
 def whole(turn: Turn) -> str:
     """Return all of a turn as plain text: what was said and what was asked for."""
     calls = (f"\n[{call.name} {call.id}]\n{call.arguments}\n" for call in turn.message.tool_calls)
-    return (turn.whole or turn.message.content) + "".join(calls)
+    return _said(turn) + "".join(calls)
+
+
+def _said(turn: Turn) -> str:
+    """Return the text of a turn, with what was thought before it."""
+    text = turn.whole or turn.message.content
+    thinking = turn.message.thinking
+    return f"[thinking]\n{thinking}\n\n[answer]\n{text}" if thinking else text
 
 
 def _step(number: int, turn: Turn, allowance: Allowance) -> Step:
     message = turn.message
     text = turn.whole or message.content
-    body = allowance.body(text.strip("\n"))
+    body = allowance.body(_said(turn).strip("\n"))
     calls = [_call(call, allowance) for call in message.tool_calls]
     return Step(
         number=number,

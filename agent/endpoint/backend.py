@@ -1,0 +1,533 @@
+"""The backend of a model behind an endpoint: what it accepts is learnt, what it bills is booked.
+
+The SDK's own retries are off; `retry` beside this file decides what is sent again, `faults` what a
+failure means, `learning` what a refusal teaches. How requests and answers look is the business of
+a `Wire`. The API key is sent to the endpoint and never stored, logged or put into a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+
+import tenacity
+
+from agent.backend import (
+    BackendError,
+    BackendUnusableError,
+    Book,
+    Completion,
+    ContextOverflowError,
+    Message,
+    Sampling,
+    Tool,
+    ToolsRefusedError,
+    Usage,
+    no_book,
+)
+from agent.endpoint.estimate import estimate_prompt, estimate_tokens
+from agent.endpoint.faults import (
+    Endpoint,
+    RefusedError,
+    UnknownModelError,
+    WithheldError,
+    window_told,
+)
+from agent.endpoint.learning import Refusal, RequiredSettingError, learnt_from
+from agent.endpoint.meter import BusyMeter, Share
+from agent.endpoint.profile import ModelProfile
+from agent.endpoint.retry import TransientError, retrying
+from agent.endpoint.stream import TornAnswerError
+from agent.endpoint.turns import unique_ids
+from agent.endpoint.usage import Tokens
+from agent.endpoint.wire import Answer, Asked, RefusedInAnswerError, Request, Wire
+from agent.price import UNKNOWN, Price
+
+DEFAULT_CONTEXT_WINDOW = 32_768
+THINKING_CONTEXT_WINDOW = 131_072
+"""Tokens, where nobody tells: models that think have windows of at least this."""
+SMALL_WINDOW = 8_192
+SMALL_ANSWER, PLAIN_ANSWER, THINKING_ANSWER = 1_024, 4_096, 32_768
+"""Output tokens of an answer for which no limit was asked: of models with a small window, of
+others, and of those that think."""
+CONNECT_TIMEOUT = 5.0
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_LIBRARIES = {"openai", "anthropic", "httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio"}
+# Forms in which one request is tried, and bytes of one answer.
+_MOST_FORMS = 16
+_LARGEST_ANSWER = 64 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """How long an endpoint is waited for, in seconds."""
+
+    idle: float = 600.0
+    """Without a byte of the answer."""
+    longest: float = 3_600.0
+    """For one answer in all: an endpoint may send blanks to keep the connection alive."""
+    patience: float = 300.0
+    """After the first failure of a request, within which it may be sent again."""
+    reach_patience: float = 15.0
+    """The same while the endpoint has never answered."""
+    first_wait: float = 1.0
+    """Before the second attempt; doubled from then on."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Attempt:
+    """What is known of one attempt while it is under way."""
+
+    asked: Asked
+    request: Request
+    profile: ModelProfile
+    known: ModelProfile
+    """The profile from which this request set out."""
+    alone: AsyncExitStack
+    """What keeps other requests waiting."""
+    received: bytearray = field(default_factory=bytearray)
+    is_sent: bool = False
+    share: Share = field(default_factory=Share)
+
+
+class EndpointBackend:
+    """A Backend over HTTP. Where it serves `accelerator`, each request is metered by its share."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        endpoint: Endpoint,
+        wires: Mapping[str, Wire],
+        profile: ModelProfile,
+        in_flight: int,
+        context_window: int | None = None,
+        thinks: bool = False,
+        accelerator: bool = False,
+        is_known: bool = False,
+        price: Price = UNKNOWN,
+        timing: Timing | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`wires` are by the `api` of a profile; `is_known` says that there is nothing to learn.
+
+        `accelerator`: the server is the user's own, so its busy time is what costs. `thinks` says
+        that the model is known to, before any answer shows it. `progress` is told each thing that
+        is learnt.
+        """
+        self._name = name
+        self._endpoint = endpoint
+        self._wires = wires
+        self._profile = profile
+        self._in_flight = in_flight
+        self._window = context_window
+        self._thinks = thinks
+        self._accelerator = accelerator
+        self._price = price
+        self._timing = timing or Timing()
+        self._progress = progress
+        self._meter = BusyMeter()
+        self._slots = asyncio.Semaphore(in_flight)
+        self._first = asyncio.Lock()
+        self._is_accepted = is_known
+        self._answered = False
+        # The longest answer so far, in tokens.
+        self._most_output = 0
+        # Refusals that nothing helped against, by their words.
+        self._hopeless: dict[str, BackendError] = {}
+
+    @property
+    def name(self) -> str:
+        """The model name as the user gave it."""
+        return self._name
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are sent at once; more wait for their turn."""
+        return self._in_flight
+
+    @property
+    def context_window(self) -> int:
+        """Tokens of prompt and answer: as told or given, else a guess."""
+        guess = THINKING_CONTEXT_WINDOW if self._is_thinking else DEFAULT_CONTEXT_WINDOW
+        known = [w for w in (self._window, self._profile.context_window) if w]
+        return min(known, default=guess)
+
+    @property
+    def answer_tokens(self) -> int:
+        """Output tokens of an answer for which no limit is asked."""
+        window = self.context_window
+        if window <= SMALL_WINDOW:
+            return min(SMALL_ANSWER, max(window // 4, 1))
+        most = THINKING_ANSWER if self._is_thinking else PLAIN_ANSWER
+        return min(most, window // 4, self._profile.most_output_tokens or most)
+
+    @property
+    def uses_processor(self) -> bool:
+        """No: what computes is not known to be here."""
+        return False
+
+    @property
+    def profile(self) -> ModelProfile:
+        """What was learnt about the model."""
+        return self._profile
+
+    @profile.setter
+    def profile(self, profile: ModelProfile) -> None:
+        """Go on from what was learnt before."""
+        self._profile = profile
+
+    def _keep(self, profile: ModelProfile) -> None:
+        """Ask in another way from now on, and tell why."""
+        for note in profile.notes:
+            if note not in self._profile.notes:
+                self._progress(f"{self._name}: {note}")
+        self._profile = profile
+
+    @property
+    def _is_thinking(self) -> bool:
+        return self._thinks or self._profile.thinks
+
+    async def __aenter__(self) -> Self:
+        """Do nothing: the first request tells what there is to know."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Do nothing."""
+
+    async def count_tokens(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> int:
+        """Estimate high."""
+        return estimate_prompt(messages, tools)
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
+    ) -> Completion:
+        """Draw one completion. What failed attempts used is in its usage, or in the error's."""
+        self._refuse_impossible(sampling)
+        if tools and not self._profile.tools:
+            raise ToolsRefusedError(f"{self._name}: it takes no tools.")
+        spent: list[Usage] = []
+
+        def booked(usage: Usage) -> None:
+            spent.append(usage)
+            book(usage)
+
+        async with self._slots:
+            try:
+                got: tuple[Answer, Request] = await self._retrying()(
+                    self._answer, messages, sampling, tools, booked
+                )
+                answer, request = got
+            except WithheldError:
+                return Completion(text="", stop="content_filter", usage=sum(spent, Usage()))
+            except BackendError as error:
+                final = await self._explained(error, len(spent))
+                final.usage = sum(spent, Usage())
+                raise final from None
+        return Completion(
+            text=answer.text,
+            stop=answer.stop,
+            usage=sum(spent, Usage()),
+            tool_calls=unique_ids(answer.tool_calls, messages),
+            thinking=answer.thinking,
+            provider_data=answer.provider_data,
+            sent=dict(request.settings),
+        )
+
+    def _refuse_impossible(self, sampling: Sampling) -> None:
+        """Raise BackendUnusableError for what is known not to be had, before anything is sent."""
+        highest = self._profile.highest_temperature
+        if sampling.temperature > highest:
+            # Sent all the same, it would silently be lowered, and the record would be wrong.
+            raise BackendUnusableError(
+                f"{self._name}: temperature {sampling.temperature:g} is above the highest that "
+                f"this endpoint takes: choose at most {highest:g}.",
+                bad_input=True,
+            )
+        takes = self._wires[self._profile.api].takes
+        for name in set(sampling.required) - {"max_tokens"}:
+            if name not in takes or name in self._profile.left_out:
+                why = self._profile.left_out.get(name, "it is not among its settings")
+                raise BackendUnusableError(
+                    f"{self._name}: the model does not take `{name}` ({why}): leave out "
+                    f"--{name.replace('_', '-')}.",
+                    bad_input=True,
+                )
+
+    async def _answer(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool], book: Book
+    ) -> tuple[Answer, Request]:
+        """Ask in the form that the model is known to take; learn from refusals until one is taken.
+
+        What was learnt counts once a request that heeds it was taken. The first request of a model
+        goes alone until then, so that a refusal is met once.
+        """
+        async with AsyncExitStack() as alone:
+            if not self._is_accepted:
+                await alone.enter_async_context(self._first)
+                if self._is_accepted:
+                    await alone.aclose()
+            return await self._learning(messages, sampling, tools, book, alone)
+
+    async def _learning(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool],
+        book: Book,
+        alone: AsyncExitStack,
+    ) -> tuple[Answer, Request]:
+        profile = known = self._profile
+        limit = sampling.max_tokens or self.answer_tokens
+        for _ in range(_MOST_FORMS):
+            most = min(limit, profile.most_output_tokens or limit)
+            asked = Asked(messages=messages, sampling=sampling, tools=tools, limit=most)
+            request = self._wires[profile.api].request(asked, profile)
+            attempt = _Attempt(
+                asked=asked, request=request, profile=profile, known=known, alone=alone
+            )
+            try:
+                return await self._attempt(attempt, book), request
+            except _RefusedError as refused:
+                if profile is known and self._profile is not known:
+                    # Another request has learnt it meanwhile.
+                    profile = known = self._profile
+                elif isinstance(refused.fault, ContextOverflowError):
+                    profile, limit = self._shorter(refused, profile, sampling, asked)
+                else:
+                    profile = self._learn(refused, profile, asked, request)
+        raise BackendError(f"{self._name}: no form of the request was taken.")
+
+    def _learn(
+        self, refused: _RefusedError, profile: ModelProfile, asked: Asked, request: Request
+    ) -> ModelProfile:
+        """Return the profile to try next. Raises BackendError where there is none."""
+        refusal, fault = refused.refusal, refused.fault
+        if refusal.said in self._hopeless:
+            raise fault
+        try:
+            learnt = learnt_from(refusal, profile, asked, request)
+        except RequiredSettingError as error:
+            raise BackendUnusableError(f"{self._name}: {error}.", bad_input=True) from None
+        except ToolsRefusedError as error:
+            note = f"Actions are asked for in fenced blocks: {error}."
+            self._keep(self._profile.learnt(note, tools=False))
+            raise ToolsRefusedError(f"{self._name}: {error}.") from None
+        if learnt is None:
+            if isinstance(fault, RefusedError):
+                self._hopeless[refusal.said] = fault
+            raise fault
+        return learnt
+
+    def _shorter(
+        self, refused: _RefusedError, profile: ModelProfile, sampling: Sampling, asked: Asked
+    ) -> tuple[ModelProfile, int]:
+        """Learn the window from an overflow, and leave a shorter answer its place in it."""
+        told = window_told(refused.refusal.message)
+        if told and told < self.context_window:
+            note = f"The context window is {told:,} tokens ({refused.refusal.said})."
+            self._keep(self._profile.learnt(note, context_window=told))
+            profile = profile.learnt(note, context_window=told)
+        shorter = min(asked.limit // 2, (told or asked.limit) // 4)
+        if "max_tokens" in sampling.required or shorter < SMALL_ANSWER // 4:
+            raise refused.fault
+        return profile, shorter
+
+    async def _taken(self, attempt: _Attempt) -> None:
+        """Keep what was learnt, now that a request that heeds it is taken, and let others go."""
+        self._is_accepted = self._answered = True
+        # What another request has learnt meanwhile is not undone.
+        if self._profile is attempt.known:
+            self._keep(attempt.profile)
+        await attempt.alone.aclose()
+
+    async def _attempt(self, attempt: _Attempt, book: Book) -> Answer:
+        """Send once, and book the time it took and the tokens that it was or may be billed."""
+        used = Usage()
+        started = time.monotonic()
+        try:
+            with self._meter.request() as attempt.share:
+                answer = await self._read(attempt)
+            used = self._used(answer, attempt)
+            if (used.reasoning_tokens or answer.thinking) and not self._profile.thinks:
+                self._profile = dataclasses.replace(self._profile, thinks=True)
+            if answer.fault:
+                lost = TransientError(f"{self._name}: {answer.fault}", lost=True)
+                used = used if answer.tokens else self._estimated(attempt)
+                raise lost
+        except TransientError as error:
+            if error.lost and not used.input_tokens:
+                used = _metered(error.tokens) if error.tokens else self._estimated(attempt)
+            raise
+        except WithheldError:
+            used = dataclasses.replace(self._estimated(attempt), output_tokens=0)
+            raise
+        except asyncio.CancelledError:
+            if attempt.is_sent:
+                used = self._estimated(attempt)
+            raise
+        finally:
+            book(
+                dataclasses.replace(
+                    used,
+                    calls=1,
+                    seconds=time.monotonic() - started,
+                    accelerator_seconds=attempt.share.seconds if self._accelerator else 0.0,
+                )
+            )
+        return answer
+
+    async def _read(self, attempt: _Attempt) -> Answer:
+        """Open a request, read its answer while it comes in, and tell what went wrong."""
+        wire = self._wires[attempt.profile.api]
+        loop = asyncio.get_running_loop()
+        headers: Mapping[str, str] = {}
+        longest, idle = asyncio.timeout(self._timing.longest), asyncio.timeout(self._timing.idle)
+        try:
+            async with longest, idle:
+                attempt.is_sent = True
+                async with wire.open(attempt.request) as raw:
+                    await self._taken(attempt)
+                    async for chunk in raw.iter_bytes():
+                        attempt.received += chunk
+                        idle.reschedule(loop.time() + self._timing.idle)
+                        if len(attempt.received) > _LARGEST_ANSWER:
+                            break
+                    headers = raw.headers
+        except TimeoutError:
+            seconds = self._timing.longest if longest.expired() else self._timing.idle
+            raise TransientError(
+                f"{self._name}: no answer within {seconds:g} s", lost=True
+            ) from None
+        except Exception as error:
+            if not _is_of_sdk(error):
+                raise
+            raise self._refused_or_fault(error) from None
+        return self._parsed(wire, attempt, headers)
+
+    def _parsed(self, wire: Wire, attempt: _Attempt, headers: Mapping[str, str]) -> Answer:
+        try:
+            return wire.read(bytes(attempt.received), headers)
+        except TornAnswerError as error:
+            lost = TransientError(f"{self._name}: {error}", lost=True)
+            lost.tokens = error.tokens
+            raise lost from None
+        except RefusedInAnswerError as error:
+            refusal = self._endpoint.hidden_refusal(error.body)
+            fault = self._endpoint.refused(refusal)
+            if isinstance(fault, TransientError):
+                raise fault from None
+            raise _RefusedError(refusal, fault) from None
+
+    def _refused_or_fault(self, error: Exception) -> Exception:
+        fault = self._endpoint.fault(error)
+        self._answered |= not (isinstance(fault, TransientError) and fault.unreached)
+        refusal = self._endpoint.refusal_of(error)
+        if refusal is None or not _may_teach(fault, refusal):
+            return fault
+        return _RefusedError(refusal, fault)
+
+    def _used(self, answer: Answer, attempt: _Attempt) -> Usage:
+        """Return what an answer used; where nobody tells, it is estimated high and marked."""
+        if answer.tokens is None:
+            parts = [answer.thinking, answer.text, *(c.arguments for c in answer.tool_calls)]
+            said = sum(map(estimate_tokens, parts))
+            output = attempt.asked.limit if answer.stop == "length" else said
+            usage = self._estimated(attempt, min(output, attempt.asked.limit))
+        else:
+            usage = _metered(answer.tokens)
+            self._most_output = max(self._most_output, usage.output_tokens)
+        if answer.bill is None:
+            return usage
+        listed = self._price.cost(usage)
+        return dataclasses.replace(
+            usage,
+            billed_calls=1,
+            billed=answer.bill,
+            billed_at_list=listed or 0.0,
+            estimated_calls=0,
+        )
+
+    def _estimated(self, attempt: _Attempt, output_tokens: int | None = None) -> Usage:
+        """Unknown is never zero: what the provider does not tell is estimated high, and marked.
+
+        An answer that was lost is taken to have been twice as long as any before it.
+        """
+        asked = attempt.asked
+        if output_tokens is None:
+            most = 2 * self._most_output or asked.limit
+            output_tokens = min(max(most, len(attempt.received) // 4), asked.limit)
+        return Usage(
+            input_tokens=estimate_prompt(asked.messages, asked.tools),
+            output_tokens=output_tokens,
+            estimated_calls=1,
+        )
+
+    async def _explained(self, error: BackendError, attempts: int = 0) -> BackendError:
+        """Turn the last error of a request into the sentence that the user reads."""
+        tries = f" in {attempts} attempts" if attempts > 1 else ""
+        if isinstance(error, TransientError) and error.unreached:
+            return BackendUnusableError(
+                f"{error}{tries}: check that it is running and that the address is right."
+            )
+        if isinstance(error, TransientError):
+            return BackendError(f"{error}{tries}.")
+        return error
+
+    def _retrying(self) -> tenacity.AsyncRetrying:
+        def patience(error: TransientError) -> float:
+            is_there = self._answered or not error.unreached
+            timing = self._timing
+            return timing.patience if is_there else min(timing.reach_patience, timing.patience)
+
+        return retrying(first_wait=self._timing.first_wait, patience=patience)
+
+
+class _RefusedError(Exception):
+    """A request that the endpoint does not take, and the error that it is if nothing helps."""
+
+    def __init__(self, refusal: Refusal, fault: BackendError) -> None:
+        super().__init__(refusal.said)
+        self.refusal = refusal
+        self.fault = fault
+
+
+def _is_of_sdk(error: Exception) -> bool:
+    """Whether an SDK, or the HTTP library below it, raised this."""
+    return type(error).__module__.partition(".")[0] in _LIBRARIES
+
+
+def _may_teach(fault: BackendError, refusal: Refusal) -> bool:
+    """Whether a request in another form may be taken where this one was not."""
+    if isinstance(fault, RefusedError | ContextOverflowError):
+        return True
+    if isinstance(fault, UnknownModelError):
+        return refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+    return isinstance(fault, TransientError) and refusal.status in {500, 501}
+
+
+def _metered(tokens: Tokens) -> Usage:
+    return Usage(
+        input_tokens=tokens.input,
+        cached_tokens=tokens.cached,
+        cache_write_tokens=tokens.cache_written,
+        output_tokens=tokens.output,
+        reasoning_tokens=tokens.reasoning,
+    )

@@ -1,0 +1,343 @@
+"""What a refusal teaches about a model: the next form of the request that is worth trying.
+
+No list of models or providers is needed: a refusal is searched for the names of what was sent, and
+for what it says about the turns of the conversation. One that names nothing leads to ever plainer
+requests. A setting that the user asked for is never left out; that is an error which names it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from agent.backend import ToolsRefusedError
+from agent.endpoint.profile import ModelProfile
+from agent.endpoint.wire import Asked, Request, json_object
+
+TEACHING = {400, 404, 405, 413, 415, 416, 422, 500, 501}
+"""Statuses of a refusal that can be about the form of a request."""
+_PLAIN = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+# Statuses that are about the form, also where nothing is named.
+_LEAST_LIMIT = 16
+
+# Settings by the importance that they have for what is sampled, the least first.
+_NAMES: Mapping[str, str] = {
+    "seed": r"seed",
+    "top_p": r"top_?p",
+    "temperature": r"temperature",
+    "reasoning_effort": r"reasoning_effort|reasoning\.effort|effort",
+}
+# What the user calls a setting that a provider has under another name.
+_ASKED_AS = {"reasoning": "reasoning_effort", "thinking": "reasoning_effort"}
+_LIMIT = r"max_(?:completion_|output_|new_)?tokens|maximum tokens|max tokens"
+_REFUSAL = re.compile(
+    r"support|unknown|unrecogni|not permitted|extra|forbidden|deprecated|invalid|illegal|cannot"
+    r"|can't|must|only|mandatory|too large|not enabled|exceed|not allowed|unexpected|not accept"
+    r"|does not take|not available|非法|required|failed|jinja|at most|range of",
+    re.IGNORECASE,
+)
+# The same under a status that says of most requests that the server failed.
+_REFUSAL_OF_SERVER = re.compile(
+    r"support|jinja|template|requires|not permitted|invalid think", re.IGNORECASE
+)
+# What repeats the request, or points elsewhere, and names nothing by that.
+_ECHO = re.compile(
+    r"\"?'?input\"?'?\s*:\s*[^,}\]]+|did you mean[^?.]*|https?://\S+"
+    r"|\bvalue: .*?(?=;|$)|to drop (?:these|unsupported).*",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNKNOWN = re.compile(
+    r"unsupported|not supported|extra|unknown|unrecogni|forbidden|not permitted|cannot find"
+)
+_EITHER = re.compile(r"\bboth\b|only one|either", re.IGNORECASE)
+_RESPONSES = re.compile(
+    r"v1/responses|/responses\b|responses api|unsupported_api_for_model", re.IGNORECASE
+)
+_STREAM_ONLY = re.compile(
+    r"only support(?:s)? stream|enable the stream|must have stream|non-streaming", re.IGNORECASE
+)
+_STREAM = re.compile(r"\bstream(?:ing)?\b", re.IGNORECASE)
+_STREAM_USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)
+_SYSTEM = re.compile(
+    r"\bsystem\b.{0,40}?\b(?:role|message|prompt|instruction)|\brole\b.{0,40}?\bsystem\b"
+    r"|developer instruction|does not support 'system'",
+    re.IGNORECASE,
+)
+_TURNS = re.compile(
+    r"length of 9|a-z, a-z, 0-9|tool.?call.?id|tool_call|tool call id|but not both|after role"
+    r"|alternat|interleav|successive|in a row|role '(?:user|tool|assistant)'|last role"
+    r"|turn comes immediately|both content and",
+    re.IGNORECASE,
+)
+_MISSING = re.compile(
+    r"missing|must be passed back|without its required|expected `thinking`", re.IGNORECASE
+)
+_THOUGHT = re.compile(r"reasoning|thinking|thought_signature|encrypted", re.IGNORECASE)
+_ENCRYPTED = re.compile(r"encrypted", re.IGNORECASE)
+_TURN_FIELDS = ("strict_turns", "system_role", "thinking_back", "examples")
+_TOOLS = re.compile(r"\btools?\b|function.?call|\bfunctions\b|tool_choice", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """The answer of an endpoint that does not take a request."""
+
+    status: int
+    message: str
+    code: str = ""
+    param: str = ""
+    said: str = ""
+    """The message as a person may read it: short, and without keys."""
+
+
+class RequiredSettingError(Exception):
+    """What the user asked for is refused. The message names it and says how to go on."""
+
+
+def learnt_from(
+    refusal: Refusal, profile: ModelProfile, asked: Asked, request: Request
+) -> ModelProfile | None:
+    """Return a profile that asks in another way, None where a refusal teaches nothing more.
+
+    Raises RequiredSettingError where it is about a setting that the user asked for, and
+    ToolsRefusedError where it is about tools.
+    """
+    if refusal.status not in TEACHING:
+        return None
+    return _Lesson(refusal, profile, asked, request).learn()
+
+
+class _Lesson:
+    """One refusal of one request."""
+
+    def __init__(
+        self, refusal: Refusal, profile: ModelProfile, asked: Asked, request: Request
+    ) -> None:
+        self._refusal = refusal
+        self._profile = profile
+        self._asked = asked
+        self._settings = request.settings
+        self._param = _last_name(refusal.param)
+        self._required = {
+            *asked.sampling.required,
+            *json_object(asked.sampling.extra_body),
+        }
+        self._has_calls = any(message.tool_calls for message in asked.messages)
+        text = _ECHO.sub(" ", f"{refusal.message} {refusal.code}")
+        # maxOutputTokens is max_output_tokens.
+        self._text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text).lower()
+
+    def learn(self) -> ModelProfile | None:
+        """Return the next profile to try. Raises what `learnt_from` does."""
+        is_fault = self._refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        is_worded = self._says(_REFUSAL_OF_SERVER if is_fault else _REFUSAL)
+        looks: Sequence[Callable[[], ModelProfile | None]] = (
+            self._api,
+            self._stream,
+            self._limit,
+            self._setting,
+            self._system,
+            self._thinking,
+            self._turns,
+        )
+        for look in looks if is_worded else ():
+            learnt = look()
+            if learnt is not None:
+                return learnt
+        if self._asked.tools and is_worded and self._says(_TOOLS) and not self._has_calls:
+            raise ToolsRefusedError(f"it takes no tools ({self._refusal.said})")
+        return self._plainer() if self._refusal.status in _PLAIN else None
+
+    def _learnt(self, note: str, **changes: object) -> ModelProfile:
+        return self._profile.learnt(f"{note} ({self._refusal.said}).", **changes)
+
+    def _says(self, pattern: re.Pattern[str]) -> bool:
+        return pattern.search(self._text) is not None
+
+    def _names(self, pattern: str) -> bool:
+        found = re.search(rf"(?<![a-z0-9_])(?:{pattern})(?![a-z0-9_])", self._text)
+        return found is not None
+
+    def _api(self) -> ModelProfile | None:
+        if self._profile.api == "chat" and self._says(_RESPONSES):
+            return self._learnt("It is asked through the Responses API", api="responses")
+        return None
+
+    def _stream(self) -> ModelProfile | None:
+        profile = self._profile
+        if self._says(_STREAM_ONLY):
+            return None if profile.stream else self._learnt("It only streams", stream=True)
+        if profile.stream and profile.stream_usage and self._says(_STREAM_USAGE):
+            return self._learnt("It takes no stream_options", stream_usage=False)
+        # A server that fails may say so of its stream.
+        is_fault = self._refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        is_named = self._param == "stream" or (not self._param and self._says(_STREAM))
+        if profile.stream and is_named and not is_fault:
+            return self._learnt("It does not stream", stream=False, stream_usage=False)
+        return None
+
+    def _limit(self) -> ModelProfile | None:
+        """Ask for a limit of output tokens under its other name, for a lower one, or for none."""
+        profile, field = self._profile, self._profile.limit_field
+        is_param = re.fullmatch(_LIMIT, self._param) is not None
+        if field in profile.left_out or not (is_param or self._names(_LIMIT)):
+            return None
+        is_required = "max_tokens" in self._required
+        numbers = [int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", self._text)]
+        lower = [n for n in numbers if _LEAST_LIMIT <= n < self._asked.limit]
+        if lower and not self._says(_UNKNOWN):
+            most = max(lower)
+            if is_required:
+                raise RequiredSettingError(
+                    f"answers of this model have at most {most} tokens ({self._refusal.said}): "
+                    f"give --max-tokens {most} or less"
+                )
+            return self._learnt(f"Answers have at most {most:,} tokens", most_output_tokens=most)
+        left_out = profile.without({field: self._refusal.said})
+        other = "max_completion_tokens" if field == "max_tokens" else "max_tokens"
+        if other not in profile.left_out:
+            note = f"The limit of output tokens is sent as {other}"
+            return self._learnt(note, limit_field=other, left_out=left_out)
+        if is_required:
+            raise RequiredSettingError(
+                f"the model takes no limit of output tokens ({self._refusal.said}): leave out "
+                "--max-tokens"
+            )
+        return self._learnt("No limit of output tokens is sent", left_out=left_out)
+
+    def _setting(self) -> ModelProfile | None:
+        named = self._settings_named()
+        names = [name for name in named if name in _NAMES] or named
+        if "output_config" in self._settings and {"thinking", "output_config"} & {*names}:
+            # The effort goes another way: as a budget.
+            names = ["output_config"]
+        free = [name for name in names if _ASKED_AS.get(name, name) not in self._required]
+        if names and not free and names != ["output_config"]:
+            asked = _ASKED_AS.get(names[0], names[0])
+            option = f"--{asked.replace('_', '-')}" if asked in _NAMES else "--extra-body"
+            raise RequiredSettingError(
+                f"the model does not take `{names[0]}` as it is asked for by {option} "
+                f"({self._refusal.said}): leave it out, or give another value"
+            )
+        if not free:
+            return None
+        # Of two that exclude each other, one goes.
+        free = free[:1] if self._says(_EITHER) and len(names) > 1 else free
+        left_out = self._profile.without(dict.fromkeys(free, self._refusal.said))
+        return self._learnt(f"{' and '.join(free)} left out", left_out=left_out)
+
+    def _settings_named(self) -> list[str]:
+        """Return the settings of the request that are named, the least important first."""
+        order = [*_NAMES, *(name for name in self._settings if name not in _NAMES)]
+        sent = [n for n in order if n in self._settings and n != self._profile.limit_field]
+        named = [n for n in sent if self._names(_NAMES.get(n, re.escape(n.lower())))]
+        if self._param in sent and not (self._says(_EITHER) and self._param in named):
+            return [self._param]
+        # Where only the value is quoted, it names the setting that has it.
+        quoted = set(re.findall(r"['\"`]([\w.]+)['\"`]", self._text))
+        return named or [n for n in sent if str(self._settings[n]).lower() in quoted]
+
+    def _system(self) -> ModelProfile | None:
+        has_system = any(message.role == "system" for message in self._asked.messages)
+        is_named = self._param == "role" or self._says(_SYSTEM)
+        if self._profile.system_role and has_system and is_named:
+            note = "The system message is sent as a part of the user's"
+            return self._learnt(note, system_role=False)
+        return None
+
+    def _thinking(self) -> ModelProfile | None:
+        profile = self._profile
+        if profile.api == "responses" and profile.thinking_back and self._says(_ENCRYPTED):
+            return self._learnt("Thinking is not sent back", thinking_back=False)
+        if not self._has_calls or not self._says(_THOUGHT):
+            return None
+        if self._says(_MISSING):
+            # A turn lacks the provider's own marks: one that the model never took.
+            has_examples = any(message.is_example for message in self._asked.messages)
+            if profile.examples and has_examples:
+                return self._learnt("Worked examples are left out", examples=False)
+            return None
+        has_thinking = any(
+            message.provider_data or any(call.provider_data for call in message.tool_calls)
+            for message in self._asked.messages
+        )
+        if profile.thinking_back and has_thinking:
+            return self._learnt("Thinking is not sent back", thinking_back=False)
+        return None
+
+    def _turns(self) -> ModelProfile | None:
+        if self._has_calls and not self._profile.strict_turns and self._says(_TURNS):
+            return self._learnt("Turns are sent in their strictest form", strict_turns=True)
+        return None
+
+    def _plainer(self) -> ModelProfile | None:
+        """Return the next plainer form after a refusal that names nothing which was sent."""
+        profile, said = self._profile, self._refusal.said
+        field = profile.limit_field
+        free = [n for n in self._settings if n not in self._required and n != field]
+        if free or (profile.stream and profile.stream_usage):
+            which = ", ".join(free) or "stream_options"
+            left_out = profile.without(dict.fromkeys(free, said))
+            note = f"{which} left out after a refusal that does not say what it is about"
+            return self._learnt(note, left_out=left_out, stream_usage=False)
+        plain = {name: not getattr(ModelProfile(), name) for name in _TURN_FIELDS}
+        is_plain = all(getattr(profile, name) is value for name, value in plain.items())
+        if not is_plain and len(self._asked.messages) > 1:
+            return self._learnt("Turns are sent in their plainest form", **plain)
+        if field in self._settings and "max_tokens" not in self._required:
+            left_out = profile.without({field: said})
+            return self._learnt("No limit of output tokens is sent", left_out=left_out)
+        if profile.stream:
+            return self._learnt("It does not stream", stream=False)
+        if self._asked.tools:
+            raise ToolsRefusedError(f"it takes no tools in any form ({said})")
+        return None
+
+
+def _listed(message: object) -> str:
+    """Return what is no text as one: a list of faults by their places, anything else as JSON."""
+    faults = message if isinstance(message, list) else []
+    if faults and all(isinstance(fault, dict) and "msg" in fault for fault in faults):
+        return "; ".join(
+            f"{'.'.join(map(str, fault.get('loc') or ()))}: {fault['msg']}" for fault in faults
+        )
+    return json.dumps(message, default=str)
+
+
+def _last_name(path: str) -> str:
+    """Return the last name of a path such as `body.seed`."""
+    return re.split(r"[.\s/]", path.strip())[-1].lower() if path else ""
+
+
+def words_of(body: object) -> tuple[str, str, str]:
+    """Return the message, the code and the parameter of an error body, in any usual shape.
+
+    What a relay has packed into a text (JSON of the provider behind it) is part of the message.
+    """
+    if isinstance(body, list) and body:
+        body = body[0]
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        # Gemini's way, and that of errors under status 200.
+        body = body["error"]
+    if not isinstance(body, dict):
+        return (body if isinstance(body, str) else ""), "", ""
+    message = (
+        body.get("message")
+        or body.get("detail")
+        or body.get("status_msg")
+        or body.get("error")
+        or body
+    )
+    if isinstance(message, dict) and isinstance(message.get("detail"), list):
+        message = message["detail"]
+    text = message if isinstance(message, str) else _listed(message)
+    metadata = body.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("raw"):
+        text = f"{text}: {metadata['raw']}"
+    codes: Sequence[object] = (body.get("code"), body.get("type"), body.get("status"))
+    # A number is the status once more, or the provider's own.
+    code = next((str(c) for c in codes if c and not str(c).isdigit()), "")
+    return text, code, str(body.get("param") or "")

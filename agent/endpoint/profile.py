@@ -1,0 +1,67 @@
+"""The profile of a model: which form of a request its endpoint takes.
+
+It begins with what a preset knows, is learnt from refusals (`agent/endpoint/learning.py`), and is
+kept with the run, so that a refusal is met once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelProfile:
+    """What one model accepts. As it is made, it accepts everything."""
+
+    api: Literal["chat", "responses"] = "chat"
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """Of chat completions: what the limit of output tokens is called."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Settings that are not sent, each with the provider's words."""
+    most_output_tokens: int | None = None
+    stream: bool = True
+    stream_usage: bool = True
+    """Whether a stream may be asked to end with its usage."""
+    system_role: bool = True
+    """Whether there may be a system message; else it opens the first message of the user."""
+    examples: bool = True
+    """Whether worked examples may be shown as turns that the model never took."""
+    strict_turns: bool = False
+    """Whether calls have ids of nine letters and digits and no text beside them, and nothing comes
+    between a tool's message and the assistant's next one."""
+    thinking_back: bool = True
+    """Whether the thinking of earlier turns may be sent back."""
+    tools: bool = True
+    thinks: bool = False
+    """Whether it was seen to think before it answers."""
+    context_window: int | None = None
+    """Tokens, as a refusal told them."""
+    highest_temperature: float = 2.0
+    notes: tuple[str, ...] = ()
+    """What was learnt, a sentence each."""
+
+    def learnt(self, note: str, **changes: object) -> ModelProfile:
+        """Return the profile after one more thing was learnt; the note is a sentence about it."""
+        return dataclasses.replace(self, notes=(*self.notes, note), **changes)  # type: ignore[arg-type]
+
+    def without(self, names: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what is left out once `names` are left out, too."""
+        return {**self.left_out, **names}
+
+
+_FORM = TypeAdapter(ModelProfile)
+
+
+def profile_to_json(profile: ModelProfile) -> str:
+    """Return a profile as text."""
+    return _FORM.dump_json(profile, exclude_defaults=True).decode()
+
+
+def profile_from_json(text: str) -> ModelProfile:
+    """Read what `profile_to_json` wrote. Raises ValueError."""
+    return _FORM.validate_json(text)
