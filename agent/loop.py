@@ -163,9 +163,8 @@ class _Episode:
     async def probe(self) -> Protocol:
         """Ask the endpoint once whether it takes tools, and the model whether it calls them."""
         question = Message(role="user", content="Call the tool `submit` now, and say nothing.")
-        sampling = self._sampling.instead(temperature=0.0)
         try:
-            completion = await self._complete([question], sampling, NATIVE)
+            completion = await self._complete([question], self._sampling, NATIVE)
         except ToolsRefusedError as error:
             self.usage += error.usage or Usage()
             return FENCED

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -55,6 +56,25 @@ class Budget:
             self._settled.notify_all()
 
 
+class Bills:
+    """What the requests of one model turned out to cost in this session."""
+
+    def __init__(self) -> None:
+        self.first = asyncio.Lock()
+        """Held by the first request, which goes alone: no bound is sure before a bill is seen."""
+        self.dearest: float | None = None
+        """US dollars of the dearest request, None before there is a bill."""
+        self.overrun = 1.0
+        """How many times its bound a request cost at most: above 1 where a provider bills thinking
+        beyond the limit of output tokens."""
+
+    def add(self, cost: float, bound: float) -> None:
+        """Take note of a bill, and of the bound that was reserved for it."""
+        self.dearest = max(self.dearest or 0.0, cost)
+        if 0.0 < bound < cost:
+            self.overrun *= cost / bound
+
+
 class Budgets:
     """The limits of a run: over all, over each issue, and over each sample."""
 
@@ -72,9 +92,11 @@ class Budgets:
         self._per_sample = per_sample
         self._spent_by_issue = spent_by_issue
         self._issues: dict[str, Budget] = {}
-        self.overruns: dict[str, float] = {}
-        """By model: how many times its bound the dearest request cost, where that is more than 1.
-        Some providers bill thinking beyond the limit of output tokens."""
+        self._bills: defaultdict[str, Bills] = defaultdict(Bills)
+
+    def bills(self, model: str) -> Bills:
+        """Return what the requests of a model turned out to cost."""
+        return self._bills[model]
 
     def issue(self, task_id: str) -> Budget:
         """Return what may be spent on an issue, by all who sample it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -44,7 +45,7 @@ class MeteredBackend:
         self._run = budgets.run
         self._issue = budgets.issue(task_id)
         self._sample = budgets.sample()
-        self._overruns = budgets.overruns
+        self._bills = budgets.bills(backend.name)
         self.usage = Usage()
         """What this sample has used so far, attempts that failed or were cancelled included."""
         self.sent: Mapping[str, Any] = {}
@@ -105,6 +106,17 @@ class MeteredBackend:
         has not asked for anything yet), and BudgetSpentError, which is no BackendError, when its
         issue or the run has none.
         """
+        is_bound = any(budget.limit is not None for budget in self._budgets)
+        async with contextlib.AsyncExitStack() as alone:
+            if is_bound and self._price.hour is None and self._bills.dearest is None:
+                await alone.enter_async_context(self._bills.first)
+                if self._bills.dearest is not None:
+                    await alone.aclose()
+            return await self._within_budgets(messages, sampling, tools, book)
+
+    async def _within_budgets(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool], book: Book
+    ) -> Completion:
         # An answer that was cut off since money allowed no more is no fair sample: it is asked
         # again at the whole limit, or the budget is spent.
         may_be_short = True
@@ -125,9 +137,7 @@ class MeteredBackend:
                 self.usage += used
                 book(used)
                 cost = self._price.cost(used) or 0.0
-                if 0.0 < reserved < cost:
-                    before = self._overruns.get(self.name, 1.0)
-                    self._overruns[self.name] = before * cost / reserved
+                self._bills.add(cost, reserved)
                 for budget in self._budgets:
                     await budget.settle(reserved, cost)
             self.sent = completion.sent or self.sent
@@ -170,7 +180,8 @@ class MeteredBackend:
         is_free = sampling.max_tokens is None and may_be_short
         while is_free and bound > left and limit // 2 >= LEAST_ANSWER:
             limit //= 2
-            bound = self._bound(tokens, limit) or 0.0
+            # What was billed before may be billed again, whatever the limit.
+            bound = max(self._bound(tokens, limit) or 0.0, self._bills.dearest or 0.0)
         for number, budget in enumerate(self._budgets):
             if not await self._fits(budget, bound, held=self._budgets[:number]):
                 if budget is self._sample and self.usage == Usage():
@@ -189,7 +200,7 @@ class MeteredBackend:
 
     def _bound(self, tokens: int, limit: int) -> float | None:
         bound = self._price.bound(tokens, limit)
-        return None if bound is None else bound * self._overruns.get(self.name, 1.0)
+        return None if bound is None else bound * self._bills.overrun
 
     @staticmethod
     async def _fits(budget: Budget, bound: float, *, held: Sequence[Budget]) -> bool:

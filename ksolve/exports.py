@@ -62,7 +62,7 @@ def samples(store: Store) -> Table:
         "request_seconds": SAMPLES.c.usage_seconds,
         "seconds": SAMPLES.c.seconds,
         "verify_seconds": VERDICTS.c.seconds,
-        **{name: SAMPLES.c[name] for name in ("stop", "note", "temperature", "seed")},
+        **{name: SAMPLES.c[name] for name in ("stop", "note", "temperature", "seed", "sent")},
         **{name: SAMPLES.c[name] for name in ("strategy_version", "variant", "prompt_digest")},
         **{name: SAMPLES.c[name] for name in ("patch_digest", "verdict_key")},
     }

@@ -270,6 +270,7 @@ def _notes(of: Findings) -> Iterator[str]:
             )
     yield from of.unread
     yield from sentences.estimated(of)
+    yield from sentences.billed(of)
     for name, count in of.summary.failures.items():
         if count:
             yield f"{name}: {counted(count, 'failure')} of the system, in no rate."

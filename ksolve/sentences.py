@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from eval.axes import UNITS
+from eval.cost import money
 from eval.scaling import REACH, Scaling
 from ksolve.findings import Findings, Solver
 
@@ -95,6 +96,20 @@ def estimated(of: Findings) -> Iterator[str]:
                 f"{solver.label}: of {counted(used.calls, 'request')}, {used.estimated_calls:,} "
                 "told no usage; their tokens, and what these cost, are a high estimate."
             )
+
+
+def billed(of: Findings) -> Iterator[str]:
+    """Say whose cost is the provider's own bill, and what the price list says of it."""
+    for solver in of.solvers:
+        used = solver.spent.usage
+        if not used.billed_calls:
+            continue
+        listed = f"; by the price list it is {money(used.billed_at_list)}"
+        yield (
+            f"{solver.label}: of {counted(used.calls, 'request')}, the provider billed "
+            f"{used.billed_calls:,} itself, with {money(used.billed)}, which is what counts"
+            f"{listed if used.billed_at_list else ''}."
+        )
 
 
 def left_out(of: Findings) -> str:

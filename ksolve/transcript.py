@@ -106,6 +106,8 @@ class Transcript:
         key = sample.key
         variant = f', prompt "{proposal.variant}"' if proposal.variant else ""
         seed = "none" if sample.seed is None else sample.seed
+        # What was sent, where that is known: not every model takes what is asked for.
+        sent = ", ".join(f"{name} {value}" for name, value in sample.sent.items())
         judged = f", {self.verdict.seconds:.1f} to verify" if self.verdict else ""
         place = f" ({self.place})" if self.place else ""
         strategy = key.strategy
@@ -115,10 +117,11 @@ class Transcript:
             "sample": f"{key.task_id}/{key.index}{place}",
             "model": key.model,
             "strategy": f"{strategy} (version {sample.strategy_version}{variant})",
-            "drawn with": f"temperature {sample.temperature:g}, seed {seed}",
+            "asked for": f"temperature {sample.temperature:g}, seed {seed}",
+            "sent": sent or "not recorded",
             "ended by": proposal.stop + (f": {proposal.note}" if proposal.note else ""),
             "outcome": self.verdict.outcome if self.verdict else "its verdict is owed",
-            "cost": money(sample.cost),
+            "cost": money(sample.cost) + _of_bill(proposal.usage),
             "tokens": _tokens(proposal.usage),
             "seconds": f"{proposal.seconds:.1f} to draw{judged}",
         }
@@ -313,6 +316,14 @@ class _Above:
 
 def _aside(sentence: str) -> RenderableType:
     return _Hanging(prefix=Text("  "), texts=[Text(sentence, style="dim italic")])
+
+
+def _of_bill(usage: Usage) -> str:
+    """Say what of a cost is the provider's own bill, and what the price list says of that."""
+    if not usage.billed_calls:
+        return ""
+    listed = f", {money(usage.billed_at_list)} by the price list" if usage.billed_at_list else ""
+    return f" ({money(usage.billed)} billed by the provider itself{listed})"
 
 
 def _tokens(usage: Usage) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -40,7 +40,7 @@ from agent.endpoint.faults import (
     WithheldError,
     window_told,
 )
-from agent.endpoint.learning import Refusal, RequiredSettingError, learnt_from
+from agent.endpoint.learning import NoToolsError, Refusal, RequiredSettingError, learnt_from
 from agent.endpoint.meter import BusyMeter, Share
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.retry import TransientError, retrying
@@ -69,9 +69,9 @@ _LARGEST_ANSWER = 64 * 2**20
 class Timing:
     """How long an endpoint is waited for, in seconds."""
 
-    idle: float = 600.0
+    idle: float = 900.0
     """Without a byte of the answer."""
-    longest: float = 3_600.0
+    longest: float = 7_200.0
     """For one answer in all: an endpoint may send blanks to keep the connection alive."""
     patience: float = 300.0
     """After the first failure of a request, within which it may be sent again."""
@@ -88,6 +88,7 @@ class _Attempt:
     asked: Asked
     request: Request
     profile: ModelProfile
+    shape: Hashable
     known: ModelProfile
     """The profile from which this request set out."""
     alone: AsyncExitStack
@@ -136,7 +137,9 @@ class EndpointBackend:
         self._meter = BusyMeter()
         self._slots = asyncio.Semaphore(in_flight)
         self._first = asyncio.Lock()
-        self._is_accepted = is_known
+        self._is_known = is_known
+        # What is alike in requests of which one was taken.
+        self._taken_shapes: set[Hashable] = set()
         self._answered = False
         # The longest answer so far, in tokens.
         self._most_output = 0
@@ -220,9 +223,7 @@ class EndpointBackend:
         book: Book = no_book,
     ) -> Completion:
         """Draw one completion. What failed attempts used is in its usage, or in the error's."""
-        self._refuse_impossible(sampling)
-        if tools and not self._profile.tools:
-            raise ToolsRefusedError(f"{self._name}: it takes no tools.")
+        self._refuse_impossible(sampling, tools)
         spent: list[Usage] = []
 
         def booked(usage: Usage) -> None:
@@ -251,14 +252,23 @@ class EndpointBackend:
             sent=dict(request.settings),
         )
 
-    def _refuse_impossible(self, sampling: Sampling) -> None:
-        """Raise BackendUnusableError for what is known not to be had, before anything is sent."""
+    def _refuse_impossible(self, sampling: Sampling, tools: Sequence[Tool]) -> None:
+        """Raise BackendError for what is known not to be had, before anything is sent."""
+        if tools and not self._profile.tools:
+            raise ToolsRefusedError(f"{self._name}: it takes no tools.")
         highest = self._profile.highest_temperature
         if sampling.temperature > highest:
             # Sent all the same, it would silently be lowered, and the record would be wrong.
             raise BackendUnusableError(
                 f"{self._name}: temperature {sampling.temperature:g} is above the highest that "
                 f"this endpoint takes: choose at most {highest:g}.",
+                bad_input=True,
+            )
+        most, wanted = self._profile.most_output_tokens, sampling.max_tokens
+        if most and wanted and wanted > most and "max_tokens" in sampling.required:
+            raise BackendUnusableError(
+                f"{self._name}: answers of this model have at most {most} tokens: give "
+                f"--max-tokens {most} or less.",
                 bad_input=True,
             )
         takes = self._wires[self._profile.api].takes
@@ -276,14 +286,16 @@ class EndpointBackend:
     ) -> tuple[Answer, Request]:
         """Ask in the form that the model is known to take; learn from refusals until one is taken.
 
-        What was learnt counts once a request that heeds it was taken. The first request of a model
-        goes alone until then, so that a refusal is met once.
+        What was learnt counts once a request that heeds it was taken. The first request of its
+        shape goes alone until then, so that a refusal is met once.
         """
+        shape = _shape(messages, sampling, tools)
         async with AsyncExitStack() as alone:
-            if not self._is_accepted:
+            if shape not in self._taken_shapes and not self._is_known:
                 await alone.enter_async_context(self._first)
-                if self._is_accepted:
+                if shape in self._taken_shapes:
                     await alone.aclose()
+                self._refuse_impossible(sampling, tools)
             return await self._learning(messages, sampling, tools, book, alone)
 
     async def _learning(
@@ -301,7 +313,12 @@ class EndpointBackend:
             asked = Asked(messages=messages, sampling=sampling, tools=tools, limit=most)
             request = self._wires[profile.api].request(asked, profile)
             attempt = _Attempt(
-                asked=asked, request=request, profile=profile, known=known, alone=alone
+                asked=asked,
+                request=request,
+                profile=profile,
+                shape=_shape(messages, sampling, tools),
+                known=known,
+                alone=alone,
             )
             try:
                 return await self._attempt(attempt, book), request
@@ -326,9 +343,11 @@ class EndpointBackend:
             learnt = learnt_from(refusal, profile, asked, request)
         except RequiredSettingError as error:
             raise BackendUnusableError(f"{self._name}: {error}.", bad_input=True) from None
-        except ToolsRefusedError as error:
+        except NoToolsError as error:
             note = f"Actions are asked for in fenced blocks: {error}."
-            self._keep(self._profile.learnt(note, tools=False))
+            # Where nothing was named, what was tried on the way helped nothing either.
+            heeded = profile if error.is_named else self._profile
+            self._keep(heeded.learnt(note, tools=False))
             raise ToolsRefusedError(f"{self._name}: {error}.") from None
         if learnt is None:
             if isinstance(fault, RefusedError):
@@ -352,7 +371,8 @@ class EndpointBackend:
 
     async def _taken(self, attempt: _Attempt) -> None:
         """Keep what was learnt, now that a request that heeds it is taken, and let others go."""
-        self._is_accepted = self._answered = True
+        self._answered = True
+        self._taken_shapes.add(attempt.shape)
         # What another request has learnt meanwhile is not undone.
         if self._profile is attempt.known:
             self._keep(attempt.profile)
@@ -507,6 +527,22 @@ class _RefusedError(Exception):
         super().__init__(refusal.said)
         self.refusal = refusal
         self.fault = fault
+
+
+def _shape(messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]) -> Hashable:
+    """Return what of a request an endpoint may take or not, whatever its words are."""
+    return (
+        sampling.temperature,
+        sampling.top_p,
+        sampling.seed is None,
+        sampling.reasoning_effort,
+        sampling.extra_body,
+        bool(tools),
+        frozenset(message.role for message in messages),
+        any(message.tool_calls and message.content for message in messages),
+        any(message.is_example for message in messages),
+        any(message.tool_calls and message.provider_data for message in messages),
+    )
 
 
 def _is_of_sdk(error: Exception) -> bool:

@@ -49,6 +49,9 @@ def estimate_prompt(messages: Sequence[Message], tools: Sequence[Tool] = ()) -> 
         tokens += estimate_tokens(message.content) + TOKENS_PER_MESSAGE
         for call in message.tool_calls:
             tokens += estimate_tokens(call.name + call.arguments) + TOKENS_PER_MESSAGE
+        if message.tool_calls:
+            # Thinking, which goes back with the calls that followed it.
+            tokens += estimate_tokens(message.provider_data)
     for tool in tools:
         described = f"{tool.name} {tool.description} {json.dumps(dict(tool.parameters))}"
         tokens += estimate_tokens(described) + TOKENS_PER_MESSAGE

