@@ -124,8 +124,10 @@ class Usage:
     """Of `calls`, those whose tokens are our own high estimate, because the provider sent none."""
     billed_calls: int = 0
     """Of `calls`, those whose price the provider told itself."""
+    unbilled_calls: int = 0
+    """Of `calls`, those that used tokens, and whose price the list has to tell."""
     billed: float = 0.0
-    """US dollars that the provider says it bills for the `billed_calls`."""
+    """US dollars that the provider says it bills for the `billed_calls`, or an estimate of that."""
     billed_at_list: float = 0.0
     """US dollars that the same calls cost by the price list; 0 where that is unknown."""
     seconds: float = 0.0

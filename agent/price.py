@@ -61,14 +61,13 @@ class Price:
         if self.hour is not None:
             return usage.accelerator_seconds / HOUR * self.hour
         if self.input is None or self.output is None:
-            is_all_billed = usage.billed_calls and not usage.estimated_calls
-            return usage.billed if is_all_billed else None
-        return self.list_cost(usage) - usage.billed_at_list + usage.billed
+            return usage.billed if usage.billed and not usage.unbilled_calls else None
+        return (self.list_cost(usage) or 0.0) - usage.billed_at_list + usage.billed
 
-    def list_cost(self, usage: Usage) -> float:
-        """US dollars for the tokens by this price. The price has to be known."""
-        assert self.input is not None
-        assert self.output is not None
+    def list_cost(self, usage: Usage) -> float | None:
+        """US dollars for the tokens by this price, None where it has none for tokens."""
+        if self.input is None or self.output is None:
+            return None
         cached = self.input if self.cached is None else self.cached
         cache_write = self.input if self.cache_write is None else self.cache_write
         plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens

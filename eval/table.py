@@ -50,6 +50,7 @@ NUMBERS: Mapping[str, type[np.generic]] = {
     "calls": np.int64,
     "estimated_calls": np.int64,
     "billed_calls": np.int64,
+    "unbilled_calls": np.int64,
     "billed": np.float64,
     "billed_at_list": np.float64,
     "request_seconds": np.float64,
@@ -114,6 +115,7 @@ class SampleTable:
     estimated_calls: Ints
     # Of `calls`, those whose tokens are our own high estimate.
     billed_calls: Ints
+    unbilled_calls: Ints
     billed: Floats
     # US dollars that the provider itself told for those.
     billed_at_list: Floats

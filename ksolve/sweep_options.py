@@ -20,6 +20,9 @@ from ksolve.sweep_config import SETTINGS, USED_BY, SolverConfig, SweepConfig
 OF_A_SESSION = ("out", "config", "workers", "fresh", "exact", "flaky_runs", "json")
 """Options that say how one session is carried out, so that no file holds them."""
 
+# How the names of models begin that ksolve serves itself.
+_SERVED = "vllm:"
+
 Read = TypeVar("Read", bound=BaseModel)
 
 
@@ -58,6 +61,11 @@ def resolve_config(file: Path | None, options: Mapping[str, Any]) -> SweepConfig
     # Who chooses other strategies than the file does need not take its settings out of it.
     asked = over if "strategy" in given else shared | over
     _refuse_unused(asked, solvers, places)
+    if "serve" in asked and not any(one.model.startswith(_SERVED) for one in solvers):
+        raise InputError(
+            f"{places['serve']} is for models that ksolve serves itself (vllm:MODEL), and there is "
+            "none: leave it out."
+        )
     _refuse_doubled(solvers, f"{file}: " if rows else "")
     return config.model_copy(update={"solvers": tuple(solvers), "model": (), "strategy": ()})
 
@@ -83,6 +91,9 @@ def _solver(
             )
     own = {name: f"{place}`{name}`" for name in row if name not in over}
     said = {name: value for name, value in {**shared, **row, **over}.items() if name not in unused}
+    if "serve" not in row and not str(row["model"]).startswith(_SERVED):
+        # Said of all, it is meant for those that are served here.
+        said.pop("serve", None)
     return _valid(SolverConfig, said, {**places, **own})
 
 

@@ -100,7 +100,8 @@ class AnthropicWire:
         """Read an answer. Raises TornAnswerError and RefusedInAnswerError."""
         body = whole_body(data) or _streamed(data)
         if body.get("type") == "error" or body.get("error"):
-            raise RefusedInAnswerError(body)
+            tokens = read_tokens(body.get("usage"))
+            raise RefusedInAnswerError(body, tokens=tokens, has_begun=tokens is not None)
         blocks = [block for block in body.get("content") or () if isinstance(block, dict)]
         if "stop_reason" not in body:
             raise TornAnswerError("the answer is not a message")
@@ -206,7 +207,7 @@ def _streamed(data: bytes) -> dict[str, Any]:
                 message = {**message, **delta, "usage": usage}
                 is_ended = True
             case "error":
-                return {"error": event.get("error") or event}
+                return {"error": event.get("error") or event, "usage": message.get("usage")}
     if not message:
         raise TornAnswerError("the answer is not a message")
     if not is_ended:

@@ -32,7 +32,7 @@ from agent.backend import (
     Usage,
     no_book,
 )
-from agent.endpoint.estimate import estimate_prompt, estimate_tokens
+from agent.endpoint.estimate import estimate_prompt
 from agent.endpoint.faults import (
     Endpoint,
     RefusedError,
@@ -41,12 +41,12 @@ from agent.endpoint.faults import (
     window_told,
 )
 from agent.endpoint.learning import NoToolsError, Refusal, RequiredSettingError, learnt_from
+from agent.endpoint.ledger import Ledger
 from agent.endpoint.meter import BusyMeter, Share
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.retry import TransientError, retrying
 from agent.endpoint.stream import TornAnswerError
 from agent.endpoint.turns import unique_ids
-from agent.endpoint.usage import Tokens
 from agent.endpoint.wire import Answer, Asked, RefusedInAnswerError, Request, Wire
 from agent.price import UNKNOWN, Price
 
@@ -131,7 +131,7 @@ class EndpointBackend:
         self._window = context_window
         self._thinks = thinks
         self._accelerator = accelerator
-        self._price = price
+        self._ledger = Ledger(price)
         self._timing = timing or Timing()
         self._progress = progress
         self._meter = BusyMeter()
@@ -141,8 +141,6 @@ class EndpointBackend:
         # What is alike in requests of which one was taken.
         self._taken_shapes: set[Hashable] = set()
         self._answered = False
-        # The longest answer so far, in tokens.
-        self._most_output = 0
         # Refusals that nothing helped against, by their words.
         self._hopeless: dict[str, BackendError] = {}
 
@@ -385,23 +383,23 @@ class EndpointBackend:
         try:
             with self._meter.request() as attempt.share:
                 answer = await self._read(attempt)
-            used = self._used(answer, attempt)
+            used = self._ledger.answered(answer, attempt.asked)
             if (used.reasoning_tokens or answer.thinking) and not self._profile.thinks:
                 self._profile = dataclasses.replace(self._profile, thinks=True)
             if answer.fault:
-                lost = TransientError(f"{self._name}: {answer.fault}", lost=True)
-                used = used if answer.tokens else self._estimated(attempt)
-                raise lost
+                broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
+                raise broken_off
         except TransientError as error:
             if error.lost and not used.input_tokens:
-                used = _metered(error.tokens) if error.tokens else self._estimated(attempt)
+                received = len(attempt.received)
+                used = self._ledger.lost(attempt.asked, received=received, told=error.tokens)
             raise
         except WithheldError:
-            used = dataclasses.replace(self._estimated(attempt), output_tokens=0)
+            used = self._ledger.withheld(attempt.asked)
             raise
         except asyncio.CancelledError:
             if attempt.is_sent:
-                used = self._estimated(attempt)
+                used = self._ledger.lost(attempt.asked, received=len(attempt.received))
             raise
         finally:
             book(
@@ -453,6 +451,8 @@ class EndpointBackend:
             refusal = self._endpoint.hidden_refusal(error.body)
             fault = self._endpoint.refused(refusal)
             if isinstance(fault, TransientError):
+                fault.lost = error.has_begun or error.tokens is not None
+                fault.tokens = error.tokens
                 raise fault from None
             raise _RefusedError(refusal, fault) from None
 
@@ -463,42 +463,6 @@ class EndpointBackend:
         if refusal is None or not _may_teach(fault, refusal):
             return fault
         return _RefusedError(refusal, fault)
-
-    def _used(self, answer: Answer, attempt: _Attempt) -> Usage:
-        """Return what an answer used; where nobody tells, it is estimated high and marked."""
-        if answer.tokens is None:
-            parts = [answer.thinking, answer.text, *(c.arguments for c in answer.tool_calls)]
-            said = sum(map(estimate_tokens, parts))
-            output = attempt.asked.limit if answer.stop == "length" else said
-            usage = self._estimated(attempt, min(output, attempt.asked.limit))
-        else:
-            usage = _metered(answer.tokens)
-            self._most_output = max(self._most_output, usage.output_tokens)
-        if answer.bill is None:
-            return usage
-        listed = self._price.cost(usage)
-        return dataclasses.replace(
-            usage,
-            billed_calls=1,
-            billed=answer.bill,
-            billed_at_list=listed or 0.0,
-            estimated_calls=0,
-        )
-
-    def _estimated(self, attempt: _Attempt, output_tokens: int | None = None) -> Usage:
-        """Unknown is never zero: what the provider does not tell is estimated high, and marked.
-
-        An answer that was lost is taken to have been twice as long as any before it.
-        """
-        asked = attempt.asked
-        if output_tokens is None:
-            most = 2 * self._most_output or asked.limit
-            output_tokens = min(max(most, len(attempt.received) // 4), asked.limit)
-        return Usage(
-            input_tokens=estimate_prompt(asked.messages, asked.tools),
-            output_tokens=output_tokens,
-            estimated_calls=1,
-        )
 
     async def _explained(self, error: BackendError, attempts: int = 0) -> BackendError:
         """Turn the last error of a request into the sentence that the user reads."""
@@ -557,13 +521,3 @@ def _may_teach(fault: BackendError, refusal: Refusal) -> bool:
     if isinstance(fault, UnknownModelError):
         return refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
     return isinstance(fault, TransientError) and refusal.status in {500, 501}
-
-
-def _metered(tokens: Tokens) -> Usage:
-    return Usage(
-        input_tokens=tokens.input,
-        cached_tokens=tokens.cached,
-        cache_write_tokens=tokens.cache_written,
-        output_tokens=tokens.output,
-        reasoning_tokens=tokens.reasoning,
-    )

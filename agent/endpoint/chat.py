@@ -89,15 +89,16 @@ class ChatWire:
         except TornAnswerError as error:
             error.tokens = read_tokens(error.so_far.get("usage"))
             raise
-        if error_of(body):
-            raise RefusedInAnswerError(body)
         choices = body.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         tokens, bill = read_tokens(body.get("usage")), read_bill(body, headers)
+        message = choice.get("message") if isinstance(choice, dict) else None
+        message = message if isinstance(message, dict) else {}
+        if error_of(body):
+            has_begun = any(value for name, value in message.items() if name != "role")
+            raise RefusedInAnswerError(body, tokens=tokens, has_begun=has_begun)
         if not isinstance(choice, dict):
             return Answer(tokens=tokens, bill=bill, fault="the answer holds no choice")
-        message = choice.get("message")
-        message = message if isinstance(message, dict) else {}
         text, parts_thought = _text(message.get("content"))
         thinking = parts_thought or _thinking(message)
         answer, thinking, calls_said = without_thinking(text, thinking)

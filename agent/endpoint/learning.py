@@ -18,8 +18,9 @@ from agent.endpoint.wire import Asked, Request, json_object
 
 TEACHING = {400, 404, 405, 413, 415, 416, 422, 500, 501}
 """Statuses of a refusal that can be about the form of a request."""
-_PLAIN = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 # Statuses that are about the form, also where nothing is named.
+_PLAIN = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+# Tokens: a smaller number in a refusal is no limit of an answer.
 _LEAST_LIMIT = 16
 
 # Settings by the importance that they have for what is sampled, the least first.
@@ -93,7 +94,7 @@ class Refusal:
 
 
 class NoToolsError(Exception):
-    """A request is refused for its tools. `is_named` tells what a refusal says from a last guess."""
+    """A request is refused for its tools. Unless that `is_named`, it is a last guess."""
 
     def __init__(self, message: str, *, is_named: bool) -> None:
         super().__init__(message)

@@ -83,7 +83,8 @@ class ResponsesWire:
         """Read an answer. Raises TornAnswerError and RefusedInAnswerError."""
         body = whole_body(data) or _streamed(data)
         if body.get("error"):
-            raise RefusedInAnswerError(body)
+            tokens = read_tokens(body.get("usage"))
+            raise RefusedInAnswerError(body, tokens=tokens, has_begun=bool(body.get("output")))
         items = [item for item in body.get("output") or () if isinstance(item, dict)]
         if not items and not body.get("status"):
             raise TornAnswerError("the answer is not a response")
@@ -141,10 +142,10 @@ def _streamed(data: bytes) -> dict[str, Any]:
         elif kind in _ENDS and isinstance(event.get("response"), dict):
             ended = event["response"]
         elif kind == "error" or event.get("error"):
-            return {"error": event.get("error") or event}
+            return {"error": event.get("error") or event, "output": [*done.values()] or text}
     if not done and not text and not ended:
         raise TornAnswerError("the answer is not a response")
-    if not ended and not done:
+    if not ended:
         raise TornAnswerError("the answer breaks off before its end")
     output = [done[number] for number in sorted(done)] or ended.get("output") or []
     return {"status": "completed", **ended, "output": output}

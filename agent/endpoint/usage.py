@@ -30,6 +30,9 @@ _WRITTEN = (
     "input_tokens_details.cache_write_tokens",
     "cache_creation_input_tokens",
 )
+# Those that Anthropic counts beside its input, and relays as a part of it.
+_APART_READ = ("cache_read_input_tokens",)
+_APART_WRITTEN = ("cache_creation_input_tokens",)
 _REASONING = (
     "completion_tokens_details.reasoning_tokens",
     "output_tokens_details.reasoning_tokens",
@@ -66,19 +69,20 @@ def read_tokens(usage: object) -> Tokens | None:
         return None
     cached, written = _most(usage, _CACHED), _most(usage, _WRITTEN)
     reasoning = _most(usage, _REASONING)
-    total = _count(usage, "total_tokens")
-    is_beside = "prompt_tokens" not in usage and (
-        "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage
-    )
-    untold = max((total or 0) - prompt - completion, 0)
-    if is_beside or cached + written > prompt or (untold and untold == cached + written):
+    total = _count(usage, "total_tokens") or 0
+    # Of these some are part of the prompt, and some beside it; all others are part of it.
+    apart = _most(usage, _APART_READ) + _most(usage, _APART_WRITTEN)
+    untold = max(total - prompt - completion, 0)
+    is_thinking = untold == reasoning > 0
+    if apart and ("prompt_tokens" not in usage or apart > prompt or untold == apart != reasoning):
+        prompt += apart
+        untold = max(total - prompt - completion, 0)
+    elif cached + written > prompt and not is_thinking:
         prompt += cached + written
-        untold = max((total or 0) - prompt - completion, 0)
-    # What the total has beyond prompt and completion was thought; without a total, thinking that
-    # is more than the completion cannot be part of it.
-    output = completion + untold
-    if not total and reasoning > completion:
-        output = completion + reasoning
+        untold = max(total - prompt - completion, 0)
+    # What the total has beyond prompt and completion was thought; thinking that is more than the
+    # completion cannot be part of it.
+    output = completion + max(untold, reasoning if reasoning > completion else 0)
     return Tokens(
         input=prompt,
         cached=min(cached, prompt),

@@ -53,9 +53,15 @@ class Answer:
 class RefusedInAnswerError(Exception):
     """An error of the endpoint that came under status 200."""
 
-    def __init__(self, body: object) -> None:
+    def __init__(
+        self, body: object, *, tokens: Tokens | None = None, has_begun: bool = False
+    ) -> None:
         super().__init__("the endpoint answered with an error")
         self.body = body
+        self.tokens = tokens
+        """What was used by then, where that is told."""
+        self.has_begun = has_begun
+        """Whether a part of an answer came before it, which may be billed."""
 
 
 class RawAnswer(Protocol):
