@@ -100,8 +100,7 @@ class AnthropicWire:
         """Read an answer. Raises TornAnswerError and RefusedInAnswerError."""
         body = whole_body(data) or _streamed(data)
         if body.get("type") == "error" or body.get("error"):
-            tokens = read_tokens(body.get("usage"))
-            raise RefusedInAnswerError(body, tokens=tokens, has_begun=tokens is not None)
+            raise RefusedInAnswerError(body, has_begun=bool(body.get("usage")))
         blocks = [block for block in body.get("content") or () if isinstance(block, dict)]
         if "stop_reason" not in body:
             raise TornAnswerError("the answer is not a message")

@@ -45,7 +45,7 @@ from agent.endpoint.ledger import Ledger
 from agent.endpoint.meter import BusyMeter, Share
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.retry import TransientError, retrying
-from agent.endpoint.stream import TornAnswerError
+from agent.endpoint.stream import TornAnswerError, has_begun
 from agent.endpoint.turns import unique_ids
 from agent.endpoint.wire import Answer, Asked, RefusedInAnswerError, Request, Wire
 from agent.price import UNKNOWN, Price
@@ -95,6 +95,9 @@ class _Attempt:
     """What keeps other requests waiting."""
     received: bytearray = field(default_factory=bytearray)
     is_sent: bool = False
+    is_taken: bool = False
+    told: Answer | None = None
+    """What was used and billed of an answer that ended in an error, where that is told."""
     share: Share = field(default_factory=Share)
 
 
@@ -363,13 +366,17 @@ class EndpointBackend:
             self._keep(self._profile.learnt(note, context_window=told))
             profile = profile.learnt(note, context_window=told)
         shorter = min(asked.limit // 2, (told or asked.limit) // 4)
+        if not told:
+            # What fits cannot be known, so that later answers are as short.
+            note = f"Answers have at most {shorter:,} tokens ({refused.refusal.said})."
+            profile = profile.learnt(note, most_output_tokens=shorter)
         if "max_tokens" in sampling.required or shorter < SMALL_ANSWER // 4:
             raise refused.fault
         return profile, shorter
 
     async def _taken(self, attempt: _Attempt) -> None:
         """Keep what was learnt, now that a request that heeds it is taken, and let others go."""
-        self._answered = True
+        attempt.is_taken = True
         self._taken_shapes.add(attempt.shape)
         # What another request has learnt meanwhile is not undone.
         if self._profile is attempt.known:
@@ -390,9 +397,11 @@ class EndpointBackend:
                 broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
                 raise broken_off
         except TransientError as error:
-            if error.lost and not used.input_tokens:
+            if error.lost and attempt.told is not None:
+                used = self._ledger.answered(attempt.told, attempt.asked)
+            elif error.lost and not used.input_tokens:
                 received = len(attempt.received)
-                used = self._ledger.lost(attempt.asked, received=received, told=error.tokens)
+                used = self._ledger.lost(attempt.asked, received=received, told=error.at_least)
             raise
         except WithheldError:
             used = self._ledger.withheld(attempt.asked)
@@ -422,9 +431,12 @@ class EndpointBackend:
             async with longest, idle:
                 attempt.is_sent = True
                 async with wire.open(attempt.request) as raw:
-                    await self._taken(attempt)
+                    self._answered = True
                     async for chunk in raw.iter_bytes():
                         attempt.received += chunk
+                        # Some refuse in the first event of a stream.
+                        if not attempt.is_taken and has_begun(attempt.received):
+                            await self._taken(attempt)
                         idle.reschedule(loop.time() + self._timing.idle)
                         if len(attempt.received) > _LARGEST_ANSWER:
                             break
@@ -438,21 +450,24 @@ class EndpointBackend:
             if not _is_of_sdk(error):
                 raise
             raise self._refused_or_fault(error) from None
-        return self._parsed(wire, attempt, headers)
+        answer = self._parsed(wire, attempt, headers)
+        if not attempt.is_taken:
+            await self._taken(attempt)
+        return answer
 
     def _parsed(self, wire: Wire, attempt: _Attempt, headers: Mapping[str, str]) -> Answer:
         try:
             return wire.read(bytes(attempt.received), headers)
         except TornAnswerError as error:
             lost = TransientError(f"{self._name}: {error}", lost=True)
-            lost.tokens = error.tokens
+            lost.at_least = error.tokens
             raise lost from None
         except RefusedInAnswerError as error:
             refusal = self._endpoint.hidden_refusal(error.body)
             fault = self._endpoint.refused(refusal)
             if isinstance(fault, TransientError):
-                fault.lost = error.has_begun or error.tokens is not None
-                fault.tokens = error.tokens
+                fault.lost = error.has_begun or error.told is not None
+                attempt.told = error.told
                 raise fault from None
             raise _RefusedError(refusal, fault) from None
 

@@ -96,7 +96,8 @@ class ChatWire:
         message = message if isinstance(message, dict) else {}
         if error_of(body):
             has_begun = any(value for name, value in message.items() if name != "role")
-            raise RefusedInAnswerError(body, tokens=tokens, has_begun=has_begun)
+            told = Answer(tokens=tokens, bill=bill) if tokens or bill else None
+            raise RefusedInAnswerError(body, told=told, has_begun=has_begun)
         if not isinstance(choice, dict):
             return Answer(tokens=tokens, bill=bill, fault="the answer holds no choice")
         text, parts_thought = _text(message.get("content"))
@@ -205,7 +206,9 @@ def _message(message: Message, profile: ModelProfile) -> dict[str, Any]:
     ]
     if profile.thinking_back:
         kept = json_object(message.provider_data).get(_FORM, {})
-        wire |= {name: value for name, value in kept.items() if name not in profile.left_out}
+        # A content in parts has text in it, which strict turns have not beside calls.
+        out = {*profile.left_out, *(["content"] if profile.strict_turns else [])}
+        wire |= {name: value for name, value in kept.items() if name not in out}
     return wire
 
 

@@ -37,11 +37,21 @@ _OVERFLOW_WORDS = (
     "range of input length",
     "n_ctx",
 )
-_WINDOW = re.compile(
+_NAMES_WINDOW = (
     r"(?:context (?:length|window|size|limit)|maximum prompt length|max(?:imum)? model length"
-    r"|number of tokens allowed|token limit)[^0-9]{0,24}(\d{3,8})"
-    r"|with (\d{3,8}) maximum context|> (\d{3,8}) maximum|n_ctx: (\d{3,8})",
-    re.IGNORECASE,
+    r"|number of tokens allowed|token limit)"
+)
+# Where a context window stands in an overflow, the surest place first.
+_WINDOWS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\d+ \+ \d+ > (\d{3,8})",
+        r"> (\d{3,8}) maximum",
+        r"must be <= (\d{3,8})",
+        r"with (\d{3,8}) maximum context",
+        r"n_ctx: (\d{3,8})",
+        _NAMES_WINDOW + r"[^0-9]{0,24}(\d{3,8})",
+    )
 )
 _NO_CREDIT_CODES = {
     "insufficient_quota",
@@ -60,7 +70,9 @@ _WITHHELD_CODES = {"content_filter", "content_policy_violation", "data_inspectio
 _WITHHELD_WORDS = ("prompt was flagged", "input was flagged", "content exists risk")
 _HEALING_STATUSES = {408, 409, 425, 429}
 # Codes in an answer of status 200 that say that the request was at fault.
-_REQUEST_AT_FAULT = re.compile(r"invalid|bad.?request|unsupported|parameter", re.IGNORECASE)
+_REQUEST_AT_FAULT = re.compile(
+    r"invalid|bad.?request|unsupported|not support|parameter", re.IGNORECASE
+)
 _NEVER_WORDS = ("request too large",)
 # Under 429: more than the account may send in a minute, so that no wait will do.
 
@@ -153,7 +165,8 @@ class Endpoint:
         )
         if re.fullmatch("[45][0-9][0-9]", told):
             return self.told(int(told), body)
-        is_ours = _REQUEST_AT_FAULT.search(told) is not None
+        message, _, _ = words_of(body)
+        is_ours = _REQUEST_AT_FAULT.search(f"{told} {message}") is not None
         return self.told(HTTPStatus.BAD_REQUEST if is_ours else HTTPStatus.BAD_GATEWAY, body)
 
     def _moved(self, to: str) -> BackendUnusableError:
@@ -214,5 +227,5 @@ class Endpoint:
 
 def window_told(message: str) -> int | None:
     """Return the context window that a message about an overflow tells, None where it does not."""
-    found = _WINDOW.search(message)
-    return int(next(number for number in found.groups() if number)) if found else None
+    found = filter(None, (pattern.search(message) for pattern in _WINDOWS))
+    return next((int(window[1]) for window in found), None)

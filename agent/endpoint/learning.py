@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -28,7 +28,7 @@ _NAMES: Mapping[str, str] = {
     "seed": r"seed",
     "top_p": r"top_?p",
     "temperature": r"temperature",
-    "reasoning_effort": r"reasoning_effort|reasoning\.effort|effort",
+    "reasoning_effort": r"reasoning_effort|reasoning\.effort|effort|think|thinking",
 }
 # What the user calls a setting that a provider has under another name.
 _ASKED_AS = {"reasoning": "reasoning_effort", "thinking": "reasoning_effort"}
@@ -36,7 +36,7 @@ _LIMIT = r"max_(?:completion_|output_|new_)?tokens|maximum tokens|max tokens"
 _REFUSAL = re.compile(
     r"support|unknown|unrecogni|not permitted|extra|forbidden|deprecated|invalid|illegal|cannot"
     r"|can't|must|only|mandatory|too large|not enabled|exceed|not allowed|unexpected|not accept"
-    r"|does not take|not available|非法|required|failed|jinja|at most|range of",
+    r"|does not take|not available|非法|requir|failed|jinja|at most|range of",
     re.IGNORECASE,
 )
 # The same under a status that says of most requests that the server failed.
@@ -75,7 +75,11 @@ _TURNS = re.compile(
 _MISSING = re.compile(
     r"missing|must be passed back|without its required|expected `thinking`", re.IGNORECASE
 )
-_THOUGHT = re.compile(r"reasoning|thinking|thought_signature|encrypted", re.IGNORECASE)
+_THOUGHT = re.compile(r"reasoning|thinking|think_?chunk|thought_signature|encrypted", re.IGNORECASE)
+# What a refusal speaks of that is more likely about turns than about settings.
+_OF_TURNS = re.compile(
+    r"\b(?:assistant|roles?|turns?|messages?|conversation|content|tool_calls?)\b", re.IGNORECASE
+)
 _ENCRYPTED = re.compile(r"encrypted", re.IGNORECASE)
 _TURN_FIELDS = ("strict_turns", "system_role", "thinking_back", "examples")
 _TOOLS = re.compile(r"\btools?\b|function.?call|\bfunctions\b|tool_choice", re.IGNORECASE)
@@ -141,23 +145,28 @@ class _Lesson:
     def learn(self) -> ModelProfile | None:
         """Return the next profile to try. Raises what `learnt_from` does."""
         is_fault = self._refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        is_worded = self._says(_REFUSAL_OF_SERVER if is_fault else _REFUSAL)
-        looks: Sequence[Callable[[], ModelProfile | None]] = (
-            self._api,
-            self._stream,
-            self._limit,
-            self._setting,
-            self._system,
-            self._thinking,
-            self._turns,
-        )
-        for look in looks if is_worded else ():
-            learnt = look()
+        if self._says(_REFUSAL_OF_SERVER if is_fault else _REFUSAL):
+            learnt = self._api() or self._fields() or self._shape()
             if learnt is not None:
                 return learnt
-        if self._asked.tools and is_worded and self._says(_TOOLS) and not self._has_calls:
-            raise NoToolsError(f"it takes no tools ({self._refusal.said})", is_named=True)
+            if self._asked.tools and self._says(_TOOLS) and not self._has_calls:
+                raise NoToolsError(f"it takes no tools ({self._refusal.said})", is_named=True)
         return self._plainer() if self._refusal.status in _PLAIN else None
+
+    def _fields(self) -> ModelProfile | None:
+        """Do without the fields that are named; a list of unknown ones is one lesson."""
+        before = self._profile
+        for look in (self._stream, self._limit, self._setting):
+            learnt = look()
+            if learnt is not None:
+                self._profile = learnt
+                if not self._says(_UNKNOWN):
+                    break
+        return None if self._profile is before else self._profile
+
+    def _shape(self) -> ModelProfile | None:
+        """Give the turns another shape."""
+        return self._system() or self._thinking() or self._turns()
 
     def _learnt(self, note: str, **changes: object) -> ModelProfile:
         return self._profile.learnt(f"{note} ({self._refusal.said}).", **changes)
@@ -178,8 +187,11 @@ class _Lesson:
         profile = self._profile
         if self._says(_STREAM_ONLY):
             return None if profile.stream else self._learnt("It only streams", stream=True)
-        if profile.stream and profile.stream_usage and self._says(_STREAM_USAGE):
-            return self._learnt("It takes no stream_options", stream_usage=False)
+        if profile.stream and self._says(_STREAM_USAGE):
+            if profile.stream_usage:
+                return self._learnt("It takes no stream_options", stream_usage=False)
+            # Something on the way adds it to every stream.
+            return self._learnt("It does not stream", stream=False)
         # A server that fails may say so of its stream.
         is_fault = self._refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         is_named = self._param == "stream" or (not self._param and self._says(_STREAM))
@@ -286,15 +298,17 @@ class _Lesson:
         profile, said = self._profile, self._refusal.said
         field = profile.limit_field
         free = [n for n in self._settings if n not in self._required and n != field]
-        if free or (profile.stream and profile.stream_usage):
+        plain = {name: not getattr(ModelProfile(), name) for name in _TURN_FIELDS}
+        is_plain = all(getattr(profile, name) is value for name, value in plain.items())
+        may_be_turns = not is_plain and len(self._asked.messages) > 1
+        may_be_fields = bool(free) or (profile.stream and profile.stream_usage)
+        if may_be_turns and (self._says(_OF_TURNS) or not may_be_fields):
+            return self._learnt("Turns are sent in their plainest form", **plain)
+        if may_be_fields:
             which = ", ".join(free) or "stream_options"
             left_out = profile.without(dict.fromkeys(free, said))
             note = f"{which} left out after a refusal that does not say what it is about"
             return self._learnt(note, left_out=left_out, stream_usage=False)
-        plain = {name: not getattr(ModelProfile(), name) for name in _TURN_FIELDS}
-        is_plain = all(getattr(profile, name) is value for name, value in plain.items())
-        if not is_plain and len(self._asked.messages) > 1:
-            return self._learnt("Turns are sent in their plainest form", **plain)
         if field in self._settings and "max_tokens" not in self._required:
             left_out = profile.without({field: said})
             return self._learnt("No limit of output tokens is sent", left_out=left_out)
@@ -302,6 +316,12 @@ class _Lesson:
             return self._learnt("It does not stream", stream=False)
         if self._asked.tools:
             raise NoToolsError(f"it takes no tools in any form ({said})", is_named=False)
+        if self._required:
+            options = " and ".join(f"--{name.replace('_', '-')}" for name in sorted(self._required))
+            raise RequiredSettingError(
+                f"the model does not take the request as it is asked for ({said}): leave out "
+                f"{options}"
+            )
         return None
 
 
@@ -330,6 +350,8 @@ def words_of(body: object) -> tuple[str, str, str]:
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
         # Gemini's way, and that of errors under status 200.
         body = body["error"]
+    if isinstance(body, dict) and isinstance(body.get("base_resp"), dict):
+        body = body["base_resp"]
     if not isinstance(body, dict):
         return (body if isinstance(body, str) else ""), "", ""
     message = (

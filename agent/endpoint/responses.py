@@ -84,7 +84,8 @@ class ResponsesWire:
         body = whole_body(data) or _streamed(data)
         if body.get("error"):
             tokens = read_tokens(body.get("usage"))
-            raise RefusedInAnswerError(body, tokens=tokens, has_begun=bool(body.get("output")))
+            told = Answer(tokens=tokens, bill=read_bill(body, headers)) if tokens else None
+            raise RefusedInAnswerError(body, told=told, has_begun=bool(body.get("output")))
         items = [item for item in body.get("output") or () if isinstance(item, dict)]
         if not items and not body.get("status"):
             raise TornAnswerError("the answer is not a response")

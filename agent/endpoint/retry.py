@@ -39,7 +39,7 @@ class TransientError(BackendError):
         """Nothing was sent, because no connection came about."""
         self.lost = lost
         """Sent and perhaps worked on, but the answer never came whole; it may be billed."""
-        self.tokens: Tokens | None = None
+        self.at_least: Tokens | None = None
         """What it used by then, where that was told."""
 
 

@@ -60,6 +60,17 @@ def whole_body(data: bytes) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
+def has_begun(data: bytes | bytearray) -> bool:
+    """Whether an event stream holds an event that is no error; a whole body never has begun."""
+    if data.lstrip()[:1] in (b"{", b"["):
+        return False
+    # The last line may still be under way.
+    lines = bytes(data).split(b"\n")[:-1]
+    events = (line for line in lines if line.startswith(b"data:"))
+    first = next(events, b"")
+    return bool(first) and b'"error"' not in first and b"[DONE]" not in first
+
+
 class ChatStream:
     """A chat completion, put together from its chunks."""
 

@@ -54,12 +54,12 @@ class RefusedInAnswerError(Exception):
     """An error of the endpoint that came under status 200."""
 
     def __init__(
-        self, body: object, *, tokens: Tokens | None = None, has_begun: bool = False
+        self, body: object, *, told: Answer | None = None, has_begun: bool = False
     ) -> None:
         super().__init__("the endpoint answered with an error")
         self.body = body
-        self.tokens = tokens
-        """What was used by then, where that is told."""
+        self.told = told
+        """What was used and billed, where that is told with it."""
         self.has_begun = has_begun
         """Whether a part of an answer came before it, which may be billed."""
 
