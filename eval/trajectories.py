@@ -64,6 +64,7 @@ def to_record(
         "strategy_version": sample.strategy_version,
         "variant": proposal.variant,
         "temperature": sample.temperature,
+        "sent": dict(sample.sent),
         "seed": sample.seed,
         "prompt_digest": proposal.prompt_digest,
         "stop": proposal.stop,

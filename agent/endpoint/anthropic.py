@@ -58,7 +58,7 @@ class AnthropicWire:
         """Put what is asked into the form that the model is known to take."""
         sampling = asked.sampling
         settings = {
-            "temperature": sampling.temperature,
+            "temperature": asked.temperature(profile),
             "top_p": None if sampling.top_p == 1.0 else sampling.top_p,
             "max_tokens": asked.limit,
             **_thinking(sampling.reasoning_effort, asked.limit, profile),
@@ -85,14 +85,12 @@ class AnthropicWire:
 
     def open(self, request: Request) -> AbstractAsyncContextManager[RawAnswer]:
         """Send it. Raises anthropic.APIError."""
-        rest = {
-            k: v for k, v in request.body.items() if k not in {"model", "messages", "max_tokens"}
-        }
+        # The SDK puts the body in the place of the messages, which it would walk through.
         opened = self._client.messages.with_streaming_response.create(
             model=self._model,
-            messages=request.body["messages"],
+            messages=[],
             max_tokens=request.body["max_tokens"],
-            extra_body=rest,
+            extra_body=request.body,
         )
         return cast("AbstractAsyncContextManager[RawAnswer]", opened)
 

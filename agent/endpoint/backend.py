@@ -393,6 +393,7 @@ class EndpointBackend:
             used = self._ledger.answered(answer, attempt.asked)
             if (used.reasoning_tokens or answer.thinking) and not self._profile.thinks:
                 self._profile = dataclasses.replace(self._profile, thinks=True)
+            self._heed_usage(answer)
             if answer.fault:
                 broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
                 raise broken_off
@@ -420,6 +421,18 @@ class EndpointBackend:
                 )
             )
         return answer
+
+    def _heed_usage(self, answer: Answer) -> None:
+        """Ask for whole answers where streams do not tell what they used, and whole ones do."""
+        profile = self._profile
+        if answer.tokens is not None or answer.bill is not None or not profile.tells_usage:
+            return
+        if profile.stream:
+            note = "It is asked for whole answers, since its streams tell no usage."
+            self._keep(profile.learnt(note, stream=False))
+        else:
+            note = "Its answers tell no usage, which is estimated."
+            self._keep(profile.learnt(note, stream=True, tells_usage=False))
 
     async def _read(self, attempt: _Attempt) -> Answer:
         """Open a request, read its answer while it comes in, and tell what went wrong."""

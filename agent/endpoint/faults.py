@@ -73,6 +73,7 @@ _HEALING_STATUSES = {408, 409, 425, 429}
 _REQUEST_AT_FAULT = re.compile(
     r"invalid|bad.?request|unsupported|not support|parameter", re.IGNORECASE
 )
+_NO_CALL_CODE = "tool_use_failed"
 _NEVER_WORDS = ("request too large",)
 # Under 429: more than the account may send in a minute, so that no wait will do.
 
@@ -147,6 +148,9 @@ class Endpoint:
             status in _OVERFLOW_STATUSES and any(words in lower for words in _OVERFLOW_WORDS)
         ):
             return ContextOverflowError(f"{self.name}: the prompt is too long ({said}).")
+        if code == _NO_CALL_CODE:
+            # What the model wrote is no call, which is no fault of the request.
+            return TransientError(f"{self.name}: {self.base_url} answered {said}", lost=True)
         never = status == HTTPStatus.TOO_MANY_REQUESTS and any(w in lower for w in _NEVER_WORDS)
         if not never and (
             status in _HEALING_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR

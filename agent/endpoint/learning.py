@@ -16,6 +16,8 @@ from http import HTTPStatus
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.wire import Asked, Request, json_object
 
+LEAST_TEMPERATURE = 0.01
+"""What is sent in place of 0 where that is refused."""
 TEACHING = {400, 404, 405, 413, 415, 416, 422, 500, 501}
 """Statuses of a refusal that can be about the form of a request."""
 # Statuses that are about the form, also where nothing is named.
@@ -31,7 +33,7 @@ _NAMES: Mapping[str, str] = {
     "reasoning_effort": r"reasoning_effort|reasoning\.effort|effort|think|thinking",
 }
 # What the user calls a setting that a provider has under another name.
-_ASKED_AS = {"reasoning": "reasoning_effort", "thinking": "reasoning_effort"}
+_ASKED_AS = dict.fromkeys(("reasoning", "thinking", "output_config"), "reasoning_effort")
 _LIMIT = r"max_(?:completion_|output_|new_)?tokens|maximum tokens|max tokens"
 _REFUSAL = re.compile(
     r"support|unknown|unrecogni|not permitted|extra|forbidden|deprecated|invalid|illegal|cannot"
@@ -52,6 +54,8 @@ _ECHO = re.compile(
 _UNKNOWN = re.compile(
     r"unsupported|not supported|extra|unknown|unrecogni|forbidden|not permitted|cannot find"
 )
+# Of a temperature: that no other value would be taken either.
+_NO_TEMPERATURE = re.compile(r"only|default|unsupported|not support|deprecated|unknown|extra")
 _EITHER = re.compile(r"\bboth\b|only one|either", re.IGNORECASE)
 _RESPONSES = re.compile(
     r"v1/responses|/responses\b|responses api|unsupported_api_for_model", re.IGNORECASE
@@ -233,9 +237,13 @@ class _Lesson:
         names = [name for name in named if name in _NAMES] or named
         if "output_config" in self._settings and {"thinking", "output_config"} & {*names}:
             # The effort goes another way: as a budget.
-            names = ["output_config"]
-        free = [name for name in names if _ASKED_AS.get(name, name) not in self._required]
-        if names and not free and names != ["output_config"]:
+            left_out = self._profile.without({"output_config": self._refusal.said})
+            return self._learnt("The effort is sent as a budget of thinking", left_out=left_out)
+        if names[:1] == ["temperature"] and self._is_too_low():
+            note = f"A temperature of 0 is sent as {LEAST_TEMPERATURE}"
+            return self._learnt(note, least_temperature=LEAST_TEMPERATURE)
+        free = [name for name in names if not self._is_required(name)]
+        if names and not free:
             asked = _ASKED_AS.get(names[0], names[0])
             option = f"--{asked.replace('_', '-')}" if asked in _NAMES else "--extra-body"
             raise RequiredSettingError(
@@ -249,11 +257,19 @@ class _Lesson:
         left_out = self._profile.without(dict.fromkeys(free, self._refusal.said))
         return self._learnt(f"{' and '.join(free)} left out", left_out=left_out)
 
+    def _is_required(self, name: str) -> bool:
+        return name in self._required or _ASKED_AS.get(name) in self._required
+
+    def _is_too_low(self) -> bool:
+        """Whether a temperature of 0 may be refused where a higher one is not."""
+        may_be = self._settings.get("temperature") == 0.0 and not self._says(_NO_TEMPERATURE)
+        return may_be and not self._is_required("temperature")
+
     def _settings_named(self) -> list[str]:
         """Return the settings of the request that are named, the least important first."""
         order = [*_NAMES, *(name for name in self._settings if name not in _NAMES)]
         sent = [n for n in order if n in self._settings and n != self._profile.limit_field]
-        named = [n for n in sent if self._names(_NAMES.get(n, re.escape(n.lower())))]
+        named = [n for n in sent if self._names(_pattern(n))]
         if self._param in sent and not (self._says(_EITHER) and self._param in named):
             return [self._param]
         # Where only the value is quoted, it names the setting that has it.
@@ -297,7 +313,7 @@ class _Lesson:
         """Return the next plainer form after a refusal that names nothing which was sent."""
         profile, said = self._profile, self._refusal.said
         field = profile.limit_field
-        free = [n for n in self._settings if n not in self._required and n != field]
+        free = [n for n in self._settings if not self._is_required(n) and n != field]
         plain = {name: not getattr(ModelProfile(), name) for name in _TURN_FIELDS}
         is_plain = all(getattr(profile, name) is value for name, value in plain.items())
         may_be_turns = not is_plain and len(self._asked.messages) > 1
@@ -323,6 +339,13 @@ class _Lesson:
                 f"{options}"
             )
         return None
+
+
+def _pattern(name: str) -> str:
+    """Return the words by which a refusal may name a setting."""
+    of_user = _NAMES.get(_ASKED_AS.get(name, name))
+    own = re.escape(name.lower())
+    return f"{own}|{of_user}" if of_user else own
 
 
 def _listed(message: object) -> str:

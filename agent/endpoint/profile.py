@@ -27,6 +27,8 @@ class ModelProfile:
     stream: bool = True
     stream_usage: bool = True
     """Whether a stream may be asked to end with its usage."""
+    tells_usage: bool = True
+    """Whether its answers, streamed or whole, tell what they used."""
     system_role: bool = True
     """Whether there may be a system message; else it opens the first message of the user."""
     examples: bool = True
@@ -42,6 +44,7 @@ class ModelProfile:
     context_window: int | None = None
     """Tokens, as a refusal told them."""
     highest_temperature: float = 2.0
+    least_temperature: float = 0.0
     notes: tuple[str, ...] = ()
     """What was learnt, a sentence each."""
 

@@ -48,7 +48,7 @@ class ResponsesWire:
         sampling = asked.sampling
         effort = sampling.reasoning_effort
         settings = {
-            "temperature": sampling.temperature,
+            "temperature": asked.temperature(profile),
             "top_p": None if sampling.top_p == 1.0 else sampling.top_p,
             "max_output_tokens": None if profile.limit_field in profile.left_out else asked.limit,
             "reasoning": None if effort is None else {"effort": effort},

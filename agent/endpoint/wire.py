@@ -24,6 +24,12 @@ class Asked:
     limit: int
     """Output tokens that the answer may have."""
 
+    def temperature(self, profile: ModelProfile) -> float:
+        """Return the temperature, which not every model takes as low as it is wanted."""
+        wanted = self.sampling.temperature
+        is_required = "temperature" in self.sampling.required
+        return wanted if is_required else max(wanted, profile.least_temperature)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
