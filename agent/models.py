@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from agent.backend import Backend
-from agent.endpoint.backend import Timing
+from agent.endpoint.attempt import Timing
 from agent.endpoint.retry import ATTEMPTS_BILLED
 from agent.presets import PRESETS, AddressMissingError, base_url_of, is_known_to_think
 from agent.price import UNKNOWN, Price, context_window_of, price_of

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from agent.backend import Message, Tool, ToolCall
-from agent.endpoint.backend import CONNECT_TIMEOUT, LOOPBACK, EndpointBackend, Timing
+from agent.endpoint.attempt import Timing
+from agent.endpoint.backend import CONNECT_TIMEOUT, LOOPBACK, EndpointBackend
 from agent.endpoint.chat import arguments_text, stop_of
 from agent.endpoint.faults import Endpoint
 from agent.endpoint.profile import ModelProfile

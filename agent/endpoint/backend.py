@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
@@ -32,22 +30,21 @@ from agent.backend import (
     Usage,
     no_book,
 )
+from agent.endpoint.attempt import Attempt, NotTakenError, Timing
 from agent.endpoint.estimate import estimate_prompt
 from agent.endpoint.faults import (
     Endpoint,
     RefusedError,
-    UnknownModelError,
     WithheldError,
     window_told,
 )
-from agent.endpoint.learning import NoToolsError, Refusal, RequiredSettingError, learnt_from
+from agent.endpoint.learning import NoToolsError, RequiredSettingError, learnt_from
 from agent.endpoint.ledger import Ledger
 from agent.endpoint.meter import BusyMeter, Share
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.retry import TransientError, retrying
-from agent.endpoint.stream import TornAnswerError, has_begun
 from agent.endpoint.turns import unique_ids
-from agent.endpoint.wire import Answer, Asked, RefusedInAnswerError, Request, Wire
+from agent.endpoint.wire import Answer, Asked, Request, Wire
 from agent.price import UNKNOWN, Price
 
 DEFAULT_CONTEXT_WINDOW = 32_768
@@ -59,46 +56,8 @@ SMALL_ANSWER, PLAIN_ANSWER, THINKING_ANSWER = 1_024, 4_096, 32_768
 others, and of those that think."""
 CONNECT_TIMEOUT = 5.0
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_LIBRARIES = {"openai", "anthropic", "httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio"}
-# Forms in which one request is tried, and bytes of one answer.
+# Forms in which one request is tried.
 _MOST_FORMS = 16
-_LARGEST_ANSWER = 64 * 2**20
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Timing:
-    """How long an endpoint is waited for, in seconds."""
-
-    idle: float = 900.0
-    """Without a byte of the answer."""
-    longest: float = 7_200.0
-    """For one answer in all: an endpoint may send blanks to keep the connection alive."""
-    patience: float = 300.0
-    """After the first failure of a request, within which it may be sent again."""
-    reach_patience: float = 15.0
-    """The same while the endpoint has never answered."""
-    first_wait: float = 1.0
-    """Before the second attempt; doubled from then on."""
-
-
-@dataclass(kw_only=True, slots=True)
-class _Attempt:
-    """What is known of one attempt while it is under way."""
-
-    asked: Asked
-    request: Request
-    profile: ModelProfile
-    shape: Hashable
-    known: ModelProfile
-    """The profile from which this request set out."""
-    alone: AsyncExitStack
-    """What keeps other requests waiting."""
-    received: bytearray = field(default_factory=bytearray)
-    is_sent: bool = False
-    is_taken: bool = False
-    told: Answer | None = None
-    """What was used and billed of an answer that ended in an error, where that is told."""
-    share: Share = field(default_factory=Share)
 
 
 class EndpointBackend:
@@ -308,22 +267,26 @@ class EndpointBackend:
         alone: AsyncExitStack,
     ) -> tuple[Answer, Request]:
         profile = known = self._profile
+        shape = _shape(messages, sampling, tools)
         limit = sampling.max_tokens or self.answer_tokens
         for _ in range(_MOST_FORMS):
             most = min(limit, profile.most_output_tokens or limit)
             asked = Asked(messages=messages, sampling=sampling, tools=tools, limit=most)
             request = self._wires[profile.api].request(asked, profile)
-            attempt = _Attempt(
-                asked=asked,
-                request=request,
-                profile=profile,
-                shape=_shape(messages, sampling, tools),
-                known=known,
-                alone=alone,
+            attempt = Attempt(
+                asked, request, self._wires[profile.api], self._endpoint, self._timing
             )
+
+            async def taken(profile: ModelProfile = profile, known: ModelProfile = known) -> None:
+                self._taken_shapes.add(shape)
+                # What another request has learnt meanwhile is not undone.
+                if self._profile is known:
+                    self._keep(profile)
+                await alone.aclose()
+
             try:
-                return await self._attempt(attempt, book), request
-            except _RefusedError as refused:
+                answer = await self._booked(attempt, taken, book)
+            except NotTakenError as refused:
                 if profile is known and self._profile is not known:
                     # Another request has learnt it meanwhile.
                     profile = known = self._profile
@@ -331,10 +294,13 @@ class EndpointBackend:
                     profile, limit = self._shorter(refused, profile, sampling, asked)
                 else:
                     profile = self._learn(refused, profile, asked, request)
+                continue
+            self._heed(answer, profile)
+            return answer, request
         raise BackendError(f"{self._name}: no form of the request was taken.")
 
     def _learn(
-        self, refused: _RefusedError, profile: ModelProfile, asked: Asked, request: Request
+        self, refused: NotTakenError, profile: ModelProfile, asked: Asked, request: Request
     ) -> ModelProfile:
         """Return the profile to try next. Raises BackendError where there is none."""
         refusal, fault = refused.refusal, refused.fault
@@ -357,7 +323,7 @@ class EndpointBackend:
         return learnt
 
     def _shorter(
-        self, refused: _RefusedError, profile: ModelProfile, sampling: Sampling, asked: Asked
+        self, refused: NotTakenError, profile: ModelProfile, sampling: Sampling, asked: Asked
     ) -> tuple[ModelProfile, int]:
         """Learn the window from an overflow, and leave a shorter answer its place in it."""
         told = window_told(refused.refusal.message)
@@ -374,26 +340,16 @@ class EndpointBackend:
             raise refused.fault
         return profile, shorter
 
-    async def _taken(self, attempt: _Attempt) -> None:
-        """Keep what was learnt, now that a request that heeds it is taken, and let others go."""
-        attempt.is_taken = True
-        self._taken_shapes.add(attempt.shape)
-        # What another request has learnt meanwhile is not undone.
-        if self._profile is attempt.known:
-            self._keep(attempt.profile)
-        await attempt.alone.aclose()
-
-    async def _attempt(self, attempt: _Attempt, book: Book) -> Answer:
+    async def _booked(
+        self, attempt: Attempt, taken: Callable[[], Awaitable[None]], book: Book
+    ) -> Answer:
         """Send once, and book the time it took and the tokens that it was or may be billed."""
-        used = Usage()
+        used, share = Usage(), Share()
         started = time.monotonic()
         try:
-            with self._meter.request() as attempt.share:
-                answer = await self._read(attempt)
+            with self._meter.request() as share:
+                answer = await attempt.answer(taken)
             used = self._ledger.answered(answer, attempt.asked)
-            if (used.reasoning_tokens or answer.thinking) and not self._profile.thinks:
-                self._profile = dataclasses.replace(self._profile, thinks=True)
-            self._heed_usage(answer)
             if answer.fault:
                 broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
                 raise broken_off
@@ -412,20 +368,25 @@ class EndpointBackend:
                 used = self._ledger.lost(attempt.asked, received=len(attempt.received))
             raise
         finally:
+            self._answered |= attempt.has_reached
             book(
                 dataclasses.replace(
                     used,
                     calls=1,
                     seconds=time.monotonic() - started,
-                    accelerator_seconds=attempt.share.seconds if self._accelerator else 0.0,
+                    accelerator_seconds=share.seconds if self._accelerator else 0.0,
                 )
             )
         return answer
 
-    def _heed_usage(self, answer: Answer) -> None:
-        """Ask for whole answers where streams do not tell what they used, and whole ones do."""
+    def _heed(self, answer: Answer, asked_by: ModelProfile) -> None:
+        """Learn from an answer that a model thinks, and which form of answers tells its usage."""
         profile = self._profile
-        if answer.tokens is not None or answer.bill is not None or not profile.tells_usage:
+        thinks = bool(answer.thinking or (answer.tokens and answer.tokens.reasoning))
+        if thinks and not profile.thinks:
+            self._profile = profile = dataclasses.replace(profile, thinks=True)
+        is_told = answer.tokens is not None or answer.bill is not None
+        if is_told or not profile.tells_usage or profile.stream is not asked_by.stream:
             return
         if profile.stream:
             note = "It is asked for whole answers, since its streams tell no usage."
@@ -433,64 +394,6 @@ class EndpointBackend:
         else:
             note = "Its answers tell no usage, which is estimated."
             self._keep(profile.learnt(note, stream=True, tells_usage=False))
-
-    async def _read(self, attempt: _Attempt) -> Answer:
-        """Open a request, read its answer while it comes in, and tell what went wrong."""
-        wire = self._wires[attempt.profile.api]
-        loop = asyncio.get_running_loop()
-        headers: Mapping[str, str] = {}
-        longest, idle = asyncio.timeout(self._timing.longest), asyncio.timeout(self._timing.idle)
-        try:
-            async with longest, idle:
-                attempt.is_sent = True
-                async with wire.open(attempt.request) as raw:
-                    self._answered = True
-                    async for chunk in raw.iter_bytes():
-                        attempt.received += chunk
-                        # Some refuse in the first event of a stream.
-                        if not attempt.is_taken and has_begun(attempt.received):
-                            await self._taken(attempt)
-                        idle.reschedule(loop.time() + self._timing.idle)
-                        if len(attempt.received) > _LARGEST_ANSWER:
-                            break
-                    headers = raw.headers
-        except TimeoutError:
-            seconds = self._timing.longest if longest.expired() else self._timing.idle
-            raise TransientError(
-                f"{self._name}: no answer within {seconds:g} s", lost=True
-            ) from None
-        except Exception as error:
-            if not _is_of_sdk(error):
-                raise
-            raise self._refused_or_fault(error) from None
-        answer = self._parsed(wire, attempt, headers)
-        if not attempt.is_taken:
-            await self._taken(attempt)
-        return answer
-
-    def _parsed(self, wire: Wire, attempt: _Attempt, headers: Mapping[str, str]) -> Answer:
-        try:
-            return wire.read(bytes(attempt.received), headers)
-        except TornAnswerError as error:
-            lost = TransientError(f"{self._name}: {error}", lost=True)
-            lost.at_least = error.tokens
-            raise lost from None
-        except RefusedInAnswerError as error:
-            refusal = self._endpoint.hidden_refusal(error.body)
-            fault = self._endpoint.refused(refusal)
-            if isinstance(fault, TransientError):
-                fault.lost = error.has_begun or error.told is not None
-                attempt.told = error.told
-                raise fault from None
-            raise _RefusedError(refusal, fault) from None
-
-    def _refused_or_fault(self, error: Exception) -> Exception:
-        fault = self._endpoint.fault(error)
-        self._answered |= not (isinstance(fault, TransientError) and fault.unreached)
-        refusal = self._endpoint.refusal_of(error)
-        if refusal is None or not _may_teach(fault, refusal):
-            return fault
-        return _RefusedError(refusal, fault)
 
     async def _explained(self, error: BackendError, attempts: int = 0) -> BackendError:
         """Turn the last error of a request into the sentence that the user reads."""
@@ -512,15 +415,6 @@ class EndpointBackend:
         return retrying(first_wait=self._timing.first_wait, patience=patience)
 
 
-class _RefusedError(Exception):
-    """A request that the endpoint does not take, and the error that it is if nothing helps."""
-
-    def __init__(self, refusal: Refusal, fault: BackendError) -> None:
-        super().__init__(refusal.said)
-        self.refusal = refusal
-        self.fault = fault
-
-
 def _shape(messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]) -> Hashable:
     """Return what of a request an endpoint may take or not, whatever its words are."""
     return (
@@ -535,17 +429,3 @@ def _shape(messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool
         any(message.is_example for message in messages),
         any(message.tool_calls and message.provider_data for message in messages),
     )
-
-
-def _is_of_sdk(error: Exception) -> bool:
-    """Whether an SDK, or the HTTP library below it, raised this."""
-    return type(error).__module__.partition(".")[0] in _LIBRARIES
-
-
-def _may_teach(fault: BackendError, refusal: Refusal) -> bool:
-    """Whether a request in another form may be taken where this one was not."""
-    if isinstance(fault, RefusedError | ContextOverflowError):
-        return True
-    if isinstance(fault, UnknownModelError):
-        return refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
-    return isinstance(fault, TransientError) and refusal.status in {500, 501}

@@ -61,7 +61,14 @@ _NO_CREDIT_CODES = {
 }
 _NO_CREDIT_WORDS = ("credit balance is too low", "insufficient balance", "insufficient credit")
 _KEY_STATUSES = {400, 403}
-_KEY_WORDS = ("api key not valid", "api key expired", "incorrect api key", "invalid api key")
+_KEY_WORDS = (
+    "api key not valid",
+    "api key expired",
+    "incorrect api key",
+    "invalid api key",
+    "no connected db",
+    "no api key",
+)
 # Some do not answer 401.
 _NO_MODEL_CODES = {"model_not_found", "invalid_model"}
 _NO_MODEL_WORDS = ("model not exist", "model does not exist", "not a valid model")

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import openai
 
 from agent.backend import BackendError, BackendUnusableError, Message, Tool
-from agent.endpoint.backend import CONNECT_TIMEOUT, LOOPBACK, EndpointBackend, Timing
+from agent.endpoint.attempt import Timing
+from agent.endpoint.backend import CONNECT_TIMEOUT, LOOPBACK, EndpointBackend
 from agent.endpoint.chat import ChatWire, chat_messages, chat_tools
 from agent.endpoint.faults import Endpoint, UnknownModelError
 from agent.endpoint.listing import TokenCount, served_models

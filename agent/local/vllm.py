@@ -284,6 +284,8 @@ class ManagedVllm:
         program = self._program
         if program is None:
             program = await self._in_thread(ensure_server_program)
+        if self._serve:
+            self._progress(f"{self._name}: asking vLLM whether it takes the serving options")
         try:
             self._greedy_only = await asyncio.to_thread(check_serve, self._serve, program)
         except ServeOptionError as error:

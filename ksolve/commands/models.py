@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.backend import BackendError, Completion, Message, Sampling, ToolsRefusedError
-from agent.endpoint.backend import EndpointBackend, Timing
+from agent.endpoint.attempt import Timing
+from agent.endpoint.backend import EndpointBackend
 from agent.endpoint.openai import OpenAIBackend
 from agent.models import ENDPOINT_KEY, Model, ModelOptions
 from agent.presets import PRESETS

@@ -10,7 +10,7 @@ import pytest
 
 from agent.backend import BackendUnusableError, Completion, Message, Sampling
 from agent.endpoint.anthropic import AnthropicBackend
-from agent.endpoint.backend import Timing
+from agent.endpoint.attempt import Timing
 from agent.models import resolve
 from agent.price import Price
 from agent.protocol import NATIVE, as_sent, replies_to, requests_of
