@@ -171,7 +171,9 @@ def _parsed(call: ToolCall) -> Any:
     """Return what the arguments say; a line feed within a string is no reason to refuse it."""
     said: object = json.loads(call.arguments or "{}", strict=False)
     if isinstance(said, str):
-        said = json.loads(said, strict=False)
+        said = json.loads(said or "{}", strict=False)
+    if said is None:
+        said = {}
     return json.loads(_sound(json.dumps(said, ensure_ascii=False)))
 
 

@@ -52,7 +52,7 @@ PROFILES = Table(
     Column("model", String, primary_key=True),
     Column("profile", Text, nullable=False),
 )
-"""What was learnt of each model, as `agent.endpoint.profile` writes it."""
+"""What was seen of each model, as `EndpointBackend.memory` tells it."""
 
 SAMPLES = Table(
     "samples",

@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from agent.endpoint.backend import EndpointBackend
-from agent.endpoint.profile import profile_from_json, profile_to_json
 from eval.budget import Budget, Budgets
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
@@ -102,7 +101,7 @@ async def sweep_on_docker(
                 await sweep.run()
             finally:
                 for name, backend in endpoints.items():
-                    store.keep_profile(name, profile_to_json(backend.profile))
+                    store.keep_profile(name, backend.memory())
                 # What an engine that was restarted in between may have kept.
                 with contextlib.suppress(SandboxError):
                     await remove_run(run_id)
@@ -119,7 +118,7 @@ def _recalled(plan: Plan, store: Store) -> dict[str, EndpointBackend]:
     endpoints = {n: one for n, one in backends.items() if isinstance(one, EndpointBackend)}
     for name, backend in endpoints.items():
         if name in known:
-            backend.profile = profile_from_json(known[name])
+            backend.recall(known[name])
     return endpoints
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -38,10 +40,10 @@ from agent.endpoint.faults import (
     WithheldError,
     window_told,
 )
-from agent.endpoint.learning import NoToolsError, RequiredSettingError, learnt_from
+from agent.endpoint.learning import Lesson, NoToolsError, RequiredSettingError, learnt_from
 from agent.endpoint.ledger import Ledger
 from agent.endpoint.meter import BusyMeter, Share
-from agent.endpoint.profile import ModelProfile
+from agent.endpoint.profile import ModelProfile, profile_from_json, profile_to_json
 from agent.endpoint.retry import TransientError, retrying
 from agent.endpoint.turns import unique_ids
 from agent.endpoint.wire import Answer, Asked, Request, Wire
@@ -58,6 +60,35 @@ CONNECT_TIMEOUT = 5.0
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # Forms in which one request is tried.
 _MOST_FORMS = 16
+
+
+@dataclass(kw_only=True, slots=True)
+class _Wanted:
+    """A completion that is wanted, and how far the asking for it has come."""
+
+    messages: Sequence[Message]
+    sampling: Sampling
+    tools: Sequence[Tool]
+    book: Book
+    profile: ModelProfile | None = None
+    """What was learnt by refusals and is not confirmed yet: it outlasts retries."""
+
+    @property
+    def shape(self) -> Hashable:
+        """What of it an endpoint may take or not, whatever its words are."""
+        sampling, messages = self.sampling, self.messages
+        return (
+            sampling.temperature,
+            sampling.top_p,
+            sampling.seed is None,
+            sampling.reasoning_effort,
+            sampling.extra_body,
+            bool(self.tools),
+            frozenset(message.role for message in messages),
+            any(message.tool_calls and message.content for message in messages),
+            any(message.is_example for message in messages),
+            any(message.tool_calls and message.provider_data for message in messages),
+        )
 
 
 class EndpointBackend:
@@ -142,10 +173,15 @@ class EndpointBackend:
         """What was learnt about the model."""
         return self._profile
 
-    @profile.setter
-    def profile(self, profile: ModelProfile) -> None:
-        """Go on from what was learnt before."""
-        self._profile = profile
+    def memory(self) -> str:
+        """Return all that was seen of the model, as text for `recall`."""
+        return json.dumps([profile_to_json(self._profile), self._ledger.memory()])
+
+    def recall(self, memory: str) -> None:
+        """Go on from what was seen in an earlier session."""
+        profile, seen = json.loads(memory)
+        self._profile = profile_from_json(profile)
+        self._ledger.recall(seen)
 
     def _keep(self, profile: ModelProfile) -> None:
         """Ask in another way from now on, and tell why."""
@@ -190,11 +226,10 @@ class EndpointBackend:
             spent.append(usage)
             book(usage)
 
+        wanted = _Wanted(messages=messages, sampling=sampling, tools=tools, book=booked)
         async with self._slots:
             try:
-                got: tuple[Answer, Request] = await self._retrying()(
-                    self._answer, messages, sampling, tools, booked
-                )
+                got: tuple[Answer, Request] = await self._retrying()(self._answer, wanted)
                 answer, request = got
             except WithheldError:
                 return Completion(text="", stop="content_filter", usage=sum(spent, Usage()))
@@ -241,59 +276,58 @@ class EndpointBackend:
                     bad_input=True,
                 )
 
-    async def _answer(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool], book: Book
-    ) -> tuple[Answer, Request]:
+    async def _answer(self, wanted: _Wanted) -> tuple[Answer, Request]:
         """Ask in the form that the model is known to take; learn from refusals until one is taken.
 
         What was learnt counts once a request that heeds it was taken. The first request of its
         shape goes alone until then, so that a refusal is met once.
         """
-        shape = _shape(messages, sampling, tools)
         async with AsyncExitStack() as alone:
-            if shape not in self._taken_shapes and not self._is_known:
+            if wanted.shape not in self._taken_shapes and not self._is_known:
                 await alone.enter_async_context(self._first)
-                if shape in self._taken_shapes:
+                if wanted.shape in self._taken_shapes:
                     await alone.aclose()
-                self._refuse_impossible(sampling, tools)
-            return await self._learning(messages, sampling, tools, book, alone)
+                self._refuse_impossible(wanted.sampling, wanted.tools)
+            return await self._ask(wanted, alone)
 
-    async def _learning(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling,
-        tools: Sequence[Tool],
-        book: Book,
-        alone: AsyncExitStack,
-    ) -> tuple[Answer, Request]:
-        profile = known = self._profile
-        shape = _shape(messages, sampling, tools)
-        limit = sampling.max_tokens or self.answer_tokens
+    async def _ask(self, wanted: _Wanted, alone: AsyncExitStack) -> tuple[Answer, Request]:
+        """Ask in one form after the other; others may go on once `alone` is closed."""
+        known = self._profile
+        profile = wanted.profile or known
+        limit = wanted.sampling.max_tokens or self.answer_tokens
+        has_repeated = False
         for _ in range(_MOST_FORMS):
             most = min(limit, profile.most_output_tokens or limit)
-            asked = Asked(messages=messages, sampling=sampling, tools=tools, limit=most)
-            request = self._wires[profile.api].request(asked, profile)
-            attempt = Attempt(
-                asked, request, self._wires[profile.api], self._endpoint, self._timing
+            asked = Asked(
+                messages=wanted.messages, sampling=wanted.sampling, tools=wanted.tools, limit=most
             )
+            wire = self._wires[profile.api]
+            request = wire.request(asked, profile)
+            attempt = Attempt(asked, request, wire, self._endpoint, self._timing)
 
             async def taken(profile: ModelProfile = profile, known: ModelProfile = known) -> None:
-                self._taken_shapes.add(shape)
+                self._taken_shapes.add(wanted.shape)
                 # What another request has learnt meanwhile is not undone.
                 if self._profile is known:
                     self._keep(profile)
                 await alone.aclose()
 
             try:
-                answer = await self._booked(attempt, taken, book)
+                answer = await self._booked(attempt, taken, wanted.book)
             except NotTakenError as refused:
                 if profile is known and self._profile is not known:
                     # Another request has learnt it meanwhile.
                     profile = known = self._profile
                 elif isinstance(refused.fault, ContextOverflowError):
-                    profile, limit = self._shorter(refused, profile, sampling, asked)
+                    profile, limit = self._shorter(refused, profile, asked)
                 else:
-                    profile = self._learn(refused, profile, asked, request)
+                    lesson = self._learn(refused, profile, asked, request)
+                    if lesson.is_guess and not has_repeated:
+                        # Not every such refusal is about the request: some are a relay's hiccup.
+                        has_repeated = True
+                    else:
+                        profile = lesson.profile
+                wanted.profile = profile
                 continue
             self._heed(answer, profile)
             return answer, request
@@ -301,29 +335,32 @@ class EndpointBackend:
 
     def _learn(
         self, refused: NotTakenError, profile: ModelProfile, asked: Asked, request: Request
-    ) -> ModelProfile:
-        """Return the profile to try next. Raises BackendError where there is none."""
+    ) -> Lesson:
+        """Return what a refusal teaches. Raises BackendError where that is nothing."""
         refusal, fault = refused.refusal, refused.fault
-        if refusal.said in self._hopeless:
-            raise fault
+        if known := self._hopeless.get(refusal.said):
+            raise known if asked.tools or not isinstance(known, ToolsRefusedError) else fault
         try:
-            learnt = learnt_from(refusal, profile, asked, request)
+            lesson = learnt_from(refusal, profile, asked, request)
         except RequiredSettingError as error:
             raise BackendUnusableError(f"{self._name}: {error}.", bad_input=True) from None
         except NoToolsError as error:
-            note = f"Actions are asked for in fenced blocks: {error}."
-            # Where nothing was named, what was tried on the way helped nothing either.
-            heeded = profile if error.is_named else self._profile
-            self._keep(heeded.learnt(note, tools=False))
-            raise ToolsRefusedError(f"{self._name}: {error}.") from None
-        if learnt is None:
+            no_tools = ToolsRefusedError(f"{self._name}: {error}.")
+            if error.is_named:
+                note = f"Actions are asked for in fenced blocks: {error}."
+                self._keep(profile.learnt(note, tools=False))
+            else:
+                # A guess is not kept with the run: a request without tools may be refused, too.
+                self._hopeless[refusal.said] = no_tools
+            raise no_tools from None
+        if lesson is None:
             if isinstance(fault, RefusedError):
                 self._hopeless[refusal.said] = fault
             raise fault
-        return learnt
+        return lesson
 
     def _shorter(
-        self, refused: NotTakenError, profile: ModelProfile, sampling: Sampling, asked: Asked
+        self, refused: NotTakenError, profile: ModelProfile, asked: Asked
     ) -> tuple[ModelProfile, int]:
         """Learn the window from an overflow, and leave a shorter answer its place in it."""
         told = window_told(refused.refusal.message)
@@ -336,7 +373,7 @@ class EndpointBackend:
             # What fits cannot be known, so that later answers are as short.
             note = f"Answers have at most {shorter:,} tokens ({refused.refusal.said})."
             profile = profile.learnt(note, most_output_tokens=shorter)
-        if "max_tokens" in sampling.required or shorter < SMALL_ANSWER // 4:
+        if "max_tokens" in asked.sampling.required or shorter < SMALL_ANSWER // 4:
             raise refused.fault
         return profile, shorter
 
@@ -413,19 +450,3 @@ class EndpointBackend:
             return timing.patience if is_there else min(timing.reach_patience, timing.patience)
 
         return retrying(first_wait=self._timing.first_wait, patience=patience)
-
-
-def _shape(messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]) -> Hashable:
-    """Return what of a request an endpoint may take or not, whatever its words are."""
-    return (
-        sampling.temperature,
-        sampling.top_p,
-        sampling.seed is None,
-        sampling.reasoning_effort,
-        sampling.extra_body,
-        bool(tools),
-        frozenset(message.role for message in messages),
-        any(message.tool_calls and message.content for message in messages),
-        any(message.is_example for message in messages),
-        any(message.tool_calls and message.provider_data for message in messages),
-    )

@@ -210,6 +210,9 @@ def _message(message: Message, profile: ModelProfile) -> dict[str, Any]:
         # A content in parts has text in it, which strict turns have not beside calls.
         out = {*profile.left_out, *(["content"] if profile.strict_turns else [])}
         wire |= {name: value for name, value in kept.items() if name not in out}
+    if profile.thinking_field and not wire.get(profile.thinking_field):
+        # Not every family takes an empty one.
+        wire[profile.thinking_field] = message.thinking or " "
     return wire
 
 

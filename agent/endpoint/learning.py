@@ -30,7 +30,7 @@ _NAMES: Mapping[str, str] = {
     "seed": r"seed",
     "top_p": r"top_?p",
     "temperature": r"temperature",
-    "reasoning_effort": r"reasoning_effort|reasoning\.effort|effort|think|thinking",
+    "reasoning_effort": r"reasoning_effort|reasoning|effort|think|thinking",
 }
 # What the user calls a setting that a provider has under another name.
 _ASKED_AS = dict.fromkeys(("reasoning", "thinking", "output_config"), "reasoning_effort")
@@ -48,7 +48,7 @@ _REFUSAL_OF_SERVER = re.compile(
 # What repeats the request, or points elsewhere, and names nothing by that.
 _ECHO = re.compile(
     r"\"?'?input\"?'?\s*:\s*[^,}\]]+|did you mean[^?.]*|https?://\S+"
-    r"|\bvalue: .*?(?=;|$)|to drop (?:these|unsupported).*",
+    r"|, value: .*?(?=;|$)|to drop (?:these|unsupported).*",
     re.IGNORECASE | re.DOTALL,
 )
 _UNKNOWN = re.compile(
@@ -61,13 +61,15 @@ _RESPONSES = re.compile(
     r"v1/responses|/responses\b|responses api|unsupported_api_for_model", re.IGNORECASE
 )
 _STREAM_ONLY = re.compile(
-    r"only support(?:s)? stream|enable the stream|must have stream|non-streaming", re.IGNORECASE
+    r"only support(?:s)? stream|enable the stream|must have stream|non-streaming"
+    r"|stream\s*=\s*false",
+    re.IGNORECASE,
 )
 _STREAM = re.compile(r"\bstream(?:ing)?\b", re.IGNORECASE)
 _STREAM_USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 _SYSTEM = re.compile(
     r"\bsystem\b.{0,40}?\b(?:role|message|prompt|instruction)|\brole\b.{0,40}?\bsystem\b"
-    r"|developer instruction|does not support 'system'",
+    r"|developer instruction|does not support 'system'|\bmessages?[.\[]\S*\brole\b",
     re.IGNORECASE,
 )
 _TURNS = re.compile(
@@ -84,6 +86,8 @@ _THOUGHT = re.compile(r"reasoning|thinking|think_?chunk|thought_signature|encryp
 _OF_TURNS = re.compile(
     r"\b(?:assistant|roles?|turns?|messages?|conversation|content|tool_calls?)\b", re.IGNORECASE
 )
+# Fields of a turn's thinking that can be filled in where a turn has none.
+_THINKING_FIELD = re.compile(r"\b(reasoning_content|reasoning)\b")
 _ENCRYPTED = re.compile(r"encrypted", re.IGNORECASE)
 _TURN_FIELDS = ("strict_turns", "system_role", "thinking_back", "examples")
 _TOOLS = re.compile(r"\btools?\b|function.?call|\bfunctions\b|tool_choice", re.IGNORECASE)
@@ -113,21 +117,31 @@ class RequiredSettingError(Exception):
     """What the user asked for is refused. The message names it and says how to go on."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lesson:
+    """What a refusal teaches."""
+
+    profile: ModelProfile
+    """Asks in another way."""
+    is_guess: bool = False
+    """The refusal does not say what it is about."""
+
+
 def learnt_from(
     refusal: Refusal, profile: ModelProfile, asked: Asked, request: Request
-) -> ModelProfile | None:
-    """Return a profile that asks in another way, None where a refusal teaches nothing more.
+) -> Lesson | None:
+    """Return the next form of a request, None where a refusal teaches nothing more.
 
     Raises RequiredSettingError where it is about a setting that the user asked for, and
     NoToolsError where it is about tools.
     """
     if refusal.status not in TEACHING:
         return None
-    return _Lesson(refusal, profile, asked, request).learn()
+    return _Reader(refusal, profile, asked, request).lesson()
 
 
-class _Lesson:
-    """One refusal of one request."""
+class _Reader:
+    """Reads one refusal of one request."""
 
     def __init__(
         self, refusal: Refusal, profile: ModelProfile, asked: Asked, request: Request
@@ -142,20 +156,23 @@ class _Lesson:
             *json_object(asked.sampling.extra_body),
         }
         self._has_calls = any(message.tool_calls for message in asked.messages)
-        text = _ECHO.sub(" ", f"{refusal.message} {refusal.code}")
+        # A parameter that is a sentence is a part of the message.
+        words = refusal.param if " " in refusal.param.strip() else ""
+        text = _ECHO.sub(" ", f"{refusal.message} {refusal.code} {words}")
         # maxOutputTokens is max_output_tokens.
         self._text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text).lower()
 
-    def learn(self) -> ModelProfile | None:
-        """Return the next profile to try. Raises what `learnt_from` does."""
+    def lesson(self) -> Lesson | None:
+        """Return what it teaches. Raises what `learnt_from` does."""
         is_fault = self._refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if self._says(_REFUSAL_OF_SERVER if is_fault else _REFUSAL):
             learnt = self._api() or self._fields() or self._shape()
             if learnt is not None:
-                return learnt
+                return Lesson(profile=learnt)
             if self._asked.tools and self._says(_TOOLS) and not self._has_calls:
                 raise NoToolsError(f"it takes no tools ({self._refusal.said})", is_named=True)
-        return self._plainer() if self._refusal.status in _PLAIN else None
+        guessed = self._plainer() if self._refusal.status in _PLAIN else None
+        return None if guessed is None else Lesson(profile=guessed, is_guess=True)
 
     def _fields(self) -> ModelProfile | None:
         """Do without the fields that are named; a list of unknown ones is one lesson."""
@@ -214,6 +231,8 @@ class _Lesson:
         lower = [n for n in numbers if _LEAST_LIMIT <= n < self._asked.limit]
         if lower and not self._says(_UNKNOWN):
             most = max(lower)
+            if re.search(rf"{most} ?\(exclusive|(?:lower|less|fewer) than {most}", self._text):
+                most -= 1
             if is_required:
                 raise RequiredSettingError(
                     f"answers of this model have at most {most} tokens ({self._refusal.said}): "
@@ -291,17 +310,24 @@ class _Lesson:
         if not self._has_calls or not self._says(_THOUGHT):
             return None
         if self._says(_MISSING):
-            # A turn lacks the provider's own marks: one that the model never took.
-            has_examples = any(message.is_example for message in self._asked.messages)
-            if profile.examples and has_examples:
-                return self._learnt("Worked examples are left out", examples=False)
-            return None
+            return self._missing_thinking()
         has_thinking = any(
             message.provider_data or any(call.provider_data for call in message.tool_calls)
             for message in self._asked.messages
         )
         if profile.thinking_back and has_thinking:
             return self._learnt("Thinking is not sent back", thinking_back=False)
+        return None
+
+    def _missing_thinking(self) -> ModelProfile | None:
+        """Fill in what a turn lacks of thinking, or leave out turns that the model never took."""
+        field = _THINKING_FIELD.search(self._text)
+        if field and not self._profile.thinking_field:
+            note = f"Every turn with calls is sent with its {field[1]}"
+            return self._learnt(note, thinking_field=field[1])
+        has_examples = any(message.is_example for message in self._asked.messages)
+        if self._profile.examples and has_examples:
+            return self._learnt("Worked examples are left out", examples=False)
         return None
 
     def _turns(self) -> ModelProfile | None:

@@ -8,6 +8,8 @@ of output tokens, and by how much its bills pass the price list.
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
+from typing import Any
 
 from agent.backend import Usage
 from agent.endpoint.estimate import estimate_prompt, estimate_tokens
@@ -15,8 +17,26 @@ from agent.endpoint.usage import Tokens
 from agent.endpoint.wire import Answer, Asked
 from agent.price import Price
 
-LEAST_LOST = 4_096
+LEAST_LOST = 8_192
 """Output tokens that an answer of which nothing is known is taken to have had, within its limit."""
+TIMES_LONGEST = 3
+"""How many times as long as the longest answer a lost one is taken to have been at most."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Seen:
+    """The extremes of a model's answers and bills so far."""
+
+    longest: int = 0
+    """Output tokens of an answer."""
+    over_limit: float = 1.0
+    """An answer as a multiple of its limit of output tokens."""
+    over_list: float = 1.0
+    """A bill as a multiple of the price list."""
+    dearest: float = 0.0
+    """US dollars of a bill."""
+    per_token: float = 0.0
+    """US dollars of a bill for each output token of its answer."""
 
 
 class Ledger:
@@ -24,22 +44,26 @@ class Ledger:
 
     def __init__(self, price: Price) -> None:
         self._price = price
-        # Output tokens of the longest answer; the largest ratio of an answer to its limit, and of a
-        # bill to the price list; US dollars of the dearest bill.
-        self._longest = 0
-        self._over_limit = 1.0
-        self._over_list = 1.0
-        self._dearest = 0.0
+        self._seen = _Seen()
+
+    def memory(self) -> dict[str, float]:
+        """Return what was seen, for a later session."""
+        return dataclasses.asdict(self._seen)
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from what was seen in an earlier session."""
+        self._seen = _Seen(**memory)
 
     def answered(self, answer: Answer, asked: Asked) -> Usage:
         """Return the usage of a whole answer."""
+        seen = self._seen
         if answer.tokens is not None:
             usage = _metered(answer.tokens)
-            self._longest = max(self._longest, usage.output_tokens)
-            self._over_limit = max(self._over_limit, usage.output_tokens / asked.limit)
+            seen.longest = max(seen.longest, usage.output_tokens)
+            seen.over_limit = max(seen.over_limit, usage.output_tokens / asked.limit)
             if answer.bill is None:
                 return dataclasses.replace(usage, unbilled_calls=1)
-        elif self._longest or answer.thinking or answer.stop == "length":
+        elif seen.longest or answer.thinking or answer.stop == "length":
             # It may have thought besides, or its usage got lost on the way.
             usage = self._estimated(asked, 0)
         else:
@@ -49,9 +73,10 @@ class Ledger:
         if answer.bill is None:
             return self._priced(usage)
         listed = self._price.list_cost(usage) or 0.0
-        self._dearest = max(self._dearest, answer.bill)
+        seen.dearest = max(seen.dearest, answer.bill)
+        seen.per_token = max(seen.per_token, answer.bill / max(usage.output_tokens, 1))
         if listed:
-            self._over_list = max(self._over_list, answer.bill / listed)
+            seen.over_list = max(seen.over_list, answer.bill / listed)
         return dataclasses.replace(usage, billed_calls=1, billed=answer.bill, billed_at_list=listed)
 
     def lost(self, asked: Asked, *, received: int = 0, told: Tokens | None = None) -> Usage:
@@ -73,8 +98,8 @@ class Ledger:
         return self._priced(dataclasses.replace(self._estimated(asked, 0), output_tokens=0))
 
     def _estimated(self, asked: Asked, at_least: int) -> Usage:
-        likely = max(2 * self._longest, LEAST_LOST, at_least)
-        most = int(asked.limit * self._over_limit)
+        likely = max(TIMES_LONGEST * self._seen.longest, LEAST_LOST, at_least)
+        most = int(asked.limit * self._seen.over_limit)
         return Usage(
             input_tokens=estimate_prompt(asked.messages, asked.tools),
             output_tokens=min(likely, most),
@@ -83,10 +108,12 @@ class Ledger:
 
     def _priced(self, usage: Usage) -> Usage:
         """Let an estimate cost what such calls were billed, where the provider tells bills."""
-        if not self._dearest:
+        seen = self._seen
+        if not seen.dearest:
             return dataclasses.replace(usage, unbilled_calls=1)
         listed = self._price.list_cost(usage) or 0.0
-        billed = max(listed * self._over_list, self._dearest)
+        by_length = seen.per_token * usage.output_tokens
+        billed = max(listed * seen.over_list, seen.dearest, 0.0 if listed else by_length)
         return dataclasses.replace(usage, billed=billed, billed_at_list=listed)
 
 

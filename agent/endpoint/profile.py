@@ -38,6 +38,9 @@ class ModelProfile:
     between a tool's message and the assistant's next one."""
     thinking_back: bool = True
     """Whether the thinking of earlier turns may be sent back."""
+    thinking_field: str = ""
+    """Where every turn with calls has to have its thinking, also one that had none; "" for
+    nowhere."""
     tools: bool = True
     thinks: bool = False
     """Whether it was seen to think before it answers."""

@@ -8,11 +8,13 @@ leave out or repeat the index, the id and the name of a tool call.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agent.endpoint.usage import Tokens
 
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _USAGE = ("usage", "x_groq")
 
 
@@ -29,7 +31,8 @@ class TornAnswerError(ValueError):
 
 def events_of(data: bytes) -> Iterator[dict[str, Any]]:
     """Return the JSON objects of an event stream in their order; what is none is passed over."""
-    lines = data.decode("utf-8", errors="replace").lstrip("\ufeff").splitlines()
+    # Not `splitlines`, which also splits at characters that may stand in a text.
+    lines = _LINE_END.split(data.decode("utf-8", errors="replace").lstrip("\ufeff"))
     held: list[str] = []
     for line in [*lines, ""]:
         if line.startswith("data:"):
@@ -160,6 +163,8 @@ def _together(before: Any, value: Any, name: str) -> Any:
             together = [*before, {"type": "text", "text": value}] if value else before
         case (str(), list()):
             together = [{"type": "text", "text": before}, *value] if before else value
+        case (dict(), dict()) if name == "function_call":
+            together = {**before, **{n: _together(before.get(n), value[n], n) for n in value}}
         case (dict(), dict()):
             together = {**before, **value}
         case _:
