@@ -227,9 +227,16 @@ class EndpointBackend:
             book(usage)
 
         wanted = _Wanted(messages=messages, sampling=sampling, tools=tools, book=booked)
-        async with self._slots:
+        async with self._slots, AsyncExitStack() as alone:
             try:
-                got: tuple[Answer, Request] = await self._retrying()(self._answer, wanted)
+                # The first request of its shape goes alone, with all its retries, until it is
+                # taken: so a refusal is met once.
+                if wanted.shape not in self._taken_shapes and not self._is_known:
+                    await alone.enter_async_context(self._first)
+                    if wanted.shape in self._taken_shapes:
+                        await alone.aclose()
+                    self._refuse_impossible(sampling, tools)
+                got: tuple[Answer, Request] = await self._retrying()(self._ask, wanted, alone)
                 answer, request = got
             except WithheldError:
                 return Completion(text="", stop="content_filter", usage=sum(spent, Usage()))
@@ -276,22 +283,11 @@ class EndpointBackend:
                     bad_input=True,
                 )
 
-    async def _answer(self, wanted: _Wanted) -> tuple[Answer, Request]:
+    async def _ask(self, wanted: _Wanted, alone: AsyncExitStack) -> tuple[Answer, Request]:
         """Ask in the form that the model is known to take; learn from refusals until one is taken.
 
-        What was learnt counts once a request that heeds it was taken. The first request of its
-        shape goes alone until then, so that a refusal is met once.
+        What was learnt counts once a request that heeds it was taken, which closes `alone`.
         """
-        async with AsyncExitStack() as alone:
-            if wanted.shape not in self._taken_shapes and not self._is_known:
-                await alone.enter_async_context(self._first)
-                if wanted.shape in self._taken_shapes:
-                    await alone.aclose()
-                self._refuse_impossible(wanted.sampling, wanted.tools)
-            return await self._ask(wanted, alone)
-
-    async def _ask(self, wanted: _Wanted, alone: AsyncExitStack) -> tuple[Answer, Request]:
-        """Ask in one form after the other; others may go on once `alone` is closed."""
         known = self._profile
         profile = wanted.profile or known
         limit = wanted.sampling.max_tokens or self.answer_tokens

@@ -154,12 +154,41 @@ class ManagedVllm:
         """The leader of the server's process group, None where no server was started."""
         return self._server.pid if self._server else None
 
+    async def check(self) -> ServerProgram:
+        """Return the vLLM that takes this model's name and options; installed first if need be.
+
+        May be asked before a run is begun: nothing else is fetched and nothing is started. Raises
+        BackendUnusableError, also for what the user can mend.
+        """
+        self._find()
+        program = self._program
+        if program is None:
+            program = await self._in_thread(ensure_server_program)
+        if self._serve:
+            self._progress(f"{self._name}: asking vLLM whether it takes the serving options")
+        try:
+            self._greedy_only = await asyncio.to_thread(check_serve, self._serve, program)
+        except ServeOptionError as error:
+            raise BackendUnusableError(f"{self._name}: {error}", bad_input=True) from None
+        needed, there = gpus_needed(self._serve), len(program.gpus)
+        if needed > max(1, there):
+            raise BackendUnusableError(
+                f"{self._name}: its serving options take {needed} GPUs, and "
+                + (f"{there} can be used here" if there else "this machine's processor serves it")
+                + ": lower their parallel sizes, or serve it on a machine with more GPUs.",
+                bad_input=True,
+            )
+        return program
+
     async def __aenter__(self) -> Self:
         """Fetch what is missing, start the server and wait until it is healthy."""
         async with contextlib.AsyncExitStack() as stack:
             machine = _machines.setdefault(asyncio.get_running_loop(), _Machine())
             async with machine.preparing:
-                folder, program = await self._prepare()
+                program = await self.check()
+                folder = self._find()
+                if self._model in MODELS:
+                    folder = await self._in_thread(lambda tell: ensure_weights(self._model, tell))
             self._on_processor = not program.gpus
             if machine.accelerators is None:
                 machine.accelerators = Accelerators(program.gpus)
@@ -275,35 +304,8 @@ class ManagedVllm:
             cancelled.set()
             raise
 
-    async def _prepare(self) -> tuple[Path | None, ServerProgram]:
-        """Return the model's folder, None for a model that vLLM fetches, and the vLLM.
-
-        What a user can mend is told before anything large is fetched. Raises BackendUnusableError.
-        """
-        folder = self._find()
-        program = self._program
-        if program is None:
-            program = await self._in_thread(ensure_server_program)
-        if self._serve:
-            self._progress(f"{self._name}: asking vLLM whether it takes the serving options")
-        try:
-            self._greedy_only = await asyncio.to_thread(check_serve, self._serve, program)
-        except ServeOptionError as error:
-            raise BackendUnusableError(f"{self._name}: {error}", bad_input=True) from None
-        needed, there = gpus_needed(self._serve), len(program.gpus)
-        if needed > max(1, there):
-            raise BackendUnusableError(
-                f"{self._name}: its serving options take {needed} GPUs, and "
-                + (f"{there} can be used here" if there else "this machine's processor serves it")
-                + ": lower their parallel sizes, or serve it on a machine with more GPUs.",
-                bad_input=True,
-            )
-        if self._model in MODELS:
-            folder = await self._in_thread(lambda tell: ensure_weights(self._model, tell))
-        return folder, program
-
     def _find(self) -> Path | None:
-        """Return the folder of a model that is named by one."""
+        """Return the folder of a model that is named by one. Raises BackendUnusableError."""
         folder = Path(self._model).expanduser()
         if self._model in MODELS:
             return None
