@@ -135,7 +135,8 @@ class EndpointBackend:
         self._taken_shapes: set[Hashable] = set()
         self._answered = False
         # Refusals that nothing helped against, by their words.
-        self._hopeless: dict[str, BackendError] = {}
+        self._hopeless: set[str] = set()
+        self._hopeless_with_tools: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -334,8 +335,10 @@ class EndpointBackend:
     ) -> Lesson:
         """Return what a refusal teaches. Raises BackendError where that is nothing."""
         refusal, fault = refused.refusal, refused.fault
-        if known := self._hopeless.get(refusal.said):
-            raise known if asked.tools or not isinstance(known, ToolsRefusedError) else fault
+        if refusal.said in self._hopeless:
+            raise fault
+        if asked.tools and refusal.said in self._hopeless_with_tools:
+            raise ToolsRefusedError(f"{self._name}: it takes no tools ({refusal.said}).")
         try:
             lesson = learnt_from(refusal, profile, asked, request)
         except RequiredSettingError as error:
@@ -347,11 +350,11 @@ class EndpointBackend:
                 self._keep(profile.learnt(note, tools=False))
             else:
                 # A guess is not kept with the run: a request without tools may be refused, too.
-                self._hopeless[refusal.said] = no_tools
+                self._hopeless_with_tools.add(refusal.said)
             raise no_tools from None
         if lesson is None:
             if isinstance(fault, RefusedError):
-                self._hopeless[refusal.said] = fault
+                self._hopeless.add(refusal.said)
             raise fault
         return lesson
 
@@ -382,14 +385,15 @@ class EndpointBackend:
         try:
             with self._meter.request() as share:
                 answer = await attempt.answer(taken)
-            used = self._ledger.answered(answer, attempt.asked)
             if answer.fault:
+                attempt.told = answer if answer.tokens or answer.bill else None
                 broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
                 raise broken_off
+            used = self._ledger.answered(answer, attempt.asked)
         except TransientError as error:
             if error.lost and attempt.told is not None:
                 used = self._ledger.answered(attempt.told, attempt.asked)
-            elif error.lost and not used.input_tokens:
+            elif error.lost:
                 received = len(attempt.received)
                 used = self._ledger.lost(attempt.asked, received=received, told=error.at_least)
             raise

@@ -99,8 +99,8 @@ class ChatWire:
             has_begun = any(value for name, value in message.items() if name != "role")
             told = Answer(tokens=tokens, bill=bill) if tokens or bill else None
             raise RefusedInAnswerError(body, told=told, has_begun=has_begun)
-        if not isinstance(choice, dict):
-            return Answer(tokens=tokens, bill=bill, fault="the answer holds no choice")
+        if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+            return Answer(tokens=tokens, bill=bill, fault="the answer holds no message")
         text, parts_thought = _text(message.get("content"))
         thinking = parts_thought or _thinking(message)
         answer, thinking, calls_said = without_thinking(text, thinking)

@@ -32,7 +32,7 @@ class TornAnswerError(ValueError):
 def events_of(data: bytes) -> Iterator[dict[str, Any]]:
     """Return the JSON objects of an event stream in their order; what is none is passed over."""
     # Not `splitlines`, which also splits at characters that may stand in a text.
-    lines = _LINE_END.split(data.decode("utf-8", errors="replace").lstrip("\ufeff"))
+    lines = _LINE_END.split(_text(data).lstrip("\ufeff"))
     held: list[str] = []
     for line in [*lines, ""]:
         if line.startswith("data:"):
@@ -50,7 +50,7 @@ def events_of(data: bytes) -> Iterator[dict[str, Any]]:
 
 def whole_body(data: bytes) -> dict[str, Any] | None:
     """Return the JSON object that an answer is, None where it is an event stream or nothing."""
-    text = data.decode("utf-8", errors="replace").strip().lstrip("\ufeff")
+    text = _text(data).strip().lstrip("\ufeff")
     if not text.startswith(("{", "[")):
         return None
     try:
@@ -229,6 +229,13 @@ def chat_body(data: bytes) -> dict[str, Any]:
     if stream.finish_reason is None and not made.get("error") and not _is_ended(data):
         raise TornAnswerError("the answer breaks off before its end", so_far=made)
     return made
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise TornAnswerError("the answer is not valid UTF-8") from None
 
 
 def _is_ended(data: bytes) -> bool:
