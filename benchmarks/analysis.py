@@ -209,6 +209,7 @@ class _World:
                         "note": "",
                         "seed": index,
                         "temperature": 0.8,
+                        "sent": "{}",
                         "strategy_version": "1",
                         "variant": "",
                         "prompt_digest": _digest(task),

@@ -41,7 +41,6 @@ from sandbox.images import ensure_image
 from tasks.load import load_tasks
 from tasks.task import Task
 
-ANSWER_TOKENS = 512
 BUDGETS = (300, 1_000, 4_000, 16_000)
 PLACES = (1, 3, 10)
 LINK = 0o120000
@@ -118,9 +117,7 @@ async def _rankings(cases: Sequence[Case], model: str | None) -> dict[str, Ranki
             rankers["rank"] = by_model
         return {
             name: {
-                case.task.id: await ranker(
-                    case.task.issue.statement, case.texts, backend, ANSWER_TOKENS
-                )
+                case.task.id: await ranker(case.task.issue.statement, case.texts, backend)
                 for case in tqdm(cases, desc=name, unit="task", dynamic_ncols=True)
             }
             for name, ranker in rankers.items()

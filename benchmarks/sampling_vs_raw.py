@@ -26,7 +26,7 @@ from typing import Any, Self
 
 import httpx2 as httpx
 
-from agent.backend import Completion, Message, Sampling, Tool
+from agent.backend import Book, Completion, Message, Sampling, Tool, no_book
 from agent.local.vllm import ManagedVllm
 from agent.models import Model
 from agent.oneshot import Oneshot
@@ -80,6 +80,11 @@ class Recorder:
         return self._behind.context_window
 
     @property
+    def answer_tokens(self) -> int:
+        """Of the server."""
+        return self._behind.answer_tokens
+
+    @property
     def uses_processor(self) -> bool:
         """As the server says."""
         return self._behind.uses_processor
@@ -96,12 +101,17 @@ class Recorder:
         return await self._behind.count_tokens(messages, tools)
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
     ) -> Completion:
         """Ask the server, and write down what was asked and what came of it."""
         self.first = self.first or time.monotonic()
         self.requests.append((messages, sampling))
-        completion = await self._behind.complete(messages, sampling, tools)
+        completion = await self._behind.complete(messages, sampling, tools, book=book)
         self.tokens += completion.usage.output_tokens
         self.last = time.monotonic()
         return completion
