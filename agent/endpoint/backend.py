@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -70,24 +71,36 @@ class _Wanted:
     sampling: Sampling
     tools: Sequence[Tool]
     book: Book
+    limit: int
+    """Output tokens that the answer may have."""
     profile: ModelProfile | None = None
     """What was learnt by refusals and is not confirmed yet: it outlasts retries."""
 
     @property
     def shape(self) -> Hashable:
         """What of it an endpoint may take or not, whatever its words are."""
-        sampling, messages = self.sampling, self.messages
+        sampling = self.sampling
+        turns = [
+            (
+                message.role,
+                message.is_example,
+                len(message.tool_calls) > 1,
+                bool(message.tool_calls),
+                bool(message.content),
+                bool(message.provider_data),
+            )
+            for message in self.messages
+        ]
         return (
+            self.limit,
             sampling.temperature,
             sampling.top_p,
             sampling.seed is None,
             sampling.reasoning_effort,
             sampling.extra_body,
             bool(self.tools),
-            frozenset(message.role for message in messages),
-            any(message.tool_calls and message.content for message in messages),
-            any(message.is_example for message in messages),
-            any(message.tool_calls and message.provider_data for message in messages),
+            turns[0],
+            frozenset(pairwise(turns)),
         )
 
 
@@ -135,6 +148,7 @@ class EndpointBackend:
         self._taken_shapes: set[Hashable] = set()
         self._answered = False
         # Refusals that nothing helped against, by their words.
+        self._takes_tools = False
         self._hopeless: set[str] = set()
         self._hopeless_with_tools: set[str] = set()
 
@@ -227,7 +241,10 @@ class EndpointBackend:
             spent.append(usage)
             book(usage)
 
-        wanted = _Wanted(messages=messages, sampling=sampling, tools=tools, book=booked)
+        limit = sampling.max_tokens or self.answer_tokens
+        wanted = _Wanted(
+            messages=messages, sampling=sampling, tools=tools, book=booked, limit=limit
+        )
         async with self._slots, AsyncExitStack() as alone:
             try:
                 # The first request of its shape goes alone, with all its retries, until it is
@@ -291,7 +308,9 @@ class EndpointBackend:
         """
         known = self._profile
         profile = wanted.profile or known
-        limit = wanted.sampling.max_tokens or self.answer_tokens
+        limit = wanted.limit
+        if self._profile.context_window and "max_tokens" not in wanted.sampling.required:
+            limit = min(limit, self._profile.context_window // 4)
         has_repeated = False
         for _ in range(_MOST_FORMS):
             most = min(limit, profile.most_output_tokens or limit)
@@ -304,6 +323,7 @@ class EndpointBackend:
 
             async def taken(profile: ModelProfile = profile, known: ModelProfile = known) -> None:
                 self._taken_shapes.add(wanted.shape)
+                self._takes_tools |= bool(wanted.tools)
                 # What another request has learnt meanwhile is not undone.
                 if self._profile is known:
                     self._keep(profile)
@@ -326,7 +346,6 @@ class EndpointBackend:
                         profile = lesson.profile
                 wanted.profile = profile
                 continue
-            self._heed(answer, profile)
             return answer, request
         raise BackendError(f"{self._name}: no form of the request was taken.")
 
@@ -344,6 +363,9 @@ class EndpointBackend:
         except RequiredSettingError as error:
             raise BackendUnusableError(f"{self._name}: {error}.", bad_input=True) from None
         except NoToolsError as error:
+            if self._takes_tools and not error.is_named:
+                self._hopeless.add(refusal.said)
+                raise fault from None
             no_tools = ToolsRefusedError(f"{self._name}: {error}.")
             if error.is_named:
                 note = f"Actions are asked for in fenced blocks: {error}."
@@ -372,7 +394,11 @@ class EndpointBackend:
             # What fits cannot be known, so that later answers are as short.
             note = f"Answers have at most {shorter:,} tokens ({refused.refusal.said})."
             profile = profile.learnt(note, most_output_tokens=shorter)
-        if "max_tokens" in asked.sampling.required or shorter < SMALL_ANSWER // 4:
+        if "max_tokens" in asked.sampling.required:
+            raise ContextOverflowError(
+                f"{str(refused.fault)[:-1]}: lower --max-tokens, which is {asked.limit}."
+            )
+        if shorter < SMALL_ANSWER // 4:
             raise refused.fault
         return profile, shorter
 
@@ -385,6 +411,7 @@ class EndpointBackend:
         try:
             with self._meter.request() as share:
                 answer = await attempt.answer(taken)
+            self._heed(answer, is_streamed=bool(attempt.request.body.get("stream")))
             if answer.fault:
                 attempt.told = answer if answer.tokens or answer.bill else None
                 broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
@@ -416,14 +443,14 @@ class EndpointBackend:
             )
         return answer
 
-    def _heed(self, answer: Answer, asked_by: ModelProfile) -> None:
+    def _heed(self, answer: Answer, *, is_streamed: bool) -> None:
         """Learn from an answer that a model thinks, and which form of answers tells its usage."""
         profile = self._profile
         thinks = bool(answer.thinking or (answer.tokens and answer.tokens.reasoning))
         if thinks and not profile.thinks:
             self._profile = profile = dataclasses.replace(profile, thinks=True)
         is_told = answer.tokens is not None or answer.bill is not None
-        if is_told or not profile.tells_usage or profile.stream is not asked_by.stream:
+        if is_told or not profile.tells_usage or profile.stream is not is_streamed:
             return
         if profile.stream:
             note = "It is asked for whole answers, since its streams tell no usage."

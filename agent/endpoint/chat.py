@@ -12,7 +12,7 @@ import openai
 
 from agent.backend import Message, StopReason, Tool, ToolCall
 from agent.endpoint.profile import ModelProfile
-from agent.endpoint.stream import TornAnswerError, chat_body
+from agent.endpoint.stream import TornAnswerError, chat_body, error_of
 from agent.endpoint.turns import shaped
 from agent.endpoint.usage import read_bill, read_tokens
 from agent.endpoint.wire import (
@@ -107,16 +107,21 @@ class ChatWire:
         calls = tuple(_calls(message)) or calls_said
         reason = str(choice.get("finish_reason") or "")
         refusal = message.get("refusal")
-        broken = reason if reason.lower() in _FAULTS else ""
+        fault = f"the server broke the answer off ({reason})" if reason.lower() in _FAULTS else ""
+        stop = stop_of(reason, calls=bool(calls))
+        is_empty = not (answer or thinking or calls or refusal or tokens or bill)
+        # One that is cut off at its limit may have been thought without a word.
+        if is_empty and stop != "length":
+            fault = fault or "the answer is empty, and tells no usage"
         return Answer(
             text=answer or (refusal if isinstance(refusal, str) else ""),
             thinking=thinking,
-            stop="content_filter" if refusal else stop_of(reason, calls=bool(calls)),
+            stop="content_filter" if refusal else stop,
             tool_calls=calls,
             tokens=tokens,
             bill=bill,
             provider_data=json_text(_kept(message)),
-            fault=f"the server broke the answer off ({broken})" if broken else "",
+            fault=fault,
         )
 
 
@@ -138,20 +143,6 @@ def chat_tools(tools: Sequence[Tool]) -> list[dict[str, Any]]:
         }
         for tool in tools
     ]
-
-
-def error_of(body: Mapping[str, Any]) -> object:
-    """Return the error that a body of status 200 holds, None when it holds none."""
-    if body.get("error"):
-        return body["error"]
-    choices = body.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    if isinstance(first, dict) and first.get("error"):
-        return first["error"]
-    base = body.get("base_resp")
-    if isinstance(base, dict) and base.get("status_code"):
-        return base
-    return body.get("detail") if not choices else None
 
 
 def stop_of(reason: str, *, calls: bool = False) -> StopReason:

@@ -78,7 +78,8 @@ _WITHHELD_WORDS = ("prompt was flagged", "input was flagged", "content exists ri
 _HEALING_STATUSES = {408, 409, 425, 429}
 # Codes in an answer of status 200 that say that the request was at fault.
 _REQUEST_AT_FAULT = re.compile(
-    r"invalid|bad.?request|unsupported|not support|parameter", re.IGNORECASE
+    r"invalid|bad.?request|unsupported|not support|parameter|too large|at most|must be|range of",
+    re.IGNORECASE,
 )
 _NO_CALL_CODE = "tool_use_failed"
 _NEVER_WORDS = ("request too large",)

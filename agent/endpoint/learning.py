@@ -38,12 +38,13 @@ _LIMIT = r"max_(?:completion_|output_|new_)?tokens|maximum tokens|max tokens"
 _REFUSAL = re.compile(
     r"support|unknown|unrecogni|not permitted|extra|forbidden|deprecated|invalid|illegal|cannot"
     r"|can't|must|only|mandatory|too large|not enabled|exceed|not allowed|unexpected|not accept"
-    r"|does not take|not available|非法|requir|failed|jinja|at most|range of",
+    r"|does not take|not available|非法|requir|should be|failed|jinja|at most|range of",
     re.IGNORECASE,
 )
 # The same under a status that says of most requests that the server failed.
 _REFUSAL_OF_SERVER = re.compile(
-    r"support|jinja|template|requires|not permitted|invalid think", re.IGNORECASE
+    r"unsupport|n(?:o|')t support|jinja|template|requires|not permitted|invalid think",
+    re.IGNORECASE,
 )
 # What repeats the request, or points elsewhere, and names nothing by that.
 _ECHO = re.compile(
@@ -89,7 +90,7 @@ _OF_TURNS = re.compile(
 # Fields of a turn's thinking that can be filled in where a turn has none.
 _THINKING_FIELD = re.compile(r"\b(reasoning_content|reasoning)\b")
 _ENCRYPTED = re.compile(r"encrypted", re.IGNORECASE)
-_TURN_FIELDS = ("strict_turns", "system_role", "thinking_back", "examples")
+_TURN_FIELDS = ("strict_turns", "system_role", "examples")
 _TOOLS = re.compile(r"\btools?\b|function.?call|\bfunctions\b|tool_choice", re.IGNORECASE)
 
 
@@ -287,7 +288,7 @@ class _Reader:
     def _settings_named(self) -> list[str]:
         """Return the settings of the request that are named, the least important first."""
         order = [*_NAMES, *(name for name in self._settings if name not in _NAMES)]
-        sent = [n for n in order if n in self._settings and n != self._profile.limit_field]
+        sent = [n for n in order if n in self._settings and not re.fullmatch(_LIMIT, n)]
         named = [n for n in sent if self._names(_pattern(n))]
         if self._param in sent and not (self._says(_EITHER) and self._param in named):
             return [self._param]
@@ -344,18 +345,29 @@ class _Reader:
         is_plain = all(getattr(profile, name) is value for name, value in plain.items())
         may_be_turns = not is_plain and len(self._asked.messages) > 1
         may_be_fields = bool(free) or (profile.stream and profile.stream_usage)
-        if may_be_turns and (self._says(_OF_TURNS) or not may_be_fields):
-            return self._learnt("Turns are sent in their plainest form", **plain)
-        if may_be_fields:
-            which = ", ".join(free) or "stream_options"
-            left_out = profile.without(dict.fromkeys(free, said))
-            note = f"{which} left out after a refusal that does not say what it is about"
-            return self._learnt(note, left_out=left_out, stream_usage=False)
-        if field in self._settings and "max_tokens" not in self._required:
-            left_out = profile.without({field: said})
-            return self._learnt("No limit of output tokens is sent", left_out=left_out)
-        if profile.stream:
-            return self._learnt("It does not stream", stream=False)
+        fields = {
+            "left_out": profile.without(dict.fromkeys(free, said)),
+            "stream_usage": False,
+        }
+        which = ", ".join(free) or "stream_options"
+        plain_turns = "Turns are sent in their plainest form"
+        has_limit = field in self._settings and "max_tokens" not in self._required
+        no_limit = {"left_out": profile.without({field: said})}
+        steps: Sequence[tuple[bool, str, Mapping[str, object]]] = (
+            (may_be_turns and self._says(_OF_TURNS), plain_turns, plain),
+            (may_be_fields, f"{which} left out after a refusal that names nothing", fields),
+            (profile.stream, "It does not stream", {"stream": False}),
+            (may_be_turns, plain_turns, plain),
+            (
+                profile.thinking_back and self._has_calls,
+                "Thinking is not sent back",
+                {"thinking_back": False},
+            ),
+            (has_limit, "No limit of output tokens is sent", no_limit),
+        )
+        for applies, note, changes in steps:
+            if applies:
+                return self._learnt(note, **changes)
         if self._asked.tools:
             raise NoToolsError(f"it takes no tools in any form ({said})", is_named=False)
         if self._required:

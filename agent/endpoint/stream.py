@@ -15,6 +15,7 @@ from typing import Any
 from agent.endpoint.usage import Tokens
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_STATUS = ":HTTP_STATUS/"
 _USAGE = ("usage", "x_groq")
 
 
@@ -34,16 +35,20 @@ def events_of(data: bytes) -> Iterator[dict[str, Any]]:
     # Not `splitlines`, which also splits at characters that may stand in a text.
     lines = _LINE_END.split(_text(data).lstrip("\ufeff"))
     held: list[str] = []
+    status: dict[str, str] = {}
     for line in [*lines, ""]:
         if line.startswith("data:"):
             held.append(line[5:].strip())
             # An event ends with a blank line, which some servers leave out.
             event = _parsed(held[-1]) or _parsed("\n".join(held))
             if event is not None:
-                yield event
+                yield {**status, **event}
                 held = []
         elif not line.strip():
             held = []
+        elif line.startswith(_STATUS):
+            # A comment by which a status of HTTP comes under 200.
+            status = {"status_code": line.removeprefix(_STATUS).strip()}
         elif line.startswith("error:"):
             yield {"error": {"message": line[6:].strip()}}
 
@@ -226,9 +231,23 @@ def chat_body(data: bytes) -> dict[str, Any]:
     made = stream.body()
     if not seen:
         raise TornAnswerError("the answer is not a chat completion")
-    if stream.finish_reason is None and not made.get("error") and not _is_ended(data):
+    if stream.finish_reason is None and not error_of(made) and not _is_ended(data):
         raise TornAnswerError("the answer breaks off before its end", so_far=made)
     return made
+
+
+def error_of(body: Mapping[str, Any]) -> object:
+    """Return the error that a body of status 200 holds, None when it holds none."""
+    if body.get("error"):
+        return body["error"]
+    choice = _first_choice(body)
+    if choice.get("error"):
+        return choice["error"]
+    base = body.get("base_resp")
+    if isinstance(base, dict) and base.get("status_code"):
+        return base
+    told = body.get("detail") or body.get("message")
+    return told if told and not choice else None
 
 
 def _text(data: bytes) -> str:
