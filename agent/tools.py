@@ -87,6 +87,8 @@ class Submit(_Asked):
 
     tool: ClassVar[str] = "submit"
     does: ClassVar[str] = "Hand in the repository as it is now. Do this last."
+    # Some endpoints take no tool without parameters.
+    note: str | None = Field(default=None, description="What was done, in a sentence.")
 
 
 Action = Bash | View | Edit | Submit

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from agent.backend import Usage
 from eval.axes import UNITS
 from eval.cost import money
 from eval.scaling import REACH, Scaling
@@ -90,24 +91,27 @@ def _why_none(solver: Solver) -> str:
 def estimated(of: Findings) -> Iterator[str]:
     """Say whose tokens are partly an estimate."""
     for solver in of.solvers:
-        used = solver.spent.usage
+        used = solver.spent.usage + (solver.spent.failed_usage or Usage())
         if used.estimated_calls:
             yield (
                 f"{solver.label}: of {counted(used.calls, 'request')}, {used.estimated_calls:,} "
-                "told no usage; their tokens, and what these cost, are a high estimate."
+                "told no usage, or were given up; their tokens, and what these cost, are a high "
+                "estimate."
             )
 
 
 def billed(of: Findings) -> Iterator[str]:
     """Say whose cost is the provider's own bill, and what the price list says of it."""
     for solver in of.solvers:
-        used = solver.spent.usage
+        used = solver.spent.usage + (solver.spent.failed_usage or Usage())
         if not used.billed_calls:
             continue
+        # What was lost is priced by such bills, too.
+        about = "about " if used.estimated_calls else ""
         listed = f"; by the price list it is {money(used.billed_at_list)}"
         yield (
             f"{solver.label}: of {counted(used.calls, 'request')}, the provider billed "
-            f"{used.billed_calls:,} itself, with {money(used.billed)}, which is what counts"
+            f"{used.billed_calls:,} itself, with {about}{money(used.billed)}, which is what counts"
             f"{listed if used.billed_at_list else ''}."
         )
 

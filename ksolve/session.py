@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from sandbox.docker import DockerHost
 
 BUILDS_AT_ONCE = 2
+ENDING = 20.0
+"""Seconds that a sweep has for its end, after Ctrl-C."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +104,8 @@ async def sweep_on_docker(
                 observer=progress,
             )
             try:
-                await sweep.run()
+                with _ending_once(session.stages):
+                    await sweep.run()
             finally:
                 for name, backend in endpoints.items():
                     store.keep_profile(name, backend.memory())
@@ -109,6 +116,33 @@ async def sweep_on_docker(
         for note in backend.profile.notes:
             session.console.print(Text(f"{name}: {note}"))
     return sweep
+
+
+@contextlib.contextmanager
+def _ending_once(tell: Callable[[str], None]) -> Iterator[None]:
+    """Let one Ctrl-C end the sweep, and further ones not end the booking of what is under way.
+
+    After `ENDING` seconds one more ends everything at once.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    ended: float | None = None
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal ended
+        if ended is not None and time.monotonic() - ended < ENDING:
+            tell("ending: what is under way is booked")
+            return
+        ended = time.monotonic()
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _recalled(plan: Plan, store: Store) -> dict[str, EndpointBackend]:

@@ -92,7 +92,6 @@ class _Wanted:
             for message in self.messages
         ]
         return (
-            self.limit,
             sampling.temperature,
             sampling.top_p,
             sampling.seed is None,
@@ -145,7 +144,10 @@ class EndpointBackend:
         self._first = asyncio.Lock()
         self._is_known = is_known
         # What is alike in requests of which one was taken.
-        self._taken_shapes: set[Hashable] = set()
+        # The largest limit of output tokens that was taken with each shape.
+        self._taken_limits: dict[Hashable, int] = {}
+        # Fields of requests that were taken.
+        self._proven: set[str] = set()
         self._answered = False
         # Refusals that nothing helped against, by their words.
         self._takes_tools = False
@@ -249,9 +251,9 @@ class EndpointBackend:
             try:
                 # The first request of its shape goes alone, with all its retries, until it is
                 # taken: so a refusal is met once.
-                if wanted.shape not in self._taken_shapes and not self._is_known:
+                if not self._is_proven(wanted):
                     await alone.enter_async_context(self._first)
-                    if wanted.shape in self._taken_shapes:
+                    if self._is_proven(wanted):
                         await alone.aclose()
                     self._refuse_impossible(sampling, tools)
                 got: tuple[Answer, Request] = await self._retrying()(self._ask, wanted, alone)
@@ -271,6 +273,9 @@ class EndpointBackend:
             provider_data=answer.provider_data,
             sent=dict(request.settings),
         )
+
+    def _is_proven(self, wanted: _Wanted) -> bool:
+        return self._is_known or self._taken_limits.get(wanted.shape, 0) >= wanted.limit
 
     def _refuse_impossible(self, sampling: Sampling, tools: Sequence[Tool]) -> None:
         """Raise BackendError for what is known not to be had, before anything is sent."""
@@ -321,8 +326,15 @@ class EndpointBackend:
             request = wire.request(asked, profile)
             attempt = Attempt(asked, request, wire, self._endpoint, self._timing)
 
-            async def taken(profile: ModelProfile = profile, known: ModelProfile = known) -> None:
-                self._taken_shapes.add(wanted.shape)
+            async def taken(
+                profile: ModelProfile = profile,
+                known: ModelProfile = known,
+                request: Request = request,
+            ) -> None:
+                self._taken_limits[wanted.shape] = max(
+                    self._taken_limits.get(wanted.shape, 0), wanted.limit
+                )
+                self._proven.update(request.body, request.settings)
                 self._takes_tools |= bool(wanted.tools)
                 # What another request has learnt meanwhile is not undone.
                 if self._profile is known:
@@ -359,7 +371,7 @@ class EndpointBackend:
         if asked.tools and refusal.said in self._hopeless_with_tools:
             raise ToolsRefusedError(f"{self._name}: it takes no tools ({refusal.said}).")
         try:
-            lesson = learnt_from(refusal, profile, asked, request)
+            lesson = learnt_from(refusal, profile, asked, request, proven=self._proven)
         except RequiredSettingError as error:
             raise BackendUnusableError(f"{self._name}: {error}.", bad_input=True) from None
         except NoToolsError as error:

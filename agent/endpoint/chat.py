@@ -32,6 +32,12 @@ _FORM = "chat"
 # Fields of the provider's own on a message or a call: its thinking, and marks that go with it.
 _OWN = re.compile(r"reason|think|thought|signature|extra_content|encrypted", re.IGNORECASE)
 _THINKING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+# What is sent in place of a content that says nothing.
+_EMPTY: Mapping[str, dict[str, str]] = {
+    "absent": {},
+    "empty": {"content": ""},
+    "text": {"content": "(I call tools.)"},
+}
 _NAME = re.compile(r"(?:(?:assistant|functions|default_api)[.:])?([A-Za-z0-9_-]+)")
 
 
@@ -127,7 +133,14 @@ class ChatWire:
 
 def chat_messages(messages: Sequence[Message], profile: ModelProfile) -> list[dict[str, Any]]:
     """Return a conversation in the form of chat completions."""
-    return [_message(one, profile) for one in shaped(messages, profile)]
+    turns = shaped(messages, profile)
+    names = {call.id: call.name for turn in turns for call in turn.tool_calls}
+    sent = [_message(turn, profile) for turn in turns]
+    if profile.tool_names:
+        for turn in sent:
+            if turn["role"] == "tool":
+                turn["name"] = names.get(turn["tool_call_id"], "unknown")
+    return sent
 
 
 def chat_tools(tools: Sequence[Tool]) -> list[dict[str, Any]]:
@@ -187,6 +200,9 @@ def _message(message: Message, profile: ModelProfile) -> dict[str, Any]:
         wire["tool_call_id"] = message.tool_call_id
     if not message.tool_calls:
         return wire
+    if not message.content.strip():
+        del wire["content"]
+        wire |= _EMPTY[profile.empty_content]
     wire["tool_calls"] = [
         {
             "id": call.id,

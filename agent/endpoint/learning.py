@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -53,10 +53,14 @@ _ECHO = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _UNKNOWN = re.compile(
-    r"unsupported|not supported|extra|unknown|unrecogni|forbidden|not permitted|cannot find"
+    r"unsupported|not supported|not accept|extra|unknown|unrecogni|forbidden|not permitted"
+    r"|cannot find"
 )
 # Of a temperature: that no other value would be taken either.
-_NO_TEMPERATURE = re.compile(r"only|default|unsupported|not support|deprecated|unknown|extra")
+_NO_TEMPERATURE = re.compile(
+    r"only|default|unsupported|not support|not accept|not permitted|deprecated|unknown|extra"
+)
+_OF_VALUE = re.compile(r"illegal|invalid|range|between|must|greater|positive|value|非法")
 _EITHER = re.compile(r"\bboth\b|only one|either", re.IGNORECASE)
 _RESPONSES = re.compile(
     r"v1/responses|/responses\b|responses api|unsupported_api_for_model", re.IGNORECASE
@@ -83,6 +87,18 @@ _MISSING = re.compile(
     r"missing|must be passed back|without its required|expected `thinking`", re.IGNORECASE
 )
 _THOUGHT = re.compile(r"reasoning|thinking|think_?chunk|thought_signature|encrypted", re.IGNORECASE)
+_BLANK = re.compile(
+    r"\bblank\b|non-empty|must not be empty|cannot be empty|at least one content", re.IGNORECASE
+)
+_NO_CONTENT = re.compile(
+    r"\bcontent\b.{0,60}(?:valid string|required|missing|\bnone\b|\bnull\b)"
+    r"|(?:required|missing).{0,40}\bcontent\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_NAME = re.compile(
+    r"function_?response\.name|\btool\b.{0,40}\bname\b.{0,40}(?:empty|missing|required)",
+    re.IGNORECASE | re.DOTALL,
+)
 # What a refusal speaks of that is more likely about turns than about settings.
 _OF_TURNS = re.compile(
     r"\b(?:assistant|roles?|turns?|messages?|conversation|content|tool_calls?)\b", re.IGNORECASE
@@ -129,24 +145,37 @@ class Lesson:
 
 
 def learnt_from(
-    refusal: Refusal, profile: ModelProfile, asked: Asked, request: Request
+    refusal: Refusal,
+    profile: ModelProfile,
+    asked: Asked,
+    request: Request,
+    *,
+    proven: Collection[str] = (),
 ) -> Lesson | None:
     """Return the next form of a request, None where a refusal teaches nothing more.
+
+    `proven` are fields that a request had which was taken: no guess is about them.
 
     Raises RequiredSettingError where it is about a setting that the user asked for, and
     NoToolsError where it is about tools.
     """
     if refusal.status not in TEACHING:
         return None
-    return _Reader(refusal, profile, asked, request).lesson()
+    return _Reader(refusal, profile, asked, request, proven).lesson()
 
 
 class _Reader:
     """Reads one refusal of one request."""
 
     def __init__(
-        self, refusal: Refusal, profile: ModelProfile, asked: Asked, request: Request
+        self,
+        refusal: Refusal,
+        profile: ModelProfile,
+        asked: Asked,
+        request: Request,
+        proven: Collection[str],
     ) -> None:
+        self._proven = proven
         self._refusal = refusal
         self._profile = profile
         self._asked = asked
@@ -188,7 +217,13 @@ class _Reader:
 
     def _shape(self) -> ModelProfile | None:
         """Give the turns another shape."""
-        return self._system() or self._thinking() or self._turns()
+        return (
+            self._system()
+            or self._thinking()
+            or self._empty_content()
+            or self._tool_names()
+            or self._turns()
+        )
 
     def _learnt(self, note: str, **changes: object) -> ModelProfile:
         return self._profile.learnt(f"{note} ({self._refusal.said}).", **changes)
@@ -282,8 +317,9 @@ class _Reader:
 
     def _is_too_low(self) -> bool:
         """Whether a temperature of 0 may be refused where a higher one is not."""
-        may_be = self._settings.get("temperature") == 0.0 and not self._says(_NO_TEMPERATURE)
-        return may_be and not self._is_required("temperature")
+        may_be = self._settings.get("temperature") == 0.0 and self._profile.least_temperature == 0.0
+        is_value = self._says(_OF_VALUE) and not self._says(_NO_TEMPERATURE)
+        return may_be and is_value and not self._is_required("temperature")
 
     def _settings_named(self) -> list[str]:
         """Return the settings of the request that are named, the least important first."""
@@ -331,6 +367,26 @@ class _Reader:
             return self._learnt("Worked examples are left out", examples=False)
         return None
 
+    def _empty_content(self) -> ModelProfile | None:
+        """Send turns that call without a word in another way."""
+        profile = self._profile
+        is_empty = any(
+            message.tool_calls and (profile.strict_turns or not message.content.strip())
+            for message in self._asked.messages
+        )
+        if not is_empty or profile.empty_content == "text":
+            return None
+        if self._says(_BLANK):
+            return self._learnt("Turns without a word are sent with one", empty_content="text")
+        if profile.empty_content == "absent" and self._says(_NO_CONTENT):
+            return self._learnt("Turns without a word are sent as such", empty_content="empty")
+        return None
+
+    def _tool_names(self) -> ModelProfile | None:
+        if self._has_calls and not self._profile.tool_names and self._says(_NO_NAME):
+            return self._learnt("Results are sent with the names of tools", tool_names=True)
+        return None
+
     def _turns(self) -> ModelProfile | None:
         if self._has_calls and not self._profile.strict_turns and self._says(_TURNS):
             return self._learnt("Turns are sent in their strictest form", strict_turns=True)
@@ -340,23 +396,33 @@ class _Reader:
         """Return the next plainer form after a refusal that names nothing which was sent."""
         profile, said = self._profile, self._refusal.said
         field = profile.limit_field
-        free = [n for n in self._settings if not self._is_required(n) and n != field]
+        free = [
+            n
+            for n in self._settings
+            if not self._is_required(n) and n != field and n not in self._proven
+        ]
         plain = {name: not getattr(ModelProfile(), name) for name in _TURN_FIELDS}
         is_plain = all(getattr(profile, name) is value for name, value in plain.items())
         may_be_turns = not is_plain and len(self._asked.messages) > 1
-        may_be_fields = bool(free) or (profile.stream and profile.stream_usage)
+        may_be_usage = profile.stream_usage and "stream_options" not in self._proven
+        may_be_fields = bool(free) or (profile.stream and may_be_usage)
         fields = {
             "left_out": profile.without(dict.fromkeys(free, said)),
-            "stream_usage": False,
+            "stream_usage": profile.stream_usage and not may_be_usage,
         }
         which = ", ".join(free) or "stream_options"
         plain_turns = "Turns are sent in their plainest form"
-        has_limit = field in self._settings and "max_tokens" not in self._required
+        has_limit = field in self._settings and field not in self._proven
+        has_limit = has_limit and "max_tokens" not in self._required
         no_limit = {"left_out": profile.without({field: said})}
         steps: Sequence[tuple[bool, str, Mapping[str, object]]] = (
             (may_be_turns and self._says(_OF_TURNS), plain_turns, plain),
             (may_be_fields, f"{which} left out after a refusal that names nothing", fields),
-            (profile.stream, "It does not stream", {"stream": False}),
+            (
+                profile.stream and "stream" not in self._proven,
+                "It does not stream",
+                {"stream": False},
+            ),
             (may_be_turns, plain_turns, plain),
             (
                 profile.thinking_back and self._has_calls,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +37,29 @@ class ServedModel:
     max_model_len: int | None = None
     """The same as vLLM says it, which has a tokenizer besides."""
 
+    @property
+    def bare_name(self) -> str:
+        """The id without the provider before it."""
+        return _bare(self.id)
+
     def is_of(self, model: str) -> bool:
         """Whether the row is of a model, which proxies and local servers name by less or more."""
         names = {self.id, self.id.removeprefix("models/"), self.id.removesuffix(":latest")}
         return model in names or ("*" in self.id and fnmatch.fnmatchcase(model, self.id))
+
+
+def row_of(model: str, rows: Sequence[ServedModel]) -> ServedModel | None:
+    """Return the row of a model; where none has its name, the smallest that has it behind a /."""
+    if row := next((row for row in rows if row.is_of(model) and "*" not in row.id), None):
+        return row
+    alike = [row for row in rows if row.bare_name == _bare(model) and row.window]
+    if alike:
+        return min(alike, key=lambda row: row.window or 0)
+    return next((row for row in rows if row.is_of(model)), None)
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("/")[2].removesuffix(":latest")
 
 
 class TokenCount(BaseModel):

@@ -16,7 +16,7 @@ from agent.endpoint.attempt import Timing
 from agent.endpoint.backend import CONNECT_TIMEOUT, LOOPBACK, EndpointBackend
 from agent.endpoint.chat import ChatWire, chat_messages, chat_tools
 from agent.endpoint.faults import Endpoint, UnknownModelError
-from agent.endpoint.listing import TokenCount, served_models
+from agent.endpoint.listing import TokenCount, row_of, served_models
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.responses import ResponsesWire
 from agent.endpoint.retry import TransientError
@@ -165,7 +165,7 @@ class OpenAIBackend(EndpointBackend):
         except BackendError:
             return
         rows = served_models(data)
-        row = next((row for row in rows if row.is_of(self._model)), None)
+        row = row_of(self._model, rows)
         if row is None:
             return
         self._tokenizer = row.max_model_len is not None

@@ -38,6 +38,10 @@ class ModelProfile:
     between a tool's message and the assistant's next one."""
     thinking_back: bool = True
     """Whether the thinking of earlier turns may be sent back."""
+    empty_content: Literal["absent", "empty", "text"] = "absent"
+    """How a turn that calls without a word is sent."""
+    tool_names: bool = False
+    """Whether the results of tools are sent with the names of the tools."""
     thinking_field: str = ""
     """Where every turn with calls has to have its thinking, also one that had none; "" for
     nowhere."""

@@ -100,8 +100,8 @@ class ChatStream:
             if isinstance(usage, dict) and usage:
                 self._body["usage"] = usage
                 break
-        if choice.get("error"):
-            self._body["error"] = choice["error"]
+        if error := _error_of_choice(choice):
+            self._body["error"] = error
         # One of none after the last is that of a chunk which only tells the usage.
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         delta = choice.get("message") or choice.get("delta")
@@ -241,13 +241,19 @@ def error_of(body: Mapping[str, Any]) -> object:
     if body.get("error"):
         return body["error"]
     choice = _first_choice(body)
-    if choice.get("error"):
-        return choice["error"]
+    if error := _error_of_choice(choice):
+        return error
     base = body.get("base_resp")
     if isinstance(base, dict) and base.get("status_code"):
         return base
     told = body.get("detail") or body.get("message")
     return told if told and not choice else None
+
+
+def _error_of_choice(choice: Mapping[str, Any]) -> object:
+    """Return the error that ended a choice, also where a relay has put it aside."""
+    own = choice.get("provider_specific_fields")
+    return choice.get("error") or (own.get("error") if isinstance(own, dict) else None)
 
 
 def _text(data: bytes) -> str:
