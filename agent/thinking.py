@@ -25,7 +25,11 @@ _CLOSED = re.compile(
     rf"(?<![`'\"])(?:</(?:{_NAMES})>|\[/THINK\]|◁/think▷)(?![`'\"])", re.IGNORECASE
 )
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
-_EDIT = re.compile(r"^\s*(?:<{5,}|diff --git|--- a/)", re.MULTILINE)
+_WHOLE_FENCE = re.compile(r"^[ \t]*(```|~~~).*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_EDIT = re.compile(r"^\s*<{5,}", re.MULTILINE)
+_END_OF_EDIT = re.compile(r"^\s*>{5,}", re.MULTILINE)
+_DIFF = re.compile(r"diff --git |--- a/")
+_OF_DIFF = re.compile(r"[-+ @\\]|diff |index |(?:new|old|deleted) ")
 
 # Harmony: <|channel|>NAME[ to=RECIPIENT]...<|message|>BODY, up to the next mark of its kind.
 _HARMONY = re.compile(
@@ -33,6 +37,10 @@ _HARMONY = re.compile(
     r"(?:<\|constrain\|>[^<]*)?<\|message\|>(?P<body>.*?)"
     r"(?=<\|(?:end|call|return|start|channel)\|>|\Z)",
     re.DOTALL,
+)
+# Harmony stands at the beginning, or behind a preamble that has no code in it.
+_BEGINS_HARMONY = re.compile(
+    r"[^`<\"']*(?:<\|start\|>[^<]*)?<\|channel\|>\w+[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>"
 )
 _RECIPIENT = re.compile(r"\bto=(?:functions\.)?([\w.-]+)")
 # The same where the server has dropped the marks and left the words.
@@ -53,7 +61,7 @@ class Said:
 
 def split_thinking(text: str) -> Said:
     """Return what a text thinks and what it answers; a thought without an end is all of it."""
-    if "<|channel|>" in text:
+    if _BEGINS_HARMONY.match(text):
         return _harmony(text)
     begun = text.lstrip()
     for opening, closing in _PAIRS:
@@ -107,8 +115,15 @@ def _last_outside_code(text: str) -> re.Match[str] | None:
 
 
 def _is_in_edit(before: str) -> bool:
-    begun = [edit.start() for edit in _EDIT.finditer(before)]
-    return bool(begun) and not re.search(r"^\s*>{5,}", before[begun[-1] :], re.MULTILINE)
+    """Whether a text ends within an edit: one of two halves, or a diff whose lines go on."""
+    text = _WHOLE_FENCE.sub("", before)
+    begun = [edit.start() for edit in _EDIT.finditer(text)]
+    if begun and not _END_OF_EDIT.search(text, begun[-1]):
+        return True
+    # What the mark stands in is the last line, of which only the beginning is here.
+    lines = text.split("\n")
+    diffs = [number for number, line in enumerate(lines) if _DIFF.match(line)]
+    return bool(diffs) and all(_OF_DIFF.match(line) for line in lines[diffs[-1] :])
 
 
 def _joined(*parts: str) -> str:

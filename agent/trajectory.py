@@ -63,6 +63,7 @@ def _row(turn: Turn) -> dict[str, Any]:
         "source": turn.source,
         "thinking": message.thinking,
         "provider_data": message.provider_data,
+        "is_example": message.is_example,
     }
     return row | {name: value for name, value in rest.items() if value}
 
@@ -77,6 +78,7 @@ def _turn(row: dict[str, Any]) -> Turn:
             tool_call_id=row.get("tool_call_id", ""),
             thinking=row.get("thinking", ""),
             provider_data=row.get("provider_data", ""),
+            is_example=row.get("is_example", False),
         ),
         usage=Usage(**row.get("usage", {})),
         seconds=row.get("seconds", 0.0),

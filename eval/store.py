@@ -190,15 +190,8 @@ class Store:
     def keep_profile(self, model: str, profile: str) -> None:
         """Keep what was learnt of a model, in the place of what was known before."""
         row = {"model": model, "profile": profile}
-        self._write(
-            self._db,
-            (
-                insert(PROFILES).on_conflict_do_update(
-                    index_elements=[PROFILES.c.model], set_={"profile": profile}
-                ),
-                [row],
-            ),
-        )
+        kept = insert(PROFILES).on_conflict_do_update(index_elements=["model"], set_=row)
+        self._write(self._db, (kept, [row]))
 
     def profiles(self) -> dict[str, str]:
         """Return what was learnt of each model."""

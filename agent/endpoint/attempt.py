@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agent.backend import BackendError, ContextOverflowError
 from agent.endpoint.faults import Endpoint, RefusedError, UnknownModelError
-from agent.endpoint.learning import Refusal
+from agent.endpoint.refusal import Refusal
 from agent.endpoint.retry import TransientError
 from agent.endpoint.stream import TornAnswerError, has_begun
 from agent.endpoint.wire import Answer, Asked, RefusedInAnswerError, Request, Wire

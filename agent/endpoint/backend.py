@@ -11,10 +11,8 @@ import asyncio
 import dataclasses
 import json
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -33,74 +31,30 @@ from agent.backend import (
     Usage,
     no_book,
 )
+from agent.endpoint import answers
 from agent.endpoint.attempt import Attempt, NotTakenError, Timing
 from agent.endpoint.estimate import estimate_prompt
-from agent.endpoint.faults import (
-    Endpoint,
-    RefusedError,
-    WithheldError,
-    window_told,
+from agent.endpoint.faults import Endpoint, RefusedError, WithheldError, window_told
+from agent.endpoint.learning import (
+    Lesson,
+    NoToolsError,
+    RequiredSettingError,
+    learnt_from,
+    learnt_from_answer,
 )
-from agent.endpoint.learning import Lesson, NoToolsError, RequiredSettingError, learnt_from
 from agent.endpoint.ledger import Ledger
 from agent.endpoint.meter import BusyMeter, Share
-from agent.endpoint.profile import ModelProfile, profile_from_json, profile_to_json
+from agent.endpoint.profile import ModelProfile, profile_from_json, profile_to_json, unavailable
 from agent.endpoint.retry import TransientError, retrying
 from agent.endpoint.turns import unique_ids
+from agent.endpoint.wanted import Taken, Wanted
 from agent.endpoint.wire import Answer, Asked, Request, Wire
 from agent.price import UNKNOWN, Price
 
-DEFAULT_CONTEXT_WINDOW = 32_768
-THINKING_CONTEXT_WINDOW = 131_072
-"""Tokens, where nobody tells: models that think have windows of at least this."""
-SMALL_WINDOW = 8_192
-SMALL_ANSWER, PLAIN_ANSWER, THINKING_ANSWER = 1_024, 4_096, 32_768
-"""Output tokens of an answer for which no limit was asked: of models with a small window, of
-others, and of those that think."""
 CONNECT_TIMEOUT = 5.0
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # Forms in which one request is tried.
 _MOST_FORMS = 16
-
-
-@dataclass(kw_only=True, slots=True)
-class _Wanted:
-    """A completion that is wanted, and how far the asking for it has come."""
-
-    messages: Sequence[Message]
-    sampling: Sampling
-    tools: Sequence[Tool]
-    book: Book
-    limit: int
-    """Output tokens that the answer may have."""
-    profile: ModelProfile | None = None
-    """What was learnt by refusals and is not confirmed yet: it outlasts retries."""
-
-    @property
-    def shape(self) -> Hashable:
-        """What of it an endpoint may take or not, whatever its words are."""
-        sampling = self.sampling
-        turns = [
-            (
-                message.role,
-                message.is_example,
-                len(message.tool_calls) > 1,
-                bool(message.tool_calls),
-                bool(message.content),
-                bool(message.provider_data),
-            )
-            for message in self.messages
-        ]
-        return (
-            sampling.temperature,
-            sampling.top_p,
-            sampling.seed is None,
-            sampling.reasoning_effort,
-            sampling.extra_body,
-            bool(self.tools),
-            turns[0],
-            frozenset(pairwise(turns)),
-        )
 
 
 class EndpointBackend:
@@ -143,16 +97,10 @@ class EndpointBackend:
         self._slots = asyncio.Semaphore(in_flight)
         self._first = asyncio.Lock()
         self._is_known = is_known
-        # What is alike in requests of which one was taken.
-        # The largest limit of output tokens that was taken with each shape.
-        self._taken_limits: dict[Hashable, int] = {}
-        # Fields of requests that were taken.
-        self._proven: set[str] = set()
+        self._taken = Taken()
         self._answered = False
         # Refusals that nothing helped against, by their words.
-        self._takes_tools = False
         self._hopeless: set[str] = set()
-        self._hopeless_with_tools: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -167,18 +115,13 @@ class EndpointBackend:
     @property
     def context_window(self) -> int:
         """Tokens of prompt and answer: as told or given, else a guess."""
-        guess = THINKING_CONTEXT_WINDOW if self._is_thinking else DEFAULT_CONTEXT_WINDOW
-        known = [w for w in (self._window, self._profile.context_window) if w]
-        return min(known, default=guess)
+        return answers.context_window(self._window, self._profile, thinks=self._is_thinking)
 
     @property
     def answer_tokens(self) -> int:
         """Output tokens of an answer for which no limit is asked."""
         window = self.context_window
-        if window <= SMALL_WINDOW:
-            return min(SMALL_ANSWER, max(window // 4, 1))
-        most = THINKING_ANSWER if self._is_thinking else PLAIN_ANSWER
-        return min(most, window // 4, self._profile.most_output_tokens or most)
+        return answers.answer_tokens(window, self._profile, thinks=self._is_thinking)
 
     @property
     def uses_processor(self) -> bool:
@@ -244,16 +187,14 @@ class EndpointBackend:
             book(usage)
 
         limit = sampling.max_tokens or self.answer_tokens
-        wanted = _Wanted(
-            messages=messages, sampling=sampling, tools=tools, book=booked, limit=limit
-        )
+        wanted = Wanted(messages=messages, sampling=sampling, tools=tools, book=booked, limit=limit)
         async with self._slots, AsyncExitStack() as alone:
             try:
                 # The first request of its shape goes alone, with all its retries, until it is
                 # taken: so a refusal is met once.
-                if not self._is_proven(wanted):
+                if not self._is_known and wanted not in self._taken:
                     await alone.enter_async_context(self._first)
-                    if self._is_proven(wanted):
+                    if wanted in self._taken:
                         await alone.aclose()
                     self._refuse_impossible(sampling, tools)
                 got: tuple[Answer, Request] = await self._retrying()(self._ask, wanted, alone)
@@ -264,49 +205,18 @@ class EndpointBackend:
                 final = await self._explained(error, len(spent))
                 final.usage = sum(spent, Usage())
                 raise final from None
-        return Completion(
-            text=answer.text,
-            stop=answer.stop,
-            usage=sum(spent, Usage()),
-            tool_calls=unique_ids(answer.tool_calls, messages),
-            thinking=answer.thinking,
-            provider_data=answer.provider_data,
-            sent=dict(request.settings),
-        )
-
-    def _is_proven(self, wanted: _Wanted) -> bool:
-        return self._is_known or self._taken_limits.get(wanted.shape, 0) >= wanted.limit
+        calls = unique_ids(answer.tool_calls, messages)
+        return answer.completion(calls, sum(spent, Usage()), request.settings)
 
     def _refuse_impossible(self, sampling: Sampling, tools: Sequence[Tool]) -> None:
         """Raise BackendError for what is known not to be had, before anything is sent."""
         if tools and not self._profile.tools:
             raise ToolsRefusedError(f"{self._name}: it takes no tools.")
-        highest = self._profile.highest_temperature
-        if sampling.temperature > highest:
-            # Sent all the same, it would silently be lowered, and the record would be wrong.
-            raise BackendUnusableError(
-                f"{self._name}: temperature {sampling.temperature:g} is above the highest that "
-                f"this endpoint takes: choose at most {highest:g}.",
-                bad_input=True,
-            )
-        most, wanted = self._profile.most_output_tokens, sampling.max_tokens
-        if most and wanted and wanted > most and "max_tokens" in sampling.required:
-            raise BackendUnusableError(
-                f"{self._name}: answers of this model have at most {most} tokens: give "
-                f"--max-tokens {most} or less.",
-                bad_input=True,
-            )
         takes = self._wires[self._profile.api].takes
-        for name in set(sampling.required) - {"max_tokens"}:
-            if name not in takes or name in self._profile.left_out:
-                why = self._profile.left_out.get(name, "it is not among its settings")
-                raise BackendUnusableError(
-                    f"{self._name}: the model does not take `{name}` ({why}): leave out "
-                    f"--{name.replace('_', '-')}.",
-                    bad_input=True,
-                )
+        if why := unavailable(sampling, self._profile, takes):
+            raise BackendUnusableError(f"{self._name}: {why}.", bad_input=True)
 
-    async def _ask(self, wanted: _Wanted, alone: AsyncExitStack) -> tuple[Answer, Request]:
+    async def _ask(self, wanted: Wanted, alone: AsyncExitStack) -> tuple[Answer, Request]:
         """Ask in the form that the model is known to take; learn from refusals until one is taken.
 
         What was learnt counts once a request that heeds it was taken, which closes `alone`.
@@ -331,11 +241,7 @@ class EndpointBackend:
                 known: ModelProfile = known,
                 request: Request = request,
             ) -> None:
-                self._taken_limits[wanted.shape] = max(
-                    self._taken_limits.get(wanted.shape, 0), wanted.limit
-                )
-                self._proven.update(request.body, request.settings)
-                self._takes_tools |= bool(wanted.tools)
+                self._taken.add(wanted, request)
                 # What another request has learnt meanwhile is not undone.
                 if self._profile is known:
                     self._keep(profile)
@@ -350,7 +256,7 @@ class EndpointBackend:
                 elif isinstance(refused.fault, ContextOverflowError):
                     profile, limit = self._shorter(refused, profile, asked)
                 else:
-                    lesson = self._learn(refused, profile, asked, request)
+                    lesson = await self._learn(refused, attempt, profile, wanted.book)
                     if lesson.is_guess and not has_repeated:
                         # Not every such refusal is about the request: some are a relay's hiccup.
                         has_repeated = True
@@ -361,31 +267,43 @@ class EndpointBackend:
             return answer, request
         raise BackendError(f"{self._name}: no form of the request was taken.")
 
-    def _learn(
-        self, refused: NotTakenError, profile: ModelProfile, asked: Asked, request: Request
+    async def _is_about_tools(self, asked: Asked, book: Book) -> bool:
+        """Whether the endpoint takes the same request without tools."""
+        asked = dataclasses.replace(asked, tools=())
+        wire = self._wires[self._profile.api]
+        request = wire.request(asked, self._profile)
+        attempt = Attempt(asked, request, wire, self._endpoint, self._timing)
+
+        try:
+            # Nobody may go on by this: what is taken is not what was asked for.
+            await self._booked(attempt, AsyncExitStack().aclose, book)
+        except NotTakenError:
+            return False
+        return True
+
+    async def _learn(
+        self, refused: NotTakenError, attempt: Attempt, profile: ModelProfile, book: Book
     ) -> Lesson:
         """Return what a refusal teaches. Raises BackendError where that is nothing."""
         refusal, fault = refused.refusal, refused.fault
+        asked, request = attempt.asked, attempt.request
         if refusal.said in self._hopeless:
             raise fault
-        if asked.tools and refusal.said in self._hopeless_with_tools:
-            raise ToolsRefusedError(f"{self._name}: it takes no tools ({refusal.said}).")
         try:
-            lesson = learnt_from(refusal, profile, asked, request, proven=self._proven)
+            lesson = learnt_from(refusal, profile, asked, request, proven=self._taken.fields)
         except RequiredSettingError as error:
             raise BackendUnusableError(f"{self._name}: {error}.", bad_input=True) from None
         except NoToolsError as error:
-            if self._takes_tools and not error.is_named:
+            if not error.is_named and (
+                self._taken.has_tools or not await self._is_about_tools(asked, book)
+            ):
                 self._hopeless.add(refusal.said)
                 raise fault from None
-            no_tools = ToolsRefusedError(f"{self._name}: {error}.")
-            if error.is_named:
-                note = f"Actions are asked for in fenced blocks: {error}."
-                self._keep(profile.learnt(note, tools=False))
-            else:
-                # A guess is not kept with the run: a request without tools may be refused, too.
-                self._hopeless_with_tools.add(refusal.said)
-            raise no_tools from None
+            note = f"Actions are asked for in fenced blocks: {error}."
+            # Where nothing was named, what was tried on the way helped nothing either.
+            heeded = profile if error.is_named else self._profile
+            self._keep(heeded.learnt(note, tools=False))
+            raise ToolsRefusedError(f"{self._name}: {error}.") from None
         if lesson is None:
             if isinstance(fault, RefusedError):
                 self._hopeless.add(refusal.said)
@@ -410,7 +328,7 @@ class EndpointBackend:
             raise ContextOverflowError(
                 f"{str(refused.fault)[:-1]}: lower --max-tokens, which is {asked.limit}."
             )
-        if shorter < SMALL_ANSWER // 4:
+        if shorter < answers.SMALL_ANSWER // 4:
             raise refused.fault
         return profile, shorter
 
@@ -423,7 +341,8 @@ class EndpointBackend:
         try:
             with self._meter.request() as share:
                 answer = await attempt.answer(taken)
-            self._heed(answer, is_streamed=bool(attempt.request.body.get("stream")))
+            is_streamed = bool(attempt.request.body.get("stream"))
+            self._keep(learnt_from_answer(answer, self._profile, is_streamed=is_streamed))
             if answer.fault:
                 attempt.told = answer if answer.tokens or answer.bill else None
                 broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
@@ -454,22 +373,6 @@ class EndpointBackend:
                 )
             )
         return answer
-
-    def _heed(self, answer: Answer, *, is_streamed: bool) -> None:
-        """Learn from an answer that a model thinks, and which form of answers tells its usage."""
-        profile = self._profile
-        thinks = bool(answer.thinking or (answer.tokens and answer.tokens.reasoning))
-        if thinks and not profile.thinks:
-            self._profile = profile = dataclasses.replace(profile, thinks=True)
-        is_told = answer.tokens is not None or answer.bill is not None
-        if is_told or not profile.tells_usage or profile.stream is not is_streamed:
-            return
-        if profile.stream:
-            note = "It is asked for whole answers, since its streams tell no usage."
-            self._keep(profile.learnt(note, stream=False))
-        else:
-            note = "Its answers tell no usage, which is estimated."
-            self._keep(profile.learnt(note, stream=True, tells_usage=False))
 
     async def _explained(self, error: BackendError, attempts: int = 0) -> BackendError:
         """Turn the last error of a request into the sentence that the user reads."""

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
 from agent.backend import BackendError, BackendUnusableError, ContextOverflowError
-from agent.endpoint.learning import Refusal, words_of
+from agent.endpoint.refusal import Refusal, words_of
 from agent.endpoint.retry import TransientError, retry_after
 
 _MASKED = re.compile(r"(?<!\S)\S*\*{3,}\S*")

@@ -7,14 +7,15 @@ requests. A setting that the user asked for is never left out; that is an error 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
+from agent.endpoint import wordings
 from agent.endpoint.profile import ModelProfile
-from agent.endpoint.wire import Asked, Request, json_object
+from agent.endpoint.refusal import Refusal
+from agent.endpoint.wire import Answer, Asked, Request, json_object
 
 LEAST_TEMPERATURE = 0.01
 """What is sent in place of 0 where that is refused."""
@@ -24,102 +25,9 @@ TEACHING = {400, 404, 405, 413, 415, 416, 422, 500, 501}
 _PLAIN = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 # Tokens: a smaller number in a refusal is no limit of an answer.
 _LEAST_LIMIT = 16
-
-# Settings by the importance that they have for what is sampled, the least first.
-_NAMES: Mapping[str, str] = {
-    "seed": r"seed",
-    "top_p": r"top_?p",
-    "temperature": r"temperature",
-    "reasoning_effort": r"reasoning_effort|reasoning|effort|think|thinking",
-}
 # What the user calls a setting that a provider has under another name.
 _ASKED_AS = dict.fromkeys(("reasoning", "thinking", "output_config"), "reasoning_effort")
-_LIMIT = r"max_(?:completion_|output_|new_)?tokens|maximum tokens|max tokens"
-_REFUSAL = re.compile(
-    r"support|unknown|unrecogni|not permitted|extra|forbidden|deprecated|invalid|illegal|cannot"
-    r"|can't|must|only|mandatory|too large|not enabled|exceed|not allowed|unexpected|not accept"
-    r"|does not take|not available|非法|requir|should be|failed|jinja|at most|range of",
-    re.IGNORECASE,
-)
-# The same under a status that says of most requests that the server failed.
-_REFUSAL_OF_SERVER = re.compile(
-    r"unsupport|n(?:o|')t support|jinja|template|requires|not permitted|invalid think",
-    re.IGNORECASE,
-)
-# What repeats the request, or points elsewhere, and names nothing by that.
-_ECHO = re.compile(
-    r"\"?'?input\"?'?\s*:\s*[^,}\]]+|did you mean[^?.]*|https?://\S+"
-    r"|, value: .*?(?=;|$)|to drop (?:these|unsupported).*",
-    re.IGNORECASE | re.DOTALL,
-)
-_UNKNOWN = re.compile(
-    r"unsupported|not supported|not accept|extra|unknown|unrecogni|forbidden|not permitted"
-    r"|cannot find"
-)
-# Of a temperature: that no other value would be taken either.
-_NO_TEMPERATURE = re.compile(
-    r"only|default|unsupported|not support|not accept|not permitted|deprecated|unknown|extra"
-)
-_OF_VALUE = re.compile(r"illegal|invalid|range|between|must|greater|positive|value|非法")
-_EITHER = re.compile(r"\bboth\b|only one|either", re.IGNORECASE)
-_RESPONSES = re.compile(
-    r"v1/responses|/responses\b|responses api|unsupported_api_for_model", re.IGNORECASE
-)
-_STREAM_ONLY = re.compile(
-    r"only support(?:s)? stream|enable the stream|must have stream|non-streaming"
-    r"|stream\s*=\s*false",
-    re.IGNORECASE,
-)
-_STREAM = re.compile(r"\bstream(?:ing)?\b", re.IGNORECASE)
-_STREAM_USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)
-_SYSTEM = re.compile(
-    r"\bsystem\b.{0,40}?\b(?:role|message|prompt|instruction)|\brole\b.{0,40}?\bsystem\b"
-    r"|developer instruction|does not support 'system'|\bmessages?[.\[]\S*\brole\b",
-    re.IGNORECASE,
-)
-_TURNS = re.compile(
-    r"length of 9|a-z, a-z, 0-9|tool.?call.?id|tool_call|tool call id|but not both|after role"
-    r"|alternat|interleav|successive|in a row|role '(?:user|tool|assistant)'|last role"
-    r"|turn comes immediately|both content and",
-    re.IGNORECASE,
-)
-_MISSING = re.compile(
-    r"missing|must be passed back|without its required|expected `thinking`", re.IGNORECASE
-)
-_THOUGHT = re.compile(r"reasoning|thinking|think_?chunk|thought_signature|encrypted", re.IGNORECASE)
-_BLANK = re.compile(
-    r"\bblank\b|non-empty|must not be empty|cannot be empty|at least one content", re.IGNORECASE
-)
-_NO_CONTENT = re.compile(
-    r"\bcontent\b.{0,60}(?:valid string|required|missing|\bnone\b|\bnull\b)"
-    r"|(?:required|missing).{0,40}\bcontent\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_NO_NAME = re.compile(
-    r"function_?response\.name|\btool\b.{0,40}\bname\b.{0,40}(?:empty|missing|required)",
-    re.IGNORECASE | re.DOTALL,
-)
-# What a refusal speaks of that is more likely about turns than about settings.
-_OF_TURNS = re.compile(
-    r"\b(?:assistant|roles?|turns?|messages?|conversation|content|tool_calls?)\b", re.IGNORECASE
-)
-# Fields of a turn's thinking that can be filled in where a turn has none.
-_THINKING_FIELD = re.compile(r"\b(reasoning_content|reasoning)\b")
-_ENCRYPTED = re.compile(r"encrypted", re.IGNORECASE)
 _TURN_FIELDS = ("strict_turns", "system_role", "examples")
-_TOOLS = re.compile(r"\btools?\b|function.?call|\bfunctions\b|tool_choice", re.IGNORECASE)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
-    """The answer of an endpoint that does not take a request."""
-
-    status: int
-    message: str
-    code: str = ""
-    param: str = ""
-    said: str = ""
-    """The message as a person may read it: short, and without keys."""
 
 
 class NoToolsError(Exception):
@@ -164,6 +72,21 @@ def learnt_from(
     return _Reader(refusal, profile, asked, request, proven).lesson()
 
 
+def learnt_from_answer(answer: Answer, profile: ModelProfile, *, is_streamed: bool) -> ModelProfile:
+    """Return what an answer shows: that a model thinks, and which answers tell their usage."""
+    thinks = bool(answer.thinking or (answer.tokens and answer.tokens.reasoning))
+    if thinks and not profile.thinks:
+        profile = replace(profile, thinks=True)
+    is_told = answer.tokens is not None or answer.bill is not None
+    if is_told or not profile.tells_usage or profile.stream is not is_streamed:
+        return profile
+    if profile.stream:
+        note = "It is asked for whole answers, since its streams tell no usage."
+        return profile.learnt(note, stream=False)
+    note = "Its answers tell no usage, which is estimated."
+    return profile.learnt(note, stream=True, tells_usage=False)
+
+
 class _Reader:
     """Reads one refusal of one request."""
 
@@ -188,18 +111,18 @@ class _Reader:
         self._has_calls = any(message.tool_calls for message in asked.messages)
         # A parameter that is a sentence is a part of the message.
         words = refusal.param if " " in refusal.param.strip() else ""
-        text = _ECHO.sub(" ", f"{refusal.message} {refusal.code} {words}")
+        text = wordings.ECHO.sub(" ", f"{refusal.message} {refusal.code} {words}")
         # maxOutputTokens is max_output_tokens.
         self._text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text).lower()
 
     def lesson(self) -> Lesson | None:
         """Return what it teaches. Raises what `learnt_from` does."""
         is_fault = self._refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        if self._says(_REFUSAL_OF_SERVER if is_fault else _REFUSAL):
+        if self._says(wordings.REFUSAL_OF_SERVER if is_fault else wordings.REFUSAL):
             learnt = self._api() or self._fields() or self._shape()
             if learnt is not None:
                 return Lesson(profile=learnt)
-            if self._asked.tools and self._says(_TOOLS) and not self._has_calls:
+            if self._asked.tools and self._says(wordings.TOOLS) and not self._has_calls:
                 raise NoToolsError(f"it takes no tools ({self._refusal.said})", is_named=True)
         guessed = self._plainer() if self._refusal.status in _PLAIN else None
         return None if guessed is None else Lesson(profile=guessed, is_guess=True)
@@ -211,7 +134,7 @@ class _Reader:
             learnt = look()
             if learnt is not None:
                 self._profile = learnt
-                if not self._says(_UNKNOWN):
+                if not self._says(wordings.UNKNOWN):
                     break
         return None if self._profile is before else self._profile
 
@@ -236,22 +159,22 @@ class _Reader:
         return found is not None
 
     def _api(self) -> ModelProfile | None:
-        if self._profile.api == "chat" and self._says(_RESPONSES):
+        if self._profile.api == "chat" and self._says(wordings.RESPONSES):
             return self._learnt("It is asked through the Responses API", api="responses")
         return None
 
     def _stream(self) -> ModelProfile | None:
         profile = self._profile
-        if self._says(_STREAM_ONLY):
+        if self._says(wordings.STREAM_ONLY):
             return None if profile.stream else self._learnt("It only streams", stream=True)
-        if profile.stream and self._says(_STREAM_USAGE):
+        if profile.stream and self._says(wordings.STREAM_USAGE):
             if profile.stream_usage:
                 return self._learnt("It takes no stream_options", stream_usage=False)
             # Something on the way adds it to every stream.
             return self._learnt("It does not stream", stream=False)
         # A server that fails may say so of its stream.
         is_fault = self._refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        is_named = self._param == "stream" or (not self._param and self._says(_STREAM))
+        is_named = self._param == "stream" or (not self._param and self._says(wordings.STREAM))
         if profile.stream and is_named and not is_fault:
             return self._learnt("It does not stream", stream=False, stream_usage=False)
         return None
@@ -259,13 +182,13 @@ class _Reader:
     def _limit(self) -> ModelProfile | None:
         """Ask for a limit of output tokens under its other name, for a lower one, or for none."""
         profile, field = self._profile, self._profile.limit_field
-        is_param = re.fullmatch(_LIMIT, self._param) is not None
-        if field in profile.left_out or not (is_param or self._names(_LIMIT)):
+        is_param = re.fullmatch(wordings.LIMIT, self._param) is not None
+        if field in profile.left_out or not (is_param or self._names(wordings.LIMIT)):
             return None
         is_required = "max_tokens" in self._required
         numbers = [int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", self._text)]
         lower = [n for n in numbers if _LEAST_LIMIT <= n < self._asked.limit]
-        if lower and not self._says(_UNKNOWN):
+        if lower and not self._says(wordings.UNKNOWN):
             most = max(lower)
             if re.search(rf"{most} ?\(exclusive|(?:lower|less|fewer) than {most}", self._text):
                 most -= 1
@@ -289,7 +212,7 @@ class _Reader:
 
     def _setting(self) -> ModelProfile | None:
         named = self._settings_named()
-        names = [name for name in named if name in _NAMES] or named
+        names = [name for name in named if name in wordings.NAMES] or named
         if "output_config" in self._settings and {"thinking", "output_config"} & {*names}:
             # The effort goes another way: as a budget.
             left_out = self._profile.without({"output_config": self._refusal.said})
@@ -300,7 +223,7 @@ class _Reader:
         free = [name for name in names if not self._is_required(name)]
         if names and not free:
             asked = _ASKED_AS.get(names[0], names[0])
-            option = f"--{asked.replace('_', '-')}" if asked in _NAMES else "--extra-body"
+            option = f"--{asked.replace('_', '-')}" if asked in wordings.NAMES else "--extra-body"
             raise RequiredSettingError(
                 f"the model does not take `{names[0]}` as it is asked for by {option} "
                 f"({self._refusal.said}): leave it out, or give another value"
@@ -308,7 +231,7 @@ class _Reader:
         if not free:
             return None
         # Of two that exclude each other, one goes.
-        free = free[:1] if self._says(_EITHER) and len(names) > 1 else free
+        free = free[:1] if self._says(wordings.EITHER) and len(names) > 1 else free
         left_out = self._profile.without(dict.fromkeys(free, self._refusal.said))
         return self._learnt(f"{' and '.join(free)} left out", left_out=left_out)
 
@@ -318,15 +241,15 @@ class _Reader:
     def _is_too_low(self) -> bool:
         """Whether a temperature of 0 may be refused where a higher one is not."""
         may_be = self._settings.get("temperature") == 0.0 and self._profile.least_temperature == 0.0
-        is_value = self._says(_OF_VALUE) and not self._says(_NO_TEMPERATURE)
+        is_value = self._says(wordings.OF_VALUE) and not self._says(wordings.NO_TEMPERATURE)
         return may_be and is_value and not self._is_required("temperature")
 
     def _settings_named(self) -> list[str]:
         """Return the settings of the request that are named, the least important first."""
-        order = [*_NAMES, *(name for name in self._settings if name not in _NAMES)]
-        sent = [n for n in order if n in self._settings and not re.fullmatch(_LIMIT, n)]
+        order = [*wordings.NAMES, *(name for name in self._settings if name not in wordings.NAMES)]
+        sent = [n for n in order if n in self._settings and not re.fullmatch(wordings.LIMIT, n)]
         named = [n for n in sent if self._names(_pattern(n))]
-        if self._param in sent and not (self._says(_EITHER) and self._param in named):
+        if self._param in sent and not (self._says(wordings.EITHER) and self._param in named):
             return [self._param]
         # Where only the value is quoted, it names the setting that has it.
         quoted = set(re.findall(r"['\"`]([\w.]+)['\"`]", self._text))
@@ -334,7 +257,7 @@ class _Reader:
 
     def _system(self) -> ModelProfile | None:
         has_system = any(message.role == "system" for message in self._asked.messages)
-        is_named = self._param == "role" or self._says(_SYSTEM)
+        is_named = self._param == "role" or self._says(wordings.SYSTEM)
         if self._profile.system_role and has_system and is_named:
             note = "The system message is sent as a part of the user's"
             return self._learnt(note, system_role=False)
@@ -342,11 +265,11 @@ class _Reader:
 
     def _thinking(self) -> ModelProfile | None:
         profile = self._profile
-        if profile.api == "responses" and profile.thinking_back and self._says(_ENCRYPTED):
+        if profile.api == "responses" and profile.thinking_back and self._says(wordings.ENCRYPTED):
             return self._learnt("Thinking is not sent back", thinking_back=False)
-        if not self._has_calls or not self._says(_THOUGHT):
+        if not self._has_calls or not self._says(wordings.THOUGHT):
             return None
-        if self._says(_MISSING):
+        if self._says(wordings.MISSING):
             return self._missing_thinking()
         has_thinking = any(
             message.provider_data or any(call.provider_data for call in message.tool_calls)
@@ -358,7 +281,7 @@ class _Reader:
 
     def _missing_thinking(self) -> ModelProfile | None:
         """Fill in what a turn lacks of thinking, or leave out turns that the model never took."""
-        field = _THINKING_FIELD.search(self._text)
+        field = wordings.THINKING_FIELD.search(self._text)
         if field and not self._profile.thinking_field:
             note = f"Every turn with calls is sent with its {field[1]}"
             return self._learnt(note, thinking_field=field[1])
@@ -376,19 +299,19 @@ class _Reader:
         )
         if not is_empty or profile.empty_content == "text":
             return None
-        if self._says(_BLANK):
+        if self._says(wordings.BLANK):
             return self._learnt("Turns without a word are sent with one", empty_content="text")
-        if profile.empty_content == "absent" and self._says(_NO_CONTENT):
+        if profile.empty_content == "absent" and self._says(wordings.NO_CONTENT):
             return self._learnt("Turns without a word are sent as such", empty_content="empty")
         return None
 
     def _tool_names(self) -> ModelProfile | None:
-        if self._has_calls and not self._profile.tool_names and self._says(_NO_NAME):
+        if self._has_calls and not self._profile.tool_names and self._says(wordings.NO_NAME):
             return self._learnt("Results are sent with the names of tools", tool_names=True)
         return None
 
     def _turns(self) -> ModelProfile | None:
-        if self._has_calls and not self._profile.strict_turns and self._says(_TURNS):
+        if self._has_calls and not self._profile.strict_turns and self._says(wordings.TURNS):
             return self._learnt("Turns are sent in their strictest form", strict_turns=True)
         return None
 
@@ -416,7 +339,7 @@ class _Reader:
         has_limit = has_limit and "max_tokens" not in self._required
         no_limit = {"left_out": profile.without({field: said})}
         steps: Sequence[tuple[bool, str, Mapping[str, object]]] = (
-            (may_be_turns and self._says(_OF_TURNS), plain_turns, plain),
+            (may_be_turns and self._says(wordings.OF_TURNS), plain_turns, plain),
             (may_be_fields, f"{which} left out after a refusal that names nothing", fields),
             (
                 profile.stream and "stream" not in self._proven,
@@ -447,54 +370,11 @@ class _Reader:
 
 def _pattern(name: str) -> str:
     """Return the words by which a refusal may name a setting."""
-    of_user = _NAMES.get(_ASKED_AS.get(name, name))
+    of_user = wordings.NAMES.get(_ASKED_AS.get(name, name))
     own = re.escape(name.lower())
     return f"{own}|{of_user}" if of_user else own
-
-
-def _listed(message: object) -> str:
-    """Return what is no text as one: a list of faults by their places, anything else as JSON."""
-    faults = message if isinstance(message, list) else []
-    if faults and all(isinstance(fault, dict) and "msg" in fault for fault in faults):
-        return "; ".join(
-            f"{'.'.join(map(str, fault.get('loc') or ()))}: {fault['msg']}" for fault in faults
-        )
-    return json.dumps(message, default=str)
 
 
 def _last_name(path: str) -> str:
     """Return the last name of a path such as `body.seed`."""
     return re.split(r"[.\s/]", path.strip())[-1].lower() if path else ""
-
-
-def words_of(body: object) -> tuple[str, str, str]:
-    """Return the message, the code and the parameter of an error body, in any usual shape.
-
-    What a relay has packed into a text (JSON of the provider behind it) is part of the message.
-    """
-    if isinstance(body, list) and body:
-        body = body[0]
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        # Gemini's way, and that of errors under status 200.
-        body = body["error"]
-    if isinstance(body, dict) and isinstance(body.get("base_resp"), dict):
-        body = body["base_resp"]
-    if not isinstance(body, dict):
-        return (body if isinstance(body, str) else ""), "", ""
-    message = (
-        body.get("message")
-        or body.get("detail")
-        or body.get("status_msg")
-        or body.get("error")
-        or body
-    )
-    if isinstance(message, dict) and isinstance(message.get("detail"), list):
-        message = message["detail"]
-    text = message if isinstance(message, str) else _listed(message)
-    metadata = body.get("metadata")
-    if isinstance(metadata, dict) and metadata.get("raw"):
-        text = f"{text}: {metadata['raw']}"
-    codes: Sequence[object] = (body.get("code"), body.get("type"), body.get("status"))
-    # A number is the status once more, or the provider's own.
-    code = next((str(c) for c in codes if c and not str(c).isdigit()), "")
-    return text, code, str(body.get("param") or "")

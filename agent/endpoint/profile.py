@@ -7,11 +7,13 @@ kept with the run, so that a refusal is met once.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import TypeAdapter
+
+from agent.backend import Sampling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +64,28 @@ class ModelProfile:
     def without(self, names: Mapping[str, str]) -> Mapping[str, str]:
         """Return what is left out once `names` are left out, too."""
         return {**self.left_out, **names}
+
+
+def unavailable(sampling: Sampling, profile: ModelProfile, takes: Collection[str]) -> str:
+    """Say why settings that were asked for are known not to be had; "" where they may be.
+
+    `takes` are the settings that requests of this form have a place for.
+    """
+    highest, most = profile.highest_temperature, profile.most_output_tokens
+    if sampling.temperature > highest:
+        # Sent all the same, it would silently be lowered, and the record would be wrong.
+        return (
+            f"temperature {sampling.temperature:g} is above the highest that this endpoint takes: "
+            f"choose at most {highest:g}"
+        )
+    if most and (sampling.max_tokens or 0) > most and "max_tokens" in sampling.required:
+        return f"answers of this model have at most {most} tokens: give --max-tokens {most} or less"
+    for name in sampling.required:
+        if name != "max_tokens" and (name not in takes or name in profile.left_out):
+            why = profile.left_out.get(name, "it is not among its settings")
+            option = f"--{name.replace('_', '-')}"
+            return f"the model does not take `{name}` ({why}): leave out {option}"
+    return ""
 
 
 _FORM = TypeAdapter(ModelProfile)

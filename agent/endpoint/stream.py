@@ -135,10 +135,12 @@ class ChatStream:
         assert isinstance(function, dict)
         last = self._calls[-1] if self._calls else None
         known = self._places.get(index) if isinstance(index, int) else last
+        name = function.get("name") or ""
         is_new = (
             known is None
+            or _is_another(known["function"], name)
             or bool(given and known["id"] and given != known["id"])
-            or (not isinstance(index, int) and not given and bool(function.get("name")) and several)
+            or (not isinstance(index, int) and not given and bool(name) and several)
         )
         if is_new or known is None:
             known = {"id": "", "function": {"name": "", "arguments": None}}
@@ -147,11 +149,18 @@ class ChatStream:
             self._places[index] = known
         known["id"] = given or known["id"]
         held = known["function"]
-        held["name"] = _name(held["name"], function.get("name") or "")
+        held["name"] = _name(held["name"], name)
         held["arguments"] = _together(held["arguments"], function.get("arguments"), "arguments")
         for name, value in call.items():
             if name not in {"id", "index", "function", "type", "name", "arguments"} and value:
                 known[name] = value
+
+
+def _is_another(held: Mapping[str, Any], name: str) -> bool:
+    """Whether a name begins another call than the one that is held, which is whole by now."""
+    if not held["name"] or not name or not isinstance(held["arguments"], str):
+        return False
+    return held["name"] != name and _parsed(held["arguments"]) is not None
 
 
 def _together(before: Any, value: Any, name: str) -> Any:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agent.backend import Message, Sampling, StopReason, Tool, ToolCall
+from agent.backend import Completion, Message, Sampling, StopReason, Tool, ToolCall, Usage
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.usage import Tokens
 from agent.thinking import split_thinking
@@ -54,6 +54,20 @@ class Answer:
     provider_data: str = ""
     fault: str = ""
     """What makes this no answer of the model's, "" when it is one."""
+
+    def completion(
+        self, calls: tuple[ToolCall, ...], usage: Usage, sent: Mapping[str, Any]
+    ) -> Completion:
+        """Return it as a completion, with ids of its own for its calls."""
+        return Completion(
+            text=self.text,
+            stop=self.stop,
+            usage=usage,
+            tool_calls=calls,
+            thinking=self.thinking,
+            provider_data=self.provider_data,
+            sent=dict(sent),
+        )
 
 
 class RefusedInAnswerError(Exception):

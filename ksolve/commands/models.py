@@ -16,7 +16,6 @@ from rich.text import Text
 from agent.backend import BackendError, Completion, Message, Sampling, ToolsRefusedError
 from agent.endpoint.attempt import Timing
 from agent.endpoint.backend import EndpointBackend
-from agent.endpoint.openai import OpenAIBackend
 from agent.models import ENDPOINT_KEY, Model, ModelOptions
 from agent.presets import PRESETS
 from agent.protocol import NATIVE
@@ -138,6 +137,8 @@ class _Told:
 
 async def _offered(address: str, options: ModelOptions) -> tuple[list[str], BackendError | None]:
     """Return the models that an endpoint lists, or why they cannot be had."""
+    from agent.endpoint.openai import OpenAIBackend
+
     backend = OpenAIBackend(
         name=address,
         model="",
