@@ -19,7 +19,8 @@ LIMIT = r"max_(?:completion_|output_|new_)?tokens|maximum tokens|max tokens"
 REFUSAL = re.compile(
     r"support|unknown|unrecogni|not permitted|extra|forbidden|deprecated|invalid|illegal|cannot"
     r"|can't|must|only|mandatory|too large|not enabled|exceed|not allowed|unexpected|not accept"
-    r"|does not take|not available|非法|requir|should be|failed|jinja|at most|range of",
+    r"|does not take|not available|非法|requir|should be|failed|jinja|at most|range of|missing"
+    r"|passed back",
     re.IGNORECASE,
 )
 # The same under a status that says of most requests that the server failed.

@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -56,6 +56,10 @@ class Reply:
     # The connection ends in the middle of the body.
     endless: bytes | None = None
     # Sent for ever in place of the body, a chunk at a time; b"" for headers and then silence.
+    pieces: Sequence[bytes] = ()
+    # Sent one after the other in place of the body, with a pause before each. What is `endless`
+    # comes behind them, and what is `cut` lacks its end.
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +70,11 @@ class Asked:
     headers: Mapping[str, str]
     body: Any
     at: float
+
+    @property
+    def page(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
 
 
 class _Server(ThreadingHTTPServer):
@@ -83,14 +92,19 @@ class Endpoint:
         models: list[dict[str, Any]] | None = None,
         listing: Sequence[Reply] = (),
         tokenize: Callable[[Any], Reply] | None = None,
+        paths: Collection[str] = ("/v1/chat/completions",),
         port: int = 0,
     ) -> None:
-        """`listing` is given in turn to requests for the models, before `models` is."""
+        """`listing` is given in turn to requests for the models, before `models` is.
+
+        `paths` are where completions are asked for.
+        """
         self.replies = deque(replies)
         self.otherwise = otherwise
         self.models = models
         self.listing = deque(listing)
         self.tokenize = tokenize
+        self.paths = frozenset(paths)
         self.asked: list[Asked] = []
         self.got_one = threading.Event()
         # Set when a request for a completion has come in.
@@ -103,6 +117,8 @@ class Endpoint:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Else an answer waits for the client's system to say that it has the head.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 serve(self)
@@ -114,7 +130,7 @@ class Endpoint:
                 """Keep the tests' output clean."""
 
         self._server = _Server(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
     def url(self) -> str:
@@ -124,7 +140,7 @@ class Endpoint:
     @property
     def completions(self) -> list[Asked]:
         """The requests for completions."""
-        return [asked for asked in self.asked if asked.path == "/v1/chat/completions"]
+        return [asked for asked in self.asked if asked.page in self.paths]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -169,14 +185,14 @@ class Endpoint:
                 self.in_flight -= 1
 
     def _reply(self, asked: Asked) -> Reply:
-        if asked.path == "/v1/chat/completions":
+        if asked.page in self.paths:
             self.got_one.set()
             if self.replies:
                 return self.replies.popleft()
             return self.otherwise if isinstance(self.otherwise, Reply) else self.otherwise(asked)
-        if asked.path == "/v1/models" and self.listing:
+        if asked.page == "/v1/models" and self.listing:
             return self.listing.popleft()
-        if asked.path == "/v1/models" and self.models is not None:
+        if asked.page == "/v1/models" and self.models is not None:
             return Reply(body={"object": "list", "data": self.models})
         if asked.path == "/tokenize" and self.tokenize:
             return self.tokenize(asked.body)
@@ -195,15 +211,29 @@ class Endpoint:
         headers = {"Content-Type": "application/json", **reply.headers}
         for key, value in headers.items():
             handler.send_header(key, value)
-        if reply.endless is not None:
+        if reply.endless is not None and not reply.pieces:
             handler.send_header("Transfer-Encoding", "chunked")
             handler.end_headers()
             self._send_for_ever(handler, reply.endless)
+            return
+        if reply.pieces:
+            handler.send_header("Transfer-Encoding", "chunked")
+            handler.end_headers()
+            self._send_pieces(handler, reply)
             return
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body[: len(body) // 2] if reply.cut else body)
         handler.close_connection = handler.close_connection or reply.cut
+
+    def _send_pieces(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        frames = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in filter(None, reply.pieces)]
+        frames.append(b"0\r\n\r\n")
+        for frame in frames if reply.pause else [b"".join(frames)]:
+            if self._closing.wait(reply.pause):
+                handler.close_connection = True
+                return
+            handler.wfile.write(frame)
 
     def _send_for_ever(self, handler: BaseHTTPRequestHandler, chunk: bytes) -> None:
         handler.close_connection = True

@@ -23,6 +23,7 @@ from agent.backend import (
     StopReason,
     Tool,
     ToolCall,
+    ToolsRefusedError,
     Usage,
 )
 from agent.editing.diff import git_diff
@@ -246,6 +247,27 @@ async def test_an_endpoint_that_fails_when_asked_is_asked_again() -> None:
     assert FIXED in (await loop.propose(ISSUE, backend, Repository().host, SAMPLING)).patch
 
 
+async def test_an_endpoint_that_takes_tools_and_no_talk_about_them_gets_blocks() -> None:
+    refusal = ToolsRefusedError("It takes no conversation with calls in it.")
+    backend = calling(refusal, bash("ls"), FIX, SUBMIT, FIX, SUBMIT)
+    loop = Loop()
+    first = await loop.propose(ISSUE, backend, Repository().host, SAMPLING)
+    assert (first.stop, FIXED in first.patch) == ("patch", True)
+    # The question, the refusal, and three steps.
+    assert backend.calls == 5
+    # It is not asked again with calls.
+    second = await loop.propose(ISSUE, backend, Repository().host, SAMPLING)
+    assert (second.stop, backend.calls) == ("patch", 7)
+
+
+async def test_tools_that_are_refused_in_mid_work_are_a_failure_and_no_new_beginning() -> None:
+    refusal = ToolsRefusedError("It takes no more calls.")
+    repository = Repository()
+    with pytest.raises(ToolsRefusedError):
+        await drawn(calling(call("bash", command="ls"), refusal, SUBMIT), repository)
+    assert repository.commands == ["ls"]
+
+
 async def test_a_block_in_text_is_taken_where_tools_are_called() -> None:
     proposal = await drawn(calling(bash("ls"), FIX, call("submit")))
     assert told(proposal)[0] == "seen\n"
@@ -290,7 +312,7 @@ async def test_what_comes_after_submit_is_not_done() -> None:
         (raw("", ""), "There is no tool"),
         (Said(text="I am sorry, I cannot help with that."), "asks for nothing"),
         (Said(text=""), "was empty"),
-        (Said(text="<think>\n```bash\nls\n```\n</think>"), "asks for nothing"),
+        (Said(text="<think>\n```bash\nls\n```\n</think>"), "was empty"),
         (Said(text="```python\nprint(1)\n```"), "asks for nothing"),
         (Said(text="<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE"), "names no file"),
         (Said(text="a.py\n<<<<<<< SEARCH\na\n>>>>>>> REPLACE"), "not complete"),

@@ -13,12 +13,15 @@ import pytest_asyncio
 
 from agent.backend import (
     BackendError,
+    Book,
     Completion,
     ContextOverflowError,
     LimitReachedError,
     Message,
     Sampling,
+    Tool,
     Usage,
+    no_book,
 )
 from agent.forms import form_for
 from agent.limits import AgentLimits
@@ -41,7 +44,8 @@ RIGHT, WRONG = "width * height", "width - height"
 ISSUE = Issue(
     id="shapes-1", statement="area(2, 3) is 5, not 6", repo="shapes", base_commit="c", image="s:1"
 )
-SAMPLING = Sampling(max_tokens=150, seed=7)
+LIMIT = 150
+SAMPLING = Sampling(max_tokens=LIMIT, seed=7)
 
 
 def edit(to: str = RIGHT) -> str:
@@ -311,7 +315,7 @@ async def test_questions_of_all_samples_begin_with_the_same_bytes() -> None:
     second = Model([script("lenient"), "KEEP"], ["nonsense", edit()])
     monkeys, tree = Monkeys(), Tree()
     for number, model in enumerate((first, second)):
-        sampling = Sampling(max_tokens=150, seed=number)
+        sampling = Sampling(max_tokens=LIMIT, seed=number)
         await monkeys.propose(ISSUE, model.backend, tree.host, sampling)
     for kind in ("script", "edit"):
         asked = [q for model in (first, second) for what, q in model.questions if what == kind]
@@ -335,7 +339,7 @@ async def test_every_turn_has_a_seed_of_its_own_that_comes_of_the_sample() -> No
         two.prompt_digest,
     )
     other = Model(scripts, edits)
-    await draw(other, sampling=Sampling(max_tokens=150, seed=None))
+    await draw(other, sampling=Sampling(max_tokens=LIMIT, seed=None))
     assert set(other.seeds) == {None}
 
 
@@ -393,9 +397,16 @@ async def test_an_answer_that_never_ends_is_cut_off_and_says_so() -> None:
 async def test_a_withheld_answer_is_survived() -> None:
     class Withheld(ScriptedBackend):
         async def complete(
-            self, messages: Sequence[Message], sampling: Sampling, tools: object = ()
+            self,
+            messages: Sequence[Message],
+            sampling: Sampling,
+            tools: Sequence[Tool] = (),
+            *,
+            book: Book = no_book,
         ) -> Completion:
-            return Completion(text="", stop="content_filter", usage=Usage(calls=1))
+            used = Usage(calls=1)
+            book(used)
+            return Completion(text="", stop="content_filter", usage=used)
 
     backend = Withheld(lambda messages, sampling: "")
     proposal = await Monkeys(depth=2).propose(ISSUE, backend, Tree().host, SAMPLING)
@@ -517,7 +528,7 @@ async def test_every_question_leaves_room_for_the_answer(window: int) -> None:
     )
     await draw(model)
     for _, question in model.questions:
-        assert await model.backend.count_tokens(question) + SAMPLING.max_tokens <= window
+        assert await model.backend.count_tokens(question) + LIMIT <= window
     assert model.order.count("edit") == 4
 
 
@@ -547,7 +558,7 @@ async def test_a_small_window_is_asked_for_functions_and_shown_one_example_of_a_
     ("answer", "found"),
     [
         ("```python\nimport a\n```", "import a\n"),
-        ("<think>```python\nimport b\n```</think>\n```py\nimport a\n```\nDone.", "import a\n"),
+        ("```py\nimport a\n```\nDone.", "import a\n"),
         ("```python\nimport a\n```\nRun it:\n```bash\npython script.py\n```", "import a\n"),
         ("```python\nimport a\n```\nBetter:\n```python\nimport b\n```", "import b\n"),
         ("```python\nimport a\nprint(1", "import a\nprint(1"),

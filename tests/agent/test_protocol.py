@@ -36,7 +36,6 @@ def asked(text: str, stop: StopReason = "stop") -> list[Action | str]:
         ("All is done.\n\nsubmit", [Submit()]),
         ("**Submit.**", [Submit()]),
         ("I will submit this later.", []),
-        ("<think>\n```bash\nrm -rf .\n```\n</think>\n```bash\nls\n```", [Bash(command="ls")]),
         ("Nothing to do.", []),
     ],
 )
@@ -113,3 +112,7 @@ def test_what_is_demonstrated_is_what_is_read() -> None:
             )
         ]
         assert read == [action for _, action, _ in steps]
+        # It may be left out as a whole, and no user speaks right after a tool.
+        assert all(message.is_example for message in messages)
+        assert messages[-1].role == "assistant"
+        assert all(len(call.id) == 9 for message in messages for call in message.tool_calls)

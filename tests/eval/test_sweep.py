@@ -14,15 +14,17 @@ from agent.backend import (
     Backend,
     BackendError,
     BackendUnusableError,
+    Book,
     Completion,
     Message,
     Sampling,
     Tool,
     Usage,
+    no_book,
 )
 from agent.models import Model
 from agent.price import UNKNOWN, Price
-from agent.scripted import ScriptedBackend
+from agent.scripted import ANSWER_WORDS, ScriptedBackend
 from agent.strategy import Proposal
 from agent.trajectory import turns_of
 from eval.budget import Budget, Budgets
@@ -249,7 +251,7 @@ async def test_a_budget_is_not_exceeded_and_a_larger_one_goes_on(tmp_path: Path)
     with Store(tmp_path) as store:
         first = solver(lambda _, __: WRONG, in_flight=16)
         limited = plan(first, samples=20)
-        bound = PRICE.bound(1, Sampling().max_tokens)
+        bound = PRICE.bound(1, ANSWER_WORDS)
         assert bound is not None
         budget = Budget(bound + 5 * words)
         sweep = Sweep(limited, store, host, budgets=Budgets(budget))
@@ -354,10 +356,15 @@ class Entered(ScriptedBackend):
         self.is_open = False
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
     ) -> Completion:
         assert self.is_open
-        return await super().complete(messages, sampling, tools)
+        return await super().complete(messages, sampling, tools, book=book)
 
 
 async def test_strategies_of_one_model_share_its_server_and_its_places(tmp_path: Path) -> None:

@@ -11,7 +11,15 @@ from typing import Self
 import pytest
 from sqlalchemy import select
 
-from agent.backend import BackendUnusableError, Completion, Message, Sampling, Tool
+from agent.backend import (
+    BackendUnusableError,
+    Book,
+    Completion,
+    Message,
+    Sampling,
+    Tool,
+    no_book,
+)
 from agent.models import Model
 from agent.price import Price
 from agent.scripted import Script, ScriptedBackend
@@ -239,10 +247,15 @@ class TakingTurns(ScriptedBackend):
         self.turn.release()
 
     async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        tools: Sequence[Tool] = (),
+        *,
+        book: Book = no_book,
     ) -> Completion:
         assert self.turn.locked()
-        return await super().complete(messages, sampling, tools)
+        return await super().complete(messages, sampling, tools, book=book)
 
 
 async def test_models_that_take_turns_make_room_for_each_other(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.backend import Backend, Message, Sampling
+from agent.endpoint.attempt import Timing
 from agent.endpoint.openai import OpenAIBackend
 from agent.endpoint.retry import ATTEMPTS_BILLED
 from agent.models import Model
@@ -99,7 +100,7 @@ async def _session(
     *,
     key: str = "key-1",
     limit: float | None = None,
-    request_timeout: float = 60.0,
+    longest: float = 60.0,
 ) -> Sweep:
     """Run one session of the sweep, as a process of its own would."""
     backend = OpenAIBackend(
@@ -110,9 +111,7 @@ async def _session(
         key_variable="TEST_API_KEY",
         in_flight=2,
         context_window=4096,
-        request_timeout=request_timeout,
-        patience=0.02,
-        first_wait=0.001,
+        timing=Timing(longest=longest, patience=0.02, first_wait=0.001),
     )
     solver = Solver(
         model=Model(name="m", backend=backend, price=PRICE),
@@ -189,7 +188,7 @@ async def test_a_sample_that_fails_is_paid_as_far_as_it_may_be_billed_and_stays_
     provider.faulty = {("t1", 2): fault}
     soon = 60.0 if fault.endless is None else 1.0
     with Endpoint(otherwise=provider) as server:
-        first = await _session(server, tmp_path, limit=10_000.0, request_timeout=soon)
+        first = await _session(server, tmp_path, limit=10_000.0, longest=soon)
         assert first.unusable == {}
         with Store(tmp_path) as store:
             (failure,) = store.failures()

@@ -36,7 +36,7 @@ seconds = st.floats(0, 1e6)
 usages = st.builds(
     Usage,
     **{
-        field.name: seconds if "seconds" in field.name else amounts
+        field.name: seconds if isinstance(field.default, float) else amounts
         for field in dataclasses.fields(Usage)
     },
 )
@@ -86,7 +86,7 @@ def write(folder: Path, rows: list[SampleRow]) -> None:
     engine = open_database(folder / "run.db", RECORDS)
     text = dict.fromkeys(
         ("patch", "stop", "note", "strategy_version", "variant", "prompt_digest", "trajectory"), ""
-    )
+    ) | {"sent": "{}"}
     verdicts = {
         f"{row.task_id} {row.patch_digest}": (row.outcome, row.verify_seconds)
         for row in rows

@@ -21,7 +21,7 @@ from ksolve.figures.samples import selection
 from ksolve.findings import findings, read_run
 from tests.ksolve.recorded import record
 
-JUDGE = {"judge": "openai:wise", "max_tokens": 512}
+JUDGE = {"judge": "openai:wise", "max_tokens": None}
 TOOK = Effort(usage=Usage(calls=4, input_tokens=1_000, output_tokens=200), cost=0.03, seconds=2.5)
 
 

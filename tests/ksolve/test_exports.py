@@ -82,6 +82,10 @@ def sample(key: SampleKey) -> Sample:
             reasoning_tokens=5,
             calls=4,
             estimated_calls=3,
+            billed_calls=1,
+            unbilled_calls=2,
+            billed=0.375,
+            billed_at_list=0.25,
             seconds=0.25,
             accelerator_seconds=0.125,
         ),
@@ -97,6 +101,7 @@ def sample(key: SampleKey) -> Sample:
         seed=key.index,
         temperature=0.8,
         cost=None if key.model == "m:large" else 0.125,
+        sent={"temperature": 0.8, "seed": key.index} if key.index else {},
     )
 
 
@@ -235,6 +240,7 @@ def row_of(store: Store, key: SampleKey) -> dict[str, Any]:
         "prompt_digest": kept.proposal.prompt_digest,
         "temperature": kept.temperature,
         "seed": kept.seed,
+        "sent": json.dumps(dict(kept.sent), sort_keys=True),
         "strategy_version": kept.strategy_version,
         "patch_digest": row.patch_digest,
         "verdict_key": verdict_name(key),

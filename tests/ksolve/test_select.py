@@ -205,7 +205,7 @@ def test_what_a_judge_said_is_not_paid_for_again(run: Path, tmp_path: Path) -> N
     answers.write_text('{"match": "return x - 1", "answers": ["SCORE: 9"]}\n{"answers": ["?"]}\n')
     again = json.loads(ksolve(run, *words, "--price", "in=1,out=2").stdout)
     assert again == first
-    assert first["results"][0]["settings"] == {"judge": f"scripted:{answers}", "max_tokens": 512}
+    assert first["results"][0]["settings"] == {"judge": f"scripted:{answers}", "max_tokens": None}
     # The price is that of now, whatever it was.
     dearer = json.loads(ksolve(run, *words, "--price", "in=2,out=4").stdout)["results"][0]
     assert dearer["effort"]["cost"] == pytest.approx(2 * first["results"][0]["effort"]["cost"])

@@ -120,7 +120,6 @@ SAME_FIX = {
     "a path that does not exist": f"src/other.py\n{POP}",
     "another file's path": f"pkg/text.py\n{POP}",
     "prose around": f"The bug is in `push`. In pkg/stats.py:\n{POP}\nThis removes the oldest.",
-    "thoughts before": f"<think>\n{block('x', 'y')}\n</think>\npkg/stats.py\n{POP}",
     "long markers": POP.replace("<<<<<<<", "<<<<<<<<<").replace(">>>>>>>", ">>>>>>>>>"),
     "short markers": POP.replace("<<<<<<<", "<<<").replace(">>>>>>>", ">>>"),
     "lower case": POP.lower(),

@@ -21,9 +21,11 @@ from agent.backend import (
     Message,
     Sampling,
 )
+from agent.endpoint.answers import DEFAULT_CONTEXT_WINDOW
+from agent.endpoint.attempt import Timing
 from agent.endpoint.estimate import estimate_prompt
-from agent.endpoint.openai import DEFAULT_CONTEXT_WINDOW, OpenAIBackend
-from agent.endpoint.request import Dialect
+from agent.endpoint.openai import OpenAIBackend
+from agent.endpoint.profile import ModelProfile
 from agent.endpoint.retry import ATTEMPTS_BILLED, retry_after
 from tests.agent.loopback import Endpoint, Reply, completion, error
 
@@ -43,9 +45,13 @@ def _backend(server: Endpoint | str, **options: Any) -> OpenAIBackend:
         "api_key": SECRET,
         "key_variable": "TEST_API_KEY",
         "context_window": 4096,
-        "first_wait": 0.001,
+        "timing": _timing(),
     }
     return OpenAIBackend(**(defaults | options))
+
+
+def _timing(**seconds: float) -> Timing:
+    return Timing(**{"first_wait": 0.001} | seconds)
 
 
 @pytest.fixture
@@ -85,25 +91,33 @@ async def test_one_request_one_sample_with_its_settings_and_exact_usage() -> Non
         "top_p": 0.9,
         "max_tokens": 55,
         "seed": 3,
+        "stream": True,
+        "stream_options": {"include_usage": True},
     }
+    assert got.sent == {"temperature": 0.7, "top_p": 0.9, "max_tokens": 55, "seed": 3}
 
 
 async def test_what_changes_nothing_or_is_not_understood_is_not_sent() -> None:
-    dialect = Dialect(limit_field="max_completion_tokens", seed=False)
+    profile = ModelProfile(
+        limit_field="max_completion_tokens",
+        left_out={"seed": "it ignores seeds"},
+        stream_usage=False,
+    )
     with Endpoint() as server:
-        async with _backend(server, dialect=dialect) as backend:
+        async with _backend(server, profile=profile) as backend:
             await backend.complete(PROMPT, Sampling(top_p=1.0, max_tokens=5, seed=1))
     assert set(server.asked[0].body) == {
         "model",
         "messages",
         "temperature",
         "max_completion_tokens",
+        "stream",
     }
 
 
 async def test_a_temperature_that_would_silently_be_lowered_is_refused() -> None:
     with Endpoint() as server:
-        async with _backend(server, dialect=Dialect(highest_temperature=1.0)) as backend:
+        async with _backend(server, profile=ModelProfile(highest_temperature=1.0)) as backend:
             with pytest.raises(BackendUnusableError, match="at most 1") as caught:
                 await backend.complete(PROMPT, Sampling(temperature=1.2))
     assert caught.value.bad_input
@@ -193,7 +207,7 @@ async def test_an_answer_lost_on_its_way_is_asked_again_and_both_are_charged(
     fault: Reply,
 ) -> None:
     with Endpoint(fault, OK) as server:
-        async with _backend(server, request_timeout=1.5) as backend:
+        async with _backend(server, timing=_timing(idle=1.5)) as backend:
             got = await backend.complete(PROMPT, Sampling(max_tokens=77))
     assert got.text == "done"
     assert (got.usage.calls, got.usage.estimated_calls) == (2, 1)
@@ -203,7 +217,7 @@ async def test_an_answer_lost_on_its_way_is_asked_again_and_both_are_charged(
 
 async def test_answers_lost_again_and_again_are_not_paid_for_ever() -> None:
     with Endpoint(otherwise=Reply(reset=True)) as server:
-        async with _backend(server, patience=5.0) as backend:
+        async with _backend(server, timing=_timing(patience=5.0)) as backend:
             with pytest.raises(
                 BackendError, match=r"lost the connection .* in 2 attempts"
             ) as caught:
@@ -217,7 +231,7 @@ async def test_answers_lost_again_and_again_are_not_paid_for_ever() -> None:
 
 async def test_what_does_not_heal_in_time_is_a_failure_with_its_usage() -> None:
     with Endpoint(otherwise=Reply(status=500, body=error("oh no"))) as server:
-        async with _backend(server, patience=0.2) as backend:
+        async with _backend(server, timing=_timing(patience=0.2)) as backend:
             with pytest.raises(BackendError, match=r"500: oh no in \d+ attempts\.") as caught:
                 await backend.complete(PROMPT, Sampling())
     assert not isinstance(caught.value, BackendUnusableError)
@@ -279,10 +293,11 @@ def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
     ],
 )
 async def test_what_the_user_can_mend_is_said_at_once(status: int, body: Any, says: str) -> None:
+    sampling = Sampling(required=("temperature",))
     with Endpoint(otherwise=Reply(status=status, body=body)) as server:
         async with _backend(server) as backend:
             with pytest.raises(BackendUnusableError, match=says) as caught:
-                await backend.complete(PROMPT, Sampling())
+                await backend.complete(PROMPT, sampling)
     assert caught.value.bad_input
     assert len(server.completions) == 1
     assert str(caught.value).endswith(".")
@@ -316,11 +331,35 @@ async def test_a_prompt_that_does_not_fit_is_told_apart(status: int, body: Any) 
     with Endpoint(otherwise=Reply(status=status, body=body)) as server:
         async with _backend(server) as backend:
             with pytest.raises(ContextOverflowError):
-                await backend.complete(PROMPT, Sampling())
-    assert len(server.asked) == 1
+                await backend.complete(PROMPT, Sampling(max_tokens=1024, required=("max_tokens",)))
+            assert len(server.asked) == 1
+            with pytest.raises(ContextOverflowError) as caught:
+                await backend.complete(PROMPT, Sampling(max_tokens=1024))
+    # A limit that nobody asked for is lowered before the prompt is given up.
+    _, *limits = [asked.body["max_tokens"] for asked in server.asked]
+    assert limits[0] == 1024
+    assert len(limits) > 1
+    assert limits == sorted(set(limits), reverse=True)
+    assert caught.value.usage
+    assert (caught.value.usage.calls, caught.value.usage.input_tokens) == (len(limits), 0)
 
 
-@pytest.mark.parametrize("status", [400, 405, 418, 422])
+async def test_a_shorter_answer_is_asked_for_where_the_prompt_leaves_no_room_for_more() -> None:
+    def narrow(asked: Any) -> Reply:
+        limit = asked.body["max_tokens"]
+        said = f"maximum context length is 2000 tokens, and the answer may have {limit}"
+        return OK if limit <= 500 else Reply(status=400, body=error(said))
+
+    with Endpoint(otherwise=narrow) as server:
+        async with _backend(server) as backend:
+            got = await backend.complete(PROMPT, Sampling())
+            assert backend.context_window == 2000
+            await backend.complete(PROMPT, Sampling())
+    assert got.sent["max_tokens"] == 500
+    assert [asked.body["max_tokens"] for asked in server.asked] == [1024, 500, 500]
+
+
+@pytest.mark.parametrize("status", [405, 418])
 async def test_any_other_refusal_fails_this_request_only_and_is_not_tried_again(
     status: int,
 ) -> None:
@@ -328,8 +367,32 @@ async def test_any_other_refusal_fails_this_request_only_and_is_not_tried_again(
         async with _backend(server) as backend:
             with pytest.raises(BackendError, match=f"{status}: no thanks") as caught:
                 await backend.complete(PROMPT, Sampling())
-    assert type(caught.value) is BackendError
+    assert not isinstance(caught.value, BackendUnusableError)
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_refusal_that_names_nothing_ends_once_nothing_plainer_is_left(status: int) -> None:
+    with Endpoint(otherwise=Reply(status=status, body=error("no\nthanks"))) as server:
+        async with _backend(server) as backend:
+            with pytest.raises(BackendError, match=f"{status}: no thanks") as caught:
+                await backend.complete(PROMPT, Sampling())
+            tried = len(server.asked)
+            # What helped nothing once is not gone through again.
+            with pytest.raises(BackendError, match=f"{status}: no thanks"):
+                await backend.complete(PROMPT, Sampling())
+    assert not isinstance(caught.value, BackendUnusableError)
+    assert caught.value.usage
+    assert (caught.value.usage.calls, caught.value.usage.estimated_calls) == (tried, 0)
+    assert (caught.value.usage.input_tokens, caught.value.usage.output_tokens) == (0, 0)
+    assert len(server.asked) == tried + 1
+    bodies = [str(asked.body) for asked in server.asked[:tried]]
+    # The first is sent twice: such a refusal may be a relay's hiccup.
+    assert len(set(bodies)) == tried - 1 > 1
+    plainest = server.asked[tried - 1].body
+    assert set(plainest) == {"model", "messages", "stream"}
+    assert plainest["stream"] is False
+    assert server.asked[-1].body == server.asked[0].body
 
 
 async def test_an_unknown_model_is_answered_with_what_is_offered() -> None:
@@ -342,7 +405,9 @@ async def test_an_unknown_model_is_answered_with_what_is_offered() -> None:
 
 
 async def test_nobody_at_the_address_is_said_soon(closed_port: int) -> None:
-    backend = _backend(f"http://127.0.0.1:{closed_port}/v1", reach_patience=0.1, patience=1e9)
+    backend = _backend(
+        f"http://127.0.0.1:{closed_port}/v1", timing=_timing(reach_patience=0.1, patience=1e9)
+    )
     async with backend:
         with pytest.raises(BackendUnusableError, match="check that it is running") as caught:
             await backend.complete(PROMPT, Sampling())
@@ -356,13 +421,15 @@ async def test_a_server_of_ones_own_that_is_not_there_fails_before_the_first_req
 ) -> None:
     url = f"http://127.0.0.1:{closed_port}/v1"
     with pytest.raises(BackendUnusableError, match="no connection"):
-        await _backend(url, accelerator=True, reach_patience=0.1).__aenter__()
+        await _backend(url, accelerator=True, timing=_timing(reach_patience=0.1)).__aenter__()
 
 
 async def test_a_server_that_restarts_is_waited_for() -> None:
     with Endpoint() as first:
         port = int(first.url.split(":")[2].split("/")[0])
-        backend = _backend(first, reach_patience=0.0, patience=30.0, first_wait=0.05)
+        backend = _backend(
+            first, timing=_timing(reach_patience=0.0, patience=30.0, first_wait=0.05)
+        )
         async with backend:
             await backend.complete(PROMPT, Sampling())
             first.__exit__(None, None, None)
@@ -394,7 +461,7 @@ async def test_the_key_is_sent_and_shows_up_nowhere_else(
     caplog.set_level(logging.DEBUG)
     seen = []
     with Endpoint(otherwise=reply) as server:
-        backend = _backend(server, patience=0.05)
+        backend = _backend(server, timing=_timing(patience=0.05))
         seen += [repr(backend), str(backend), repr(vars(backend))]
         async with backend:
             try:
@@ -437,7 +504,9 @@ async def test_no_more_requests_at_once_than_allowed() -> None:
 @pytest.mark.parametrize("fault", [Reply(delay=30.0), Reply(status=500)], ids=["asking", "waiting"])
 async def test_a_cancelled_request_releases_everything(fault: Reply) -> None:
     with Endpoint(fault) as server:
-        async with _backend(server, in_flight=1, accelerator=True, first_wait=0.4) as backend:
+        async with _backend(
+            server, in_flight=1, accelerator=True, timing=_timing(first_wait=0.4)
+        ) as backend:
             task = asyncio.create_task(backend.complete(PROMPT, Sampling()))
             await asyncio.to_thread(server.got_one.wait, 30)
             await asyncio.sleep(0.1)
@@ -486,13 +555,18 @@ async def test_a_hosted_model_of_known_window_is_not_asked_about() -> None:
     assert server.asked == []
 
 
-async def test_ones_own_server_must_serve_the_model() -> None:
-    with (
-        Endpoint(models=[{"id": "one"}, {"id": "two"}]) as server,
-        pytest.raises(BackendUnusableError, match="does not serve 'model', but one, two") as caught,
-    ):
-        await _backend(server, accelerator=True).__aenter__()
-    assert caught.value.bad_input
+async def test_a_model_that_is_not_in_the_list_is_asked_all_the_same() -> None:
+    with Endpoint(models=[{"id": "one"}, {"id": "two"}]) as server:
+        async with _backend(server, accelerator=True) as backend:
+            assert (await backend.complete(PROMPT, Sampling())).text == "done"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_list_that_is_kept_from_a_key_does_not_keep_it_from_asking(status: int) -> None:
+    with Endpoint(listing=[Reply(status=status, body=error("not for you"))]) as server:
+        async with _backend(server, context_window=None) as backend:
+            assert (await backend.complete(PROMPT, Sampling())).text == "done"
+    assert [asked.path for asked in server.asked] == ["/v1/models", "/v1/chat/completions"]
 
 
 async def test_a_server_that_is_still_loading_is_waited_for() -> None:
@@ -518,7 +592,7 @@ async def test_a_count_is_tried_again_and_never_replaced_by_an_estimate() -> Non
     answers = [Reply(status=503), Reply(body={"count": 7}), *[Reply(status=500)] * 99]
     models = [{"id": "model", "max_model_len": 4096}]
     with Endpoint(models=models, tokenize=lambda _: answers.pop(0)) as server:
-        async with _backend(server, accelerator=True, patience=0.05) as backend:
+        async with _backend(server, accelerator=True, timing=_timing(patience=0.05)) as backend:
             assert await backend.count_tokens(PROMPT) == 7
             with pytest.raises(BackendError, match="500"):
                 await backend.count_tokens(PROMPT)

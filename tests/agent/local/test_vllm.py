@@ -122,6 +122,42 @@ async def test_a_folder_that_is_no_model_is_one_sentence_with_the_log(
     assert "anvil" in str(raised.value)
 
 
+@pytest.mark.model
+async def test_a_model_is_served_as_its_options_say(small_model: str) -> None:
+    speculation = {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 3}
+    serve = {"max_model_len": "2k", "speculative_config": speculation}
+    repeat = "Repeat this text word by word: the smith strikes the iron while the iron is hot."
+    async with ManagedVllm(name="vllm:m", model=small_model, in_flight=4, serve=serve) as backend:
+        assert backend.context_window == 2000
+        answers = await asyncio.gather(
+            *(
+                backend.complete(
+                    [Message(role="user", content=repeat)],
+                    Sampling(max_tokens=32, temperature=0.0, seed=seed),
+                )
+                for seed in range(4)
+            )
+        )
+        assert len({answer.text for answer in answers}) == 1
+        assert "smith strikes the iron while the iron is hot" in answers[0].text
+        # What vLLM draws here above temperature 0 is noise, as the check has found out.
+        with pytest.raises(BackendUnusableError, match="above temperature 0") as raised:
+            await backend.complete(QUESTION, Sampling(temperature=0.8))
+        assert raised.value.bad_input
+
+
+@pytest.mark.model
+async def test_options_that_do_not_go_with_the_model_are_told_in_the_words_of_vllm(
+    small_model: str,
+) -> None:
+    serve = {"quantization": "gptq"}
+    with pytest.raises(BackendUnusableError, match=r"quantization=gptq \(.*gptq.*\)") as raised:
+        async with ManagedVllm(name="vllm:m", model=small_model, serve=serve):
+            pytest.fail("it started")
+    assert raised.value.bad_input
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("model", ["qwen2.5-coder-7b", "/no/such/folder", "~/nothing", "a b/c"])
 async def test_a_model_that_is_nowhere_is_bad_input_in_one_sentence(model: str) -> None:
     with pytest.raises(BackendUnusableError) as raised:

@@ -152,7 +152,13 @@ DEAD_WORKER = """\
 """
 NO_MODEL = """\
 pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
-  Value error, The checkpoint has no model type.
+  Value error, The checkpoint has no model type. [type=value_error, input_value=ArgsKwargs(())]
+    For further information visit the documentation.
+"""
+NO_METHOD = """\
+(APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for SpecConfig
+(APIServer pid=1) method
+(APIServer pid=1)   Input should be 'ngram' or 'eagle' [type=literal_error, input_value='gram']
 """
 
 
@@ -161,10 +167,8 @@ pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
     [
         (NO_ROOM, "ValueError: No room for the KV cache"),
         (DEAD_WORKER, "Worker VllmWorker-0 died unexpectedly (exit -9)"),
-        (
-            NO_MODEL,
-            f"{NO_MODEL.splitlines()[0]} Value error, The checkpoint has no model type",
-        ),
+        (NO_MODEL, "ModelConfig: The checkpoint has no model type"),
+        (NO_METHOD, "SpecConfig: method: Input should be 'ngram' or 'eagle'"),
         ("INFO: one\nINFO: two\n\n", "INFO: two"),
         ("", ""),
     ],

@@ -9,7 +9,7 @@ import pytest
 from agent.backend import BackendError, ContextOverflowError, Message, Sampling
 from agent.reading.ranking import by_model, by_words, fused, named_files
 from agent.reading.relevance import ranked
-from agent.scripted import ScriptedBackend
+from agent.scripted import ANSWER_WORDS, ScriptedBackend
 
 FILES = {
     "Makefile": "test:\n\tpytest\n",
@@ -44,7 +44,6 @@ def answering(answer: str | BackendError, context_window: int = 32_768) -> Scrip
         "shop/mailer.py:12 and shop/cart.py::Cart.total",
         "The cause is in shop/mailer.py. Perhaps also shop/cart.py.",
         "shop/mailer.py\nshop/mailer.py\nshop/cart.py\nshop/mailer.py",
-        "<think>\nIs it shop/prices.py?\n</think>\nshop/mailer.py\nshop/cart.py",
         "shop/invoice.py\nshop/mailer.py\nother.py\nshop/cart.py",
     ],
 )
@@ -94,11 +93,11 @@ async def test_a_model_is_shown_the_map_and_the_issue_and_asked_for_its_likelies
         asked.append((messages, sampling))
         return "shop/mailer.py"
 
-    ranking = await by_model(STATEMENT, FILES, ScriptedBackend(script), 200)
+    ranking = await by_model(STATEMENT, FILES, ScriptedBackend(script))
     (messages, sampling) = asked[0]
     assert "shop/prices.py: unit_price\n" in messages[-1].content
     assert STATEMENT in messages[-1].content
-    assert (sampling.temperature, sampling.max_tokens) == (0.0, 200)
+    assert (sampling.temperature, sampling.max_tokens) == (0.0, None)
     assert [path for path, _ in ranking.order[:2]] == ["shop/mailer.py", "shop/cart.py"]
     assert ranking.usage.calls == 1
     assert tuple(turn.message for turn in ranking.turns[:-1]) == messages
@@ -107,51 +106,51 @@ async def test_a_model_is_shown_the_map_and_the_issue_and_asked_for_its_likelies
 
 
 async def test_an_answer_without_a_file_is_paid_for_and_leaves_the_words() -> None:
-    ranking = await by_model(STATEMENT, FILES, answering("No idea."), 200)
+    ranking = await by_model(STATEMENT, FILES, answering("No idea."))
     assert list(ranking.order) == ranked(STATEMENT, FILES)
     assert ranking.usage.calls == 1
 
 
 async def test_the_words_ask_no_model() -> None:
     backend = answering("shop/mailer.py")
-    ranking = await by_words(STATEMENT, FILES, backend, 200)
+    ranking = await by_words(STATEMENT, FILES, backend)
     assert list(ranking.order) == ranked(STATEMENT, FILES)
     assert (backend.calls, ranking.usage.calls, ranking.turns) == (0, 0, ())
 
 
-@pytest.mark.parametrize("window", [900, 4_000, 200_000])
+@pytest.mark.parametrize("window", [ANSWER_WORDS + 800, ANSWER_WORDS + 3_900, 200_000])
 async def test_the_question_fits_the_window_with_its_answer(window: int) -> None:
     texts = {f"pkg/part_{n}.py": f"def part_{n}(): ...\n" * 20 for n in range(2_000)}
     statement = "part_1907 is off. " * 100
     backend = answering("pkg/part_3.py", window)
-    ranking = await by_model(statement, texts, backend, 100)
+    ranking = await by_model(statement, texts, backend)
     assert backend.calls == 1
     prompt = [turn.message for turn in ranking.turns[:-1]]
-    assert await backend.count_tokens(prompt) + 100 <= window
+    assert await backend.count_tokens(prompt) + backend.answer_tokens <= window
     assert "pkg/part_1907.py" in prompt[-1].content
 
 
 async def test_a_window_without_room_for_a_map_is_not_asked() -> None:
-    backend = answering("shop/mailer.py", 220)
-    ranking = await by_model(STATEMENT, FILES, backend, 100)
+    backend = answering("shop/mailer.py", ANSWER_WORDS + 120)
+    ranking = await by_model(STATEMENT, FILES, backend)
     assert backend.calls == 0
     assert list(ranking.order) == ranked(STATEMENT, FILES)
 
 
 async def test_one_file_needs_no_ranking() -> None:
     backend = answering("cart.py")
-    ranking = await by_model(STATEMENT, {"cart.py": FILES["shop/cart.py"]}, backend, 100)
+    ranking = await by_model(STATEMENT, {"cart.py": FILES["shop/cart.py"]}, backend)
     assert [path for path, _ in ranking.order] == ["cart.py"]
     assert backend.calls == 0
 
 
 async def test_a_question_that_proves_too_long_is_paid_for_and_leaves_the_words() -> None:
     backend = answering(ContextOverflowError("Too long."))
-    ranking = await by_model(STATEMENT, FILES, backend, 100)
+    ranking = await by_model(STATEMENT, FILES, backend)
     assert list(ranking.order) == ranked(STATEMENT, FILES)
     assert ranking.usage.calls == 1
 
 
 async def test_a_failure_of_the_model_is_raised() -> None:
     with pytest.raises(BackendError, match="is down"):
-        await by_model(STATEMENT, FILES, answering(BackendError("It is down.")), 100)
+        await by_model(STATEMENT, FILES, answering(BackendError("It is down.")))
