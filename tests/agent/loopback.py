@@ -228,12 +228,17 @@ class Endpoint:
 
     def _send_pieces(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         frames = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in filter(None, reply.pieces)]
-        frames.append(b"0\r\n\r\n")
         for frame in frames if reply.pause else [b"".join(frames)]:
             if self._closing.wait(reply.pause):
                 handler.close_connection = True
                 return
             handler.wfile.write(frame)
+        if reply.endless is not None:
+            self._send_for_ever(handler, reply.endless)
+        elif reply.cut:
+            handler.close_connection = True
+        else:
+            handler.wfile.write(b"0\r\n\r\n")
 
     def _send_for_ever(self, handler: BaseHTTPRequestHandler, chunk: bytes) -> None:
         handler.close_connection = True
