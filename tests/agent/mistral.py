@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.agent.answers import Json
 from tests.agent.environments import python_with
 from tests.agent.loopback import Asked, Reply
-from tests.agent.personas import Persona
+from tests.agent.personas.persona import Persona
 from tests.agent.solver import Said
 
 VERSIONS = ("v3", "v7", "v11", "v13")

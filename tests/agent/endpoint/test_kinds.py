@@ -37,19 +37,12 @@ from agent.strategy import Proposal, Strategy
 from sandbox.fake import FakeHost
 from tests.agent.answers import Used, events_reply
 from tests.agent.loopback import Endpoint, Reply
-from tests.agent.personas import (
-    ENDS,
-    PERSONAS,
-    Bare,
-    Claude,
-    KeepAlive,
-    Persona,
-    ResponsesOnly,
-    Slow,
-    Tagged,
-    ToolsOnResponses,
-    Zhipu,
-)
+from tests.agent.personas.anthropic import Claude
+from tests.agent.personas.every import PERSONAS
+from tests.agent.personas.forms import ENDS, Bare, KeepAlive, Slow, Tagged
+from tests.agent.personas.open_models import Zhipu
+from tests.agent.personas.openai import ResponsesOnly, ToolsOnResponses
+from tests.agent.personas.persona import Persona
 from tests.agent.solver import RIGHT, SPOIL, Said, Shapes
 from tests.agent.test_loop import ISSUE
 from tests.agent.test_monkeys import Tree

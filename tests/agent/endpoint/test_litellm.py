@@ -33,16 +33,11 @@ from sandbox.fake import FakeHost
 from tests.agent.answers import Used, events_reply, response
 from tests.agent.litellm_proxy import IN, KEY, OUT, PRICED, Proxy, litellm_in_front_of
 from tests.agent.loopback import Asked, Endpoint, Reply, completion, error
-from tests.agent.personas import (
-    DeepSeek,
-    Gemini,
-    Gpt5,
-    Kimi,
-    Mistral,
-    Persona,
-    ResponsesOnly,
-    ToolsOnResponses,
-)
+from tests.agent.personas.google import Gemini
+from tests.agent.personas.mistral import Mistral
+from tests.agent.personas.open_models import DeepSeek, Kimi
+from tests.agent.personas.openai import Gpt5, ResponsesOnly, ToolsOnResponses
+from tests.agent.personas.persona import Persona
 from tests.agent.solver import RIGHT, Said, Shapes
 from tests.agent.test_loop import ISSUE
 from tests.agent.test_monkeys import Tree

@@ -23,7 +23,8 @@ from agent.protocol import NATIVE
 from tests.agent.answers import Json, events_reply
 from tests.agent.endpoint.test_kinds import asking
 from tests.agent.loopback import Asked, Reply
-from tests.agent.personas import Persona, Window, bad, flat
+from tests.agent.personas.persona import Persona, bad, flat
+from tests.agent.personas.windows import Window
 from tests.agent.solver import RIGHT
 
 PROMPT = [
