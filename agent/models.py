@@ -92,7 +92,7 @@ def resolve(
         return _hosted(spec, options, progress)
     if options.price is not None and options.price.hour is not None:
         in_flight = options.in_flight or 32
-        seconds = ATTEMPTS_BILLED * options.timing.idle / in_flight
+        seconds = ATTEMPTS_BILLED * options.timing.idle / in_flight * _gpus(options)
         price = dataclasses.replace(options.price, request_seconds=seconds)
         options = dataclasses.replace(options, price=price)
     if kind == "vllm":
@@ -107,6 +107,15 @@ def resolve(
         )
         return Model(name=spec, backend=served, price=options.price or UNKNOWN)
     return _running(spec, options, progress)
+
+
+def _gpus(options: ModelOptions) -> int:
+    """Return how many accelerators a model takes, each of which costs its hours."""
+    if not options.serve:
+        return 1
+    from agent.local.serving import gpus_needed
+
+    return gpus_needed(options.serve)
 
 
 def _hosted(spec: str, options: ModelOptions, progress: Callable[[str], None]) -> Model:

@@ -118,6 +118,20 @@ async def sweep_on_docker(
     return sweep
 
 
+async def check_served(plan: Plan) -> None:
+    """Ask the installed vLLM about serving options before a run is begun that would keep them.
+
+    Raises BackendUnusableError for options that it does not take.
+    """
+    for solver in plan.solvers:
+        if solver.settings.get("serve"):
+            from agent.local.vllm import ManagedVllm
+
+            backend = solver.model.backend
+            if isinstance(backend, ManagedVllm):
+                await backend.check()
+
+
 @contextlib.contextmanager
 def _ending_once(tell: Callable[[str], None]) -> Iterator[None]:
     """Let one Ctrl-C end the sweep, and further ones not end the booking of what is under way.

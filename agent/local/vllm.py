@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import json
 import os
 import re
 import threading
@@ -20,8 +19,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-
-import psutil
 
 from agent.backend import (
     BackendError,
@@ -37,29 +34,19 @@ from agent.backend import (
 from agent.endpoint.openai import OpenAIBackend
 from agent.local.accelerators import Accelerators
 from agent.local.cache import Progress, cache_root
+from agent.local.served import Served
 from agent.local.server_env import ServerProgram, ensure_server_program
 from agent.local.serving import (
     ServeOptionError,
     check_serve,
     gpus_needed,
     read_serve,
-    serve_arguments,
     serve_texts,
 )
 from agent.local.vllm_server import ServerDiedError, VllmServer
 from agent.local.weights import MODELS, ensure_weights
 
 T = TypeVar("T")
-
-_GIB = 2**30
-_KV_LEAST, _KV_MOST = 1, 4
-"""GiB of KV cache on a CPU; 4 hold 350,000 tokens of the 0.5B model, 150,000 of the 1.5B."""
-
-_PROGRAM = 3 * _GIB
-"""What the server takes beside weights and KV cache: three processes, and working memory."""
-
-_CPU_CONTEXT = 8192
-"""Tokens; a longer prompt takes a CPU minutes."""
 
 _LOGS_KEPT = 10
 
@@ -75,11 +62,6 @@ class _Machine:
 
 _machines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Machine]
 _machines = weakref.WeakKeyDictionary()
-
-
-def server_memory_needed(name: str) -> int:
-    """Return the bytes of free memory with which one of `weights.MODELS` is served well."""
-    return MODELS[name].bytes + _PROGRAM + _KV_MOST * _GIB // 2
 
 
 class ManagedVllm:
@@ -330,39 +312,19 @@ class ManagedVllm:
         )
 
     def _new_server(self, folder: Path | None, program: ServerProgram) -> VllmServer:
-        environment = {"VLLM_NO_USAGE_STATS": "1", "PYTHONDONTWRITEBYTECODE": ""}
-        # What was sampled has to follow from our settings, not from a file of the model.
-        options: dict[str, Any] = {"generation_config": "vllm"}
-        options |= {"served_model_name": self._model, "enable_prompt_tokens_details": True}
-        if parser := self._serve.get("tool_call_parser", tool_parser(self._model)):
-            options |= {"enable_auto_tool_choice": True, "tool_call_parser": parser}
-        speculation = self._serve.get("speculative_config")
-        # A draft model may be one of a hub.
-        if folder and not (isinstance(speculation, dict) and "model" in speculation):
-            environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-        if program.gpus:
-            options |= {"max_model_len": "auto"}
-            environment |= {"CUDA_VISIBLE_DEVICES": ",".join(self._gpus)}
-            if "CUDA_VISIBLE_DEVICES" not in os.environ:
-                environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-        else:
-            options |= {"dtype": "bfloat16", "enforce_eager": True}
-            options |= {"max_num_seqs": self._in_flight, "max_model_len": _context(folder)}
-            # vLLM 0.32 dies on a CPU when it reads a prompt in pieces and the request has a seed.
-            options |= {"enable_chunked_prefill": False}
-            # The engine would spin on a core while it waits for a worker process, so it does the
-            # work itself; and bound to a core, it would wait for whatever else runs there.
-            options |= {"distributed_executor_backend": "uni"}
-            environment |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
-            environment |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind"}
-            environment |= {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
-            environment |= {"VLLM_HOST_IP": "127.0.0.1"}
-            if self._serve.get("kv_cache_memory_bytes") is None:
-                environment |= {"VLLM_CPU_KVCACHE_SPACE": str(self._kv_space(folder))}
-        command = [*program.argv, str(folder or self._model)]
-        command += serve_arguments({**options, **self._serve})
+        served = Served(
+            name=self._name,
+            model=self._model,
+            folder=folder,
+            in_flight=self._in_flight,
+            gpus=self._gpus,
+            serve=self._serve,
+        )
         return VllmServer(
-            name=self._name, command=command, environment=environment, log=_new_log(self._model)
+            name=self._name,
+            command=[*program.argv, *served.arguments()],
+            environment=served.environment(),
+            log=_new_log(self._model),
         )
 
     def _new_client(self, server: VllmServer) -> OpenAIBackend:
@@ -376,56 +338,12 @@ class ManagedVllm:
             thinks=self._serve.get("reasoning_parser") is not None,
         )
 
-    def _kv_space(self, folder: Path | None) -> int:
-        """Return the GiB of KV cache that leave half of what is free to everybody else."""
-        weights = sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder else 0
-        free = psutil.virtual_memory().available - weights - _PROGRAM
-        if free < _KV_LEAST * _GIB:
-            needed = weights + _PROGRAM + _KV_LEAST * _GIB
-            raise BackendUnusableError(
-                f"{self._name}: serving it needs {needed / 1e9:.1f} GB of free memory, and "
-                f"{psutil.virtual_memory().available / 1e9:.1f} GB are free: end other programs, "
-                "or choose a smaller model."
-            )
-        return max(_KV_LEAST, min(_KV_MOST, free // 2 // _GIB))
-
-
-_TOOL_PARSERS = {
-    "qwen3-coder": "qwen3_coder",
-    "qwen": "hermes",
-    "hermes": "hermes",
-    "llama-3": "llama3_json",
-    "llama-4": "llama4_pythonic",
-    "mistral": "mistral",
-    "devstral": "mistral",
-    "deepseek-v3": "deepseek_v3",
-    "glm-4": "glm45",
-    "gpt-oss": "openai",
-}
-"""By a part of a model's name, the first that fits: how the server reads its calls of tools.
-
-Source: vLLM's documentation, "Tool Calling".
-"""
-
-
-def tool_parser(model: str) -> str | None:
-    """Return vLLM's parser for the tool calls of a model, None when none is known."""
-    return next((parser for part, parser in _TOOL_PARSERS.items() if part in model.lower()), None)
-
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class _CancelledInThreadError(Exception):
     """Ends the work of a thread that nobody waits for any more."""
-
-
-def _context(folder: Path | None) -> int:
-    """Return the longest context to serve on a CPU."""
-    if folder is None:
-        return _CPU_CONTEXT
-    config = json.loads((folder / "config.json").read_text())
-    return min(_CPU_CONTEXT, int(config.get("max_position_embeddings", _CPU_CONTEXT)))
 
 
 def _new_log(model: str) -> Path:

@@ -65,7 +65,7 @@ def demo(
 
         ksolve demo
     """
-    from agent.local.vllm import server_memory_needed
+    from agent.local.served import server_memory_needed
 
     started = time.monotonic()
     console = screen()

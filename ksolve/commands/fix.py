@@ -60,7 +60,14 @@ from ksolve.options import (
 )
 from ksolve.progress import Stages
 from ksolve.screen import screen
-from ksolve.session import Judging, Session, docker_host, ready_images, sweep_on_docker
+from ksolve.session import (
+    Judging,
+    Session,
+    check_served,
+    docker_host,
+    ready_images,
+    sweep_on_docker,
+)
 from ksolve.sweep_options import resolve_config
 from tasks.local import local_task, without_undone
 from tasks.task import Task
@@ -216,6 +223,7 @@ def fix(
         )
     }
     folder = out or _own_folder(config)
+    asyncio.run(check_served(plan))
     with Store(folder) as store:
         store.begin(config, free=FREE)
         if not store.solved():

@@ -57,7 +57,7 @@ from ksolve.options import (
 )
 from ksolve.progress import Stages
 from ksolve.screen import screen
-from ksolve.session import Judging, Session, sweep_on_docker
+from ksolve.session import Judging, Session, check_served, sweep_on_docker
 from ksolve.sweep_config import Allocate, SolverConfig, Strategies, SweepConfig, as_toml
 from ksolve.sweep_options import resolve_config
 from tasks.load import load_tasks, tasks_digest
@@ -257,6 +257,7 @@ def sweep_and_report(
     wanted: Counter[str] = Counter()
     for solver in plan.solvers:
         wanted[solver.model.name] += len(plan.tasks) * plan.samples_of(solver)
+    asyncio.run(check_served(plan))
     with Store(out) as store:
         before = store.config() or {}
         was_adaptive = "adaptive" in (plan.allocate, before.get("allocate"))

@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from agent.backend import BackendUnusableError, ContextOverflowError, Message, Sampling
+from agent.local.served import server_memory_needed
 from agent.local.server_env import has_server_program
-from agent.local.vllm import ManagedVllm, server_memory_needed
+from agent.local.vllm import ManagedVllm
 from agent.local.weights import MODELS, has_weights
 
 SMALL = "qwen2.5-coder-0.5b"
