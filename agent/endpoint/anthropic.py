@@ -31,6 +31,7 @@ from agent.endpoint.wire import (
     Request,
     json_object,
     json_text,
+    taken_settings,
     without_thinking,
 )
 from agent.price import UNKNOWN, Price
@@ -65,11 +66,8 @@ class AnthropicWire:
             **_thinking(sampling.reasoning_effort, asked.limit, profile),
             **json_object(sampling.extra_body),
         }
-        settings = {
-            name: value
-            for name, value in settings.items()
-            if value is not None and (name not in profile.left_out or name == "max_tokens")
-        }
+        # The limit is a part of every request of this API.
+        settings = {**taken_settings(settings, profile), "max_tokens": asked.limit}
         turns = shaped(asked.messages, profile)
         system = "\n\n".join(turn.content for turn in turns if turn.role == "system")
         body: dict[str, Any] = {

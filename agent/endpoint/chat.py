@@ -24,6 +24,7 @@ from agent.endpoint.wire import (
     json_object,
     json_text,
     sound,
+    taken_settings,
     without_thinking,
 )
 
@@ -62,11 +63,7 @@ class ChatWire:
             "reasoning_effort": sampling.reasoning_effort,
             **json_object(sampling.extra_body),
         }
-        settings = {
-            name: value
-            for name, value in settings.items()
-            if value is not None and name not in profile.left_out
-        }
+        settings = taken_settings(settings, profile)
         body: dict[str, Any] = {
             "model": self._model,
             "messages": chat_messages(asked.messages, profile),

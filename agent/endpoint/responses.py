@@ -26,6 +26,7 @@ from agent.endpoint.wire import (
     Request,
     json_object,
     json_text,
+    taken_settings,
     without_thinking,
 )
 
@@ -54,11 +55,7 @@ class ResponsesWire:
             "reasoning": None if effort is None else {"effort": effort},
             **json_object(sampling.extra_body),
         }
-        settings = {
-            name: value
-            for name, value in settings.items()
-            if value is not None and name not in profile.left_out
-        }
+        settings = taken_settings(settings, profile)
         body: dict[str, Any] = {
             "model": self._model,
             "input": list(_items(shaped(asked.messages, profile), profile)),

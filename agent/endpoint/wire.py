@@ -116,6 +116,15 @@ class Wire(Protocol):
         ...
 
 
+def taken_settings(settings: Mapping[str, Any], profile: ModelProfile) -> dict[str, Any]:
+    """Return the settings that are wanted and that a model is not known to refuse."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if value is not None and name not in profile.left_out
+    }
+
+
 def sound(text: str) -> str:
     """Replace halves of surrogate pairs, from the name of a file, say: none can be sent."""
     return text.encode(errors="replace").decode()
