@@ -73,8 +73,7 @@ def resolve(
 ) -> Model:
     """Build the backend that a model name stands for; nothing is asked or started yet.
 
-    `progress` is told in words what a managed server is doing, and what is learnt of a model.
-    Raises ModelNameError.
+    `progress` is told in words what a managed server is doing. Raises ModelNameError.
     """
     kind, _, rest = spec.partition(":")
     known = {*PRESETS, "vllm", "http", "https", "scripted"}
@@ -106,7 +105,7 @@ def resolve(
             progress=progress,
         )
         return Model(name=spec, backend=served, price=options.price or UNKNOWN)
-    return _running(spec, options, progress)
+    return _running(spec, options)
 
 
 def _gpus(options: ModelOptions) -> int:
@@ -152,7 +151,6 @@ def _hosted(spec: str, options: ModelOptions, progress: Callable[[str], None]) -
         "profile": preset.profile,
         "price": price,
         "timing": options.timing,
-        "progress": progress,
     }
     if provider == "anthropic" and importlib.util.find_spec("anthropic"):
         from agent.endpoint.anthropic import AnthropicBackend
@@ -168,7 +166,7 @@ def _hosted(spec: str, options: ModelOptions, progress: Callable[[str], None]) -
     return Model(name=spec, backend=backend, price=price)
 
 
-def _running(spec: str, options: ModelOptions, progress: Callable[[str], None]) -> Model:
+def _running(spec: str, options: ModelOptions) -> Model:
     from agent.endpoint.openai import OpenAIBackend
 
     url, _, model = spec.partition("#")
@@ -205,7 +203,6 @@ def _running(spec: str, options: ModelOptions, progress: Callable[[str], None]) 
         accelerator=price.input is None,
         price=price,
         timing=options.timing,
-        progress=progress,
     )
     return Model(name=spec, backend=backend, price=price)
 

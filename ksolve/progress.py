@@ -147,7 +147,9 @@ class SweepProgress(Observer):
     def unusable(self, model: str, error: BackendUnusableError) -> None:
         """Show at once that a model has stopped."""
         self._tallies[model].note = "stopped"
-        self._console.print(Text(f"  {model}: {error}", style="red"))
+        # Most errors of a model begin with its name.
+        said = str(error).removeprefix(f"{model}: ")
+        self._console.print(Text(f"  {model}: {said}", style="red"))
 
     @classmethod
     def _count_drawn(

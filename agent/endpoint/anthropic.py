@@ -8,7 +8,7 @@ last message, so that each step reads what the one before it wrote.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
@@ -252,7 +252,6 @@ class AnthropicBackend(EndpointBackend):
         profile: ModelProfile | None = None,
         price: Price = UNKNOWN,
         timing: Timing | None = None,
-        progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         """As of `EndpointBackend`; the extra `ksolve[anthropic]` has to be installed."""
         import anthropic
@@ -282,7 +281,6 @@ class AnthropicBackend(EndpointBackend):
             thinks=thinks,
             price=price,
             timing=timing,
-            progress=progress,
         )
 
     async def __aexit__(

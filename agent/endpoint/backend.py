@@ -74,13 +74,11 @@ class EndpointBackend:
         is_known: bool = False,
         price: Price = UNKNOWN,
         timing: Timing | None = None,
-        progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`wires` are by the `api` of a profile; `is_known` says that there is nothing to learn.
 
         `accelerator`: the server is the user's own, so its busy time is what costs. `thinks` says
-        that the model is known to, before any answer shows it. `progress` is told each thing that
-        is learnt.
+        that the model is known to, before any answer shows it..
         """
         self._name = name
         self._endpoint = endpoint
@@ -92,7 +90,6 @@ class EndpointBackend:
         self._accelerator = accelerator
         self._ledger = Ledger(price)
         self._timing = timing or Timing()
-        self._progress = progress
         self._meter = BusyMeter()
         self._slots = asyncio.Semaphore(in_flight)
         self._first = asyncio.Lock()
@@ -142,13 +139,6 @@ class EndpointBackend:
         profile, seen = json.loads(memory)
         self._profile = profile_from_json(profile)
         self._ledger.recall(seen)
-
-    def _keep(self, profile: ModelProfile) -> None:
-        """Ask in another way from now on, and tell why."""
-        for note in profile.notes:
-            if note not in self._profile.notes:
-                self._progress(f"{self._name}: {note}")
-        self._profile = profile
 
     @property
     def _is_thinking(self) -> bool:
@@ -244,7 +234,7 @@ class EndpointBackend:
                 self._taken.add(wanted, request)
                 # What another request has learnt meanwhile is not undone.
                 if self._profile is known:
-                    self._keep(profile)
+                    self._profile = profile
                 await alone.aclose()
 
             try:
@@ -302,7 +292,7 @@ class EndpointBackend:
             note = f"Actions are asked for in fenced blocks: {error}."
             # Where nothing was named, what was tried on the way helped nothing either.
             heeded = profile if error.is_named else self._profile
-            self._keep(heeded.learnt(note, tools=False))
+            self._profile = heeded.learnt(note, tools=False)
             raise ToolsRefusedError(f"{self._name}: {error}.") from None
         if lesson is None:
             if isinstance(fault, RefusedError):
@@ -317,7 +307,7 @@ class EndpointBackend:
         told = window_told(refused.refusal.message)
         if told and told < self.context_window:
             note = f"The context window is {told:,} tokens ({refused.refusal.said})."
-            self._keep(self._profile.learnt(note, context_window=told))
+            self._profile = self._profile.learnt(note, context_window=told)
             profile = profile.learnt(note, context_window=told)
         shorter = min(asked.limit // 2, (told or asked.limit) // 4)
         if not told:
@@ -342,7 +332,7 @@ class EndpointBackend:
             with self._meter.request() as share:
                 answer = await attempt.answer(taken)
             is_streamed = bool(attempt.request.body.get("stream"))
-            self._keep(learnt_from_answer(answer, self._profile, is_streamed=is_streamed))
+            self._profile = learnt_from_answer(answer, self._profile, is_streamed=is_streamed)
             if answer.fault:
                 attempt.told = answer if answer.tokens or answer.bill else None
                 broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
@@ -385,9 +375,9 @@ class EndpointBackend:
             return BackendError(f"{error}{tries}.")
         return error
 
-    def _retrying(self) -> tenacity.AsyncRetrying:
+    def _retrying(self, *, briefly: bool = False) -> tenacity.AsyncRetrying:
         def patience(error: TransientError) -> float:
-            is_there = self._answered or not error.unreached
+            is_there = (self._answered or not error.unreached) and not briefly
             timing = self._timing
             return timing.patience if is_there else min(timing.reach_patience, timing.patience)
 

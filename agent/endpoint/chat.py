@@ -67,10 +67,11 @@ class ChatWire:
         body: dict[str, Any] = {
             "model": self._model,
             "messages": chat_messages(asked.messages, profile),
-            # Said in any case: some servers stream where nothing is said.
-            "stream": profile.stream,
             **settings,
         }
+        if profile.stream or profile.names_stream:
+            # Said in any case: some servers stream where nothing is said.
+            body["stream"] = profile.stream
         if profile.stream and profile.stream_usage:
             body["stream_options"] = {"include_usage": True}
         if asked.tools:

@@ -199,6 +199,12 @@ class Endpoint:
         if status == HTTPStatus.UNAUTHORIZED or (
             status in _KEY_STATUSES and any(words in lower for words in _KEY_WORDS)
         ):
+            if not self.secret:
+                return BackendUnusableError(
+                    f"{self.name}: {self.base_url} wants an API key ({said}): set "
+                    f"{self.key_variable}, or send it in a --header 'NAME: $VARIABLE'.",
+                    bad_input=True,
+                )
             # The provider's own words are left out: some repeat the key.
             return BackendUnusableError(
                 f"{self.name}: {self.base_url} refused the API key: "

@@ -168,15 +168,16 @@ class _Reader:
         if self._says(wordings.STREAM_ONLY):
             return None if profile.stream else self._learnt("It only streams", stream=True)
         if profile.stream and self._says(wordings.STREAM_USAGE):
-            if profile.stream_usage:
-                return self._learnt("It takes no stream_options", stream_usage=False)
-            # Something on the way adds it to every stream.
-            return self._learnt("It does not stream", stream=False)
+            # Where none is sent, something on the way adds it to every stream.
+            has_usage, note = profile.stream_usage, "It takes no stream_options"
+            return self._learnt(note, stream_usage=False, stream=has_usage)
         # A server that fails may say so of its stream.
         is_fault = self._refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         is_named = self._param == "stream" or (not self._param and self._says(wordings.STREAM))
-        if profile.stream and is_named and not is_fault:
+        if is_named and not is_fault and profile.stream:
             return self._learnt("It does not stream", stream=False, stream_usage=False)
+        if is_named and not is_fault and profile.names_stream:
+            return self._learnt("It knows no streams", names_stream=False)
         return None
 
     def _limit(self) -> ModelProfile | None:
@@ -353,6 +354,11 @@ class _Reader:
                 {"thinking_back": False},
             ),
             (has_limit, "No limit of output tokens is sent", no_limit),
+            (
+                profile.names_stream and not profile.stream and "stream" not in self._proven,
+                "It is not told whether to stream",
+                {"names_stream": False},
+            ),
         )
         for applies, note, changes in steps:
             if applies:

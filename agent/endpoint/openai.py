@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self, cast
 from urllib.parse import urlsplit
@@ -50,7 +50,6 @@ class OpenAIBackend(EndpointBackend):
         profile: ModelProfile | None = None,
         price: Price = UNKNOWN,
         timing: Timing | None = None,
-        progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`base_url` may have a query, which goes with every request.
 
@@ -77,7 +76,6 @@ class OpenAIBackend(EndpointBackend):
             is_known=is_known,
             price=price,
             timing=timing,
-            progress=progress,
         )
         self._model = model
         self._tokenizer = False
@@ -157,7 +155,7 @@ class OpenAIBackend(EndpointBackend):
     async def _discover(self) -> None:
         """Learn the context window, and whether there is a tokenizer."""
         try:
-            data: bytes = await self._retrying()(self._list_models)
+            data: bytes = await self._retrying(briefly=True)(self._list_models)
         except TransientError as error:
             if error.unreached:
                 raise await self._explained(error) from None

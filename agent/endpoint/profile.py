@@ -27,6 +27,8 @@ class ModelProfile:
     """Settings that are not sent, each with the provider's words."""
     most_output_tokens: int | None = None
     stream: bool = True
+    names_stream: bool = True
+    """Whether a request says that it does not stream, where it does not."""
     stream_usage: bool = True
     """Whether a stream may be asked to end with its usage."""
     tells_usage: bool = True

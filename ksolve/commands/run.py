@@ -270,7 +270,8 @@ def sweep_and_report(
         if toml is not None:
             (out / "sweep.toml").write_text(toml, encoding="utf-8")
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
-        show(findings([read_run(store)], in_full=json), json=json)
+        if json or not sweep.unusable or next(store.rows(), None) is not None:
+            show(findings([read_run(store)], in_full=json), json=json)
         failures = store.failures()
         spent, by_issue = store.spent(), store.spent_by_issue()
     if sweep.budget_spent:
