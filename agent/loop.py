@@ -36,7 +36,7 @@ from agent.protocol import (
     replies_to,
     requests_of,
 )
-from agent.strategy import Proposal, ProposalStop
+from agent.strategy import Proposal, ProposalStop, drawn_in_window
 from agent.tools import Action, Outcome, Submit, act, told
 from agent.trajectory import Turn, turns_of
 from agent.workspace import Workspace, open_workspace
@@ -74,6 +74,13 @@ class Loop:
         self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
     ) -> Proposal:
         """Draw one candidate patch. Raises BackendError or SandboxError."""
+        return await drawn_in_window(
+            backend, lambda: self._propose(issue, backend, sandboxes, sampling)
+        )
+
+    async def _propose(
+        self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
+    ) -> Proposal:
         started = time.monotonic()
         room = max(backend.context_window - answer_limit(sampling, backend), 1)
         # A window is filled by a few observations; one token has some four characters.

@@ -38,7 +38,7 @@ from agent.reproduction import (
     script_from_answer,
 )
 from agent.revision import Edit, Questions, keeps_script, says_done
-from agent.strategy import Proposal, ProposalStop
+from agent.strategy import Proposal, ProposalStop, drawn_in_window
 from agent.trajectory import Turn, turns_of
 from agent.workspace import Observation, open_workspace
 from sandbox.sandbox import SandboxHost
@@ -85,6 +85,13 @@ class Monkeys:
         self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
     ) -> Proposal:
         """Draw one candidate patch. Raises BackendError or SandboxError."""
+        return await drawn_in_window(
+            backend, lambda: self._propose(issue, backend, sandboxes, sampling)
+        )
+
+    async def _propose(
+        self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
+    ) -> Proposal:
         started = time.monotonic()
         snapshot = await self._shared.snapshot(issue, sandboxes)
         ranking, new = await self._shared.ranking(issue, snapshot, backend)

@@ -22,7 +22,7 @@ from agent.backend import (
 from agent.editing.edits import EditResult, patch_from_answer
 from agent.forms import form_for
 from agent.prompts import MARGIN, ContextKind, Prompt, SharedPrompts
-from agent.strategy import Proposal, ProposalStop
+from agent.strategy import Proposal, ProposalStop, drawn_in_window
 from agent.trajectory import Turn, turns_of
 from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
@@ -44,6 +44,13 @@ class Oneshot:
         self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
     ) -> Proposal:
         """Draw one candidate patch. Raises BackendError or SandboxError."""
+        return await drawn_in_window(
+            backend, lambda: self._propose(issue, backend, sandboxes, sampling)
+        )
+
+    async def _propose(
+        self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
+    ) -> Proposal:
         started = time.monotonic()
         snapshot = await self._shared.snapshot(issue, sandboxes)
         ranking, new = await self._shared.ranking(issue, snapshot, backend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -47,6 +48,10 @@ class Proposal:
     # Which of several prompts was drawn, "" when there is but one.
 
 
+# Windows that are tried; each is smaller than the one before.
+_WINDOWS = 3
+
+
 class Strategy(Protocol):
     """Draws independent samples; nothing leaks from one to another."""
 
@@ -65,3 +70,16 @@ class Strategy(Protocol):
     ) -> Proposal:
         """Draw one. Raises BackendError or SandboxError, which are failures, not answers."""
         ...
+
+
+async def drawn_in_window(backend: Backend, draw: Callable[[], Awaitable[Proposal]]) -> Proposal:
+    """Draw a proposal, and again where a refusal has told that the window is smaller.
+
+    A prompt that does not fit is refused before it costs anything.
+    """
+    for _ in range(_WINDOWS):
+        window = backend.context_window
+        proposal = await draw()
+        if proposal.stop != "context" or backend.context_window >= window:
+            return proposal
+    return await draw()

@@ -319,6 +319,13 @@ class EndpointBackend:
                 f"{str(refused.fault)[:-1]}: lower --max-tokens, which is {asked.limit}."
             )
         if shorter < answers.SMALL_ANSWER // 4:
+            if not told:
+                # The prompt alone is too long, by the endpoint's own count.
+                window = estimate_prompt(asked.messages, asked.tools) * 3 // 4
+                note = (
+                    f"The context window is taken for {window:,} tokens ({refused.refusal.said})."
+                )
+                self._profile = self._profile.learnt(note, context_window=window)
             raise refused.fault
         return profile, shorter
 

@@ -7,6 +7,7 @@ the provider's own message repeats a part of it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
@@ -18,6 +19,11 @@ from agent.endpoint.retry import TransientError, retry_after
 _MASKED = re.compile(r"(?<!\S)\S*\*{3,}\S*")
 # A key as providers show it, with its ends left readable.
 _OVERFLOW_STATUSES = {400, 413, 422}
+# Under 429 it is more than the account may send in a minute, so that no wait will do.
+_OVERFLOWS: Mapping[int, tuple[str, ...]] = {
+    429: ("request too large",),
+    500: ("available context",),
+}
 _OVERFLOW_CODES = {"context_length_exceeded"}
 _OVERFLOW_WORDS = (
     "context length",
@@ -34,6 +40,8 @@ _OVERFLOW_WORDS = (
     "token limit",
     "maximum sequence length",
     "request body too large",
+    "request too large for",
+    "available context",
     "range of input length",
     "n_ctx",
 )
@@ -50,6 +58,7 @@ _WINDOWS = tuple(
         r"must be <= (\d{3,8})",
         r"with (\d{3,8}) maximum context",
         r"n_ctx: (\d{3,8})",
+        r"limit:? (\d{3,8}), requested",
         _NAMES_WINDOW + r"[^0-9]{0,24}(\d{3,8})",
     )
 )
@@ -82,8 +91,6 @@ _REQUEST_AT_FAULT = re.compile(
     re.IGNORECASE,
 )
 _NO_CALL_CODE = "tool_use_failed"
-_NEVER_WORDS = ("request too large",)
-# Under 429: more than the account may send in a minute, so that no wait will do.
 
 
 class UnknownModelError(BackendUnusableError):
@@ -152,17 +159,13 @@ class Endpoint:
             return WithheldError(f"{self.name}: {self.base_url} filtered the prompt ({said}).")
         if final := self._unusable(status, lower, code, said):
             return final
-        if code in _OVERFLOW_CODES or (
-            status in _OVERFLOW_STATUSES and any(words in lower for words in _OVERFLOW_WORDS)
-        ):
+        overflow = _OVERFLOW_WORDS if status in _OVERFLOW_STATUSES else _OVERFLOWS.get(status, ())
+        if code in _OVERFLOW_CODES or any(words in lower for words in overflow):
             return ContextOverflowError(f"{self.name}: the prompt is too long ({said}).")
         if code == _NO_CALL_CODE:
             # What the model wrote is no call, which is no fault of the request.
             return TransientError(f"{self.name}: {self.base_url} answered {said}", lost=True)
-        never = status == HTTPStatus.TOO_MANY_REQUESTS and any(w in lower for w in _NEVER_WORDS)
-        if not never and (
-            status in _HEALING_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        ):
+        if status in _HEALING_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return TransientError(f"{self.name}: {self.base_url} answered {said}", retry_after=wait)
         return RefusedError(f"{self.name}: {self.base_url} refused the request ({said}).")
 
@@ -212,7 +215,7 @@ class Endpoint:
                 bad_input=True,
             )
         if (
-            status == HTTPStatus.PAYMENT_REQUIRED
+            (status == HTTPStatus.PAYMENT_REQUIRED and "max_tokens" not in lower)
             or code in _NO_CREDIT_CODES
             or any(words in lower for words in _NO_CREDIT_WORDS)
         ):

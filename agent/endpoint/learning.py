@@ -19,7 +19,7 @@ from agent.endpoint.wire import Answer, Asked, Request, json_object
 
 LEAST_TEMPERATURE = 0.01
 """What is sent in place of 0 where that is refused."""
-TEACHING = {400, 404, 405, 413, 415, 416, 422, 500, 501}
+TEACHING = {400, 402, 404, 405, 413, 415, 416, 422, 500, 501}
 """Statuses of a refusal that can be about the form of a request."""
 # Statuses that are about the form, also where nothing is named.
 _PLAIN = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}

@@ -46,6 +46,8 @@ def words_of(body: object) -> tuple[str, str, str]:
     metadata = body.get("metadata")
     if isinstance(metadata, dict) and metadata.get("raw"):
         text = f"{text}: {metadata['raw']}"
+    if body.get("n_ctx"):
+        text = f"{text} (n_ctx: {body['n_ctx']})"
     codes: Sequence[object] = (body.get("code"), body.get("type"), body.get("status"))
     # A number is the status once more, or the provider's own.
     code = next((str(c) for c in codes if c and not str(c).isdigit()), "")
