@@ -76,6 +76,7 @@ def resolve(
     `progress` is told in words what a managed server is doing. Raises ModelNameError.
     """
     kind, _, rest = spec.partition(":")
+    kind = kind.lower()
     known = {*PRESETS, "vllm", "http", "https", "scripted"}
     if kind not in known or not rest:
         forms = ", ".join([*(f"{name}:MODEL" for name in PRESETS), *_OTHER_FORMS])

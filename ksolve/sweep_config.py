@@ -110,7 +110,8 @@ class SolverConfig(_Settings):
             seed=self.seed,
             reasoning_effort=self.reasoning_effort,
             extra_body=json.dumps(self.extra_body, sort_keys=True) if self.extra_body else "",
-            required=tuple(sorted(self.model_fields_set & _SAMPLING)),
+            # What is in the extra body is required by being there.
+            required=tuple(sorted(self.model_fields_set & _SAMPLING - {"extra_body"})),
         )
 
     @property

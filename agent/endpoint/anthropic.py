@@ -18,7 +18,7 @@ from agent.backend import Message, Tool, ToolCall
 from agent.endpoint.attempt import Timing
 from agent.endpoint.backend import CONNECT_TIMEOUT, LOOPBACK, EndpointBackend
 from agent.endpoint.chat import arguments_text, stop_of
-from agent.endpoint.faults import Endpoint
+from agent.endpoint.faults import Endpoint, secrets_of
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.stream import TornAnswerError, events_of, whole_body
 from agent.endpoint.turns import shaped
@@ -272,7 +272,10 @@ class AnthropicBackend(EndpointBackend):
         super().__init__(
             name=name,
             endpoint=Endpoint(
-                name=name, base_url=address, key_variable=key_variable, secret=api_key or ""
+                name=name,
+                base_url=address,
+                key_variable=key_variable,
+                secrets=secrets_of(api_key, headers),
             ),
             wires={"chat": AnthropicWire(self._client, model)},
             profile=profile or ModelProfile(),

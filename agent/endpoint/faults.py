@@ -115,7 +115,8 @@ class Endpoint:
     name: str
     base_url: str
     key_variable: str
-    secret: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    """The key, and whatever else was sent that must not be told."""
 
     def refusal_of(self, error: Exception) -> Refusal | None:
         """Return what an error of an SDK says the endpoint does not take, None for other faults."""
@@ -202,7 +203,7 @@ class Endpoint:
         if status == HTTPStatus.UNAUTHORIZED or (
             status in _KEY_STATUSES and any(words in lower for words in _KEY_WORDS)
         ):
-            if not self.secret:
+            if not self.secrets:
                 return BackendUnusableError(
                     f"{self.name}: {self.base_url} wants an API key ({said}): set "
                     f"{self.key_variable}, or send it in a --header 'NAME: $VARIABLE'.",
@@ -240,10 +241,15 @@ class Endpoint:
         return None
 
     def _clean(self, text: str) -> str:
-        if self.secret:
-            text = text.replace(self.secret, "***")
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
         text = _MASKED.sub("***", text)
         return " ".join(text.split())[:300].rstrip(".")
+
+
+def secrets_of(api_key: str | None, headers: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Return what of a request must be in no message: its key, and what its own headers say."""
+    return tuple(filter(None, [api_key, *(headers or {}).values()]))
 
 
 def window_told(message: str) -> int | None:

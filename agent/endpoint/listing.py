@@ -79,7 +79,9 @@ def served_models(data: bytes) -> list[ServedModel]:
         rows = next(
             (body[n] for n in ("data", "models", "result") if isinstance(body.get(n), list)), []
         )
-    read = (_row(row) for row in rows if isinstance(row, Mapping)) if isinstance(rows, list) else ()
+    listed = rows if isinstance(rows, list) else ()
+    named = [{"id": row} if isinstance(row, str) else row for row in listed]
+    read = (_row(row) for row in named if isinstance(row, Mapping))
     # A row of its own name says more of a model than one of a pattern.
     return sorted((row for row in read if row), key=lambda row: "*" in row.id)
 

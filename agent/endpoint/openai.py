@@ -15,7 +15,7 @@ from agent.backend import BackendError, BackendUnusableError, Message, Tool
 from agent.endpoint.attempt import Timing
 from agent.endpoint.backend import CONNECT_TIMEOUT, LOOPBACK, EndpointBackend
 from agent.endpoint.chat import ChatWire, chat_messages, chat_tools
-from agent.endpoint.faults import Endpoint, UnknownModelError
+from agent.endpoint.faults import Endpoint, UnknownModelError, secrets_of
 from agent.endpoint.listing import TokenCount, row_of, served_models
 from agent.endpoint.profile import ModelProfile
 from agent.endpoint.responses import ResponsesWire
@@ -62,7 +62,10 @@ class OpenAIBackend(EndpointBackend):
         super().__init__(
             name=name,
             endpoint=Endpoint(
-                name=name, base_url=base_url, key_variable=key_variable, secret=api_key or ""
+                name=name,
+                base_url=base_url,
+                key_variable=key_variable,
+                secrets=secrets_of(api_key, headers),
             ),
             wires={
                 "chat": ChatWire(self._client, model),

@@ -152,7 +152,9 @@ async def _offered(address: str, options: ModelOptions) -> tuple[list[str], Back
     )
     try:
         async with backend:
-            return await backend.list_models(), None
+            names = await backend.list_models()
+            nothing = f"{address} lists no models that can be read: add #NAME to its address."
+            return names, None if names else BackendError(nothing)
     except BackendError as error:
         return [], error
 
