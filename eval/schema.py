@@ -69,8 +69,8 @@ SAMPLES = Table(
     Column("note", Text, nullable=False),
     Column("seed", Integer),
     Column("temperature", Float),
-    Column("sent", Text, nullable=False),
     # JSON of the settings that really were in its last request.
+    Column("sent", Text, nullable=False),
     Column("strategy_version", String, nullable=False),
     Column("variant", String, nullable=False),
     # Which of its prompts; "" where there is but one.

@@ -117,9 +117,9 @@ class SampleTable:
     billed_calls: Ints
     unbilled_calls: Ints
     billed: Floats
-    # US dollars that the provider itself told for those.
+    """US dollars that the provider itself told for those."""
     billed_at_list: Floats
-    # US dollars that the same cost by the price list.
+    """US dollars that the same cost by the price list."""
     request_seconds: Floats
     # Wall time of the calls.
     accelerator_seconds: Floats
