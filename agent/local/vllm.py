@@ -335,6 +335,8 @@ class ManagedVllm:
             api_key=server.key,
             in_flight=self._in_flight,
             accelerator=True,
+            # Its own server takes what ksolve sends, so that no request has to go first.
+            is_known=True,
             thinks=self._serve.get("reasoning_parser") is not None,
         )
 
