@@ -189,7 +189,7 @@ def test_an_unknown_cost_is_said_and_nothing_is_drawn_of_it(tmp_path: Path) -> N
 def test_estimated_usage_is_said(tmp_path: Path) -> None:
     usage = dataclasses.replace(USAGE, estimated_calls=1)
     text = "".join(Parsed(page_of(record(tmp_path / "run", usage=usage))).texts)
-    assert "small: of 24 requests, 24 told no usage; their tokens" in text
+    assert "small: of 24 requests, 24 told no usage, or were given up; their tokens" in text
 
 
 def test_what_is_owed_failed_and_flaky_is_listed(tmp_path: Path) -> None:
