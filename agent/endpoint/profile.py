@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -59,9 +59,9 @@ class ModelProfile:
     notes: tuple[str, ...] = ()
     """What was learnt, a sentence each."""
 
-    def learnt(self, note: str, **changes: object) -> ModelProfile:
+    def learnt(self, note: str, **changes: Any) -> ModelProfile:
         """Return the profile after one more thing was learnt; the note is a sentence about it."""
-        return dataclasses.replace(self, notes=(*self.notes, note), **changes)  # type: ignore[arg-type]
+        return dataclasses.replace(self, notes=(*self.notes, note), **changes)
 
     def without(self, names: Mapping[str, str]) -> Mapping[str, str]:
         """Return what is left out once `names` are left out, too."""
