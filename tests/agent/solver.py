@@ -51,10 +51,10 @@ class Heard:
 
     role: str
     text: str = ""
-    calls: Sequence[str] = ()
     # Ids of what it calls.
-    answers: str = ""
+    calls: Sequence[str] = ()
     # The id of the call that it is the result of.
+    answers: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 

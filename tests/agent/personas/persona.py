@@ -43,48 +43,48 @@ class Persona:
     name: ClassVar[str] = "plain"
     model: ClassVar[str] = "solver-1"
     models: ClassVar[Sequence[Json] | None] = None
-    # What it lists.
+    """What it lists."""
     query: ClassVar[str] = ""
-    # Part of its address.
+    """Part of its address."""
     sdk: ClassVar[str] = "openai"
-    # Whose SDK asks it: of `openai` or `anthropic`.
+    """Whose SDK asks it: of `openai` or `anthropic`."""
     refuses_setting: ClassVar[str] = ""
-    # A setting which a user may ask for, and which it refuses.
+    """A setting which a user may ask for, and which it refuses."""
     effort: ClassVar[str | None] = None
-    # That a user asks for.
+    """That a user asks for."""
     idle: ClassVar[float] = 5.0
-    # Seconds for which it may be silent.
+    """Seconds for which it may be silent."""
     takes_tools: ClassVar[bool] = True
     speaks: ClassVar[bool] = False
-    # Whether it calls tools in its text only.
+    """Whether it calls tools in its text only."""
     thought_in: ClassVar[str] = ""
-    # The field that holds the thinking; "" where it is not shown.
+    """The field that holds the thinking; "" where it is not shown."""
     turns: ClassVar[frozenset[str]] = frozenset()
-    # What has to be learnt of it about turns: fields of a profile.
+    """What has to be learnt of it about turns: fields of a profile."""
     faults: ClassVar[int] = 0
-    # Of its errors, those that are no refusals.
+    """Of its errors, those that are no refusals."""
     takes_top_p: ClassVar[bool] = False
-    # Whether a user may ask for it where it excludes the temperature.
+    """Whether a user may ask for it where it excludes the temperature."""
     shows_thinking: ClassVar[bool] = False
-    # Outside of a field of its own.
+    """Outside of a field of its own."""
     says_what: ClassVar[bool] = True
-    # Whether its refusals say what they are about.
+    """Whether its refusals say what they are about."""
     tells_usage: ClassVar[bool] = True
     tells_bill: ClassVar[bool] = False
     price: ClassVar[tuple[float, float]] = (1e-6, 4e-6)
-    # US dollars a token in and out.
+    """US dollars a token in and out."""
 
     def __init__(self) -> None:
         self.books = Books()
         self.refusals: list[str] = []
+        # The requests that were taken, and their bodies.
         self.taken: list[Json] = []
         self.asked: list[Asked] = []
-        # The requests that were taken, and their bodies.
-        self.ids: list[str] = []
         # Of calls, as they were given out.
+        self.ids: list[str] = []
         self.memory: dict[str, bool] = {}
-        self.thought: dict[str, str] = {}
         # What was thought before a call, by its id.
+        self.thought: dict[str, str] = {}
 
     def __call__(self, asked: Asked) -> Reply:
         refused = self.refusal(asked.body, asked) or self.disorder(asked.body)
