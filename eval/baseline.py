@@ -1,22 +1,23 @@
-"""What a task is like without a candidate, learnt once and kept: the measure of every candidate.
+"""Baseline: what a task is like without a candidate, learnt once and kept.
 
-The base commit is evaluated under the witness, and the gold patch too where the base alone does
-not show all that is asked: which files change by themselves, whether the witness sees the same
-tests as the log, whether the canary fails. What did not prove itself there is not asked of any
-candidate, so that an honest patch is never refused for a runner that cannot be watched.
+The base commit is evaluated under the witness, and then the gold patch, or the base once more
+where there is none: which files change by themselves, what the runner says of itself, whether the
+witness sees the same tests as the log, whether a test that must fail does. What did not prove
+itself there is not asked of any candidate, so that an honest patch is never refused for a runner
+that cannot be watched.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import hashlib
 import io
+import posixpath
 import re
 import tarfile
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from unidiff.errors import UnidiffParseError
@@ -24,10 +25,11 @@ from unidiff.patch import PatchSet
 
 from eval.evidence import Evidence, read_evidence
 from eval.grading import Grade, grade_output
-from eval.protected import MIXED_FILES, RUNNER_FILES, loads_itself
-from eval.stages import Orders, Ran, Script, Shell, prepare, run_tests, split
+from eval.protected import MIXED_FILES, RUNNER_FILES, is_source, outside
+from eval.record import Record, recorded
+from eval.stages import PROGRAMS, Orders, Ran, Script, Shell, prepare, run_tests, split
 from eval.verdict import VERIFIER_VERSION
-from sandbox.sandbox import MIB, Change, Limits, Sandbox, SandboxError, SandboxHost
+from sandbox.sandbox import MIB, ImageUnfitError, Limits, Sandbox, SandboxError, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Oracle, Task
 
 LIFETIME_SLACK = 300.0
@@ -36,14 +38,31 @@ LIFETIME_SLACK = 300.0
 TURNS = 4
 """Evaluations that may come before a container's own, and that one."""
 
-_TESTS = re.compile(r"^(tests?|testing)$", re.IGNORECASE)
-_LARGEST_TREE = 64 * MIB
-# Of the files that are put back, as an archive.
+_READ_ANYWHERE = sorted(RUNNER_FILES | MIXED_FILES)
+# The status of `_COLLECT` for an image that is not the task's.
+_UNFIT = 124
 
-# Standard input names the oracle's files; the arguments are names that a runner reads anywhere.
+_TESTS = re.compile(r"^(tests?|testing)$", re.IGNORECASE)
+# Of each archive of files that are put back.
+_LARGEST_ARCHIVE = 64 * MIB
+
+# Standard input names files of the oracle and of the test command; the arguments are the work
+# tree, a commit that the image must hold, and names that a runner reads anywhere. Printed is where
+# programs are, and which folders are environments; then comes the archive.
 _COLLECT = r"""
 cd "$1" || exit
-shift
+if [ -n "$2" ] && ! git -c safe.directory='*' cat-file -e "$2^{commit}" 2> /dev/null; then
+    echo "no commit $2 in $1" >&2
+    exit 124
+fi
+shift 2
+for name in PROGRAMS; do printf '%s %s\0' "$name" "$(command -v "$name")"; done
+printf '\0'
+find . \( -name node_modules -o -name conda-meta \) -type d -prune -print0 -o \
+    -name .git -prune -o -name pyvenv.cfg -print0
+printf '\0'
+git -c safe.directory='*' ls-files -z
+printf '\0'
 list=$(mktemp) && tests=$(mktemp) || exit
 cat > "$tests"
 named=
@@ -54,6 +73,16 @@ xargs -0 sh -c 'for path do
     if [ -f "$path" ] || [ -L "$path" ]; then printf "%s\0" "$path"; fi
 done' sh < "$tests" >> "$list"
 tar --null --no-recursion -cf - -T "$list"
+""".replace("PROGRAMS", " ".join(PROGRAMS))
+
+# Standard input names files below the folder that is the argument; those that are there, and are
+# no folders, are archived.
+_ARCHIVE = r"""
+cd "$1" && list=$(mktemp) || exit
+xargs -0 sh -c 'for path do
+    if [ -L "$path" ] || [ -f "$path" ]; then printf "%s\0" "$path"; fi
+done' sh > "$list"
+tar --null --no-recursion -cf - -T "$list"
 """
 
 
@@ -63,31 +92,40 @@ class Baseline:
 
     script: Script
     shell: Shell | None = None
-    # What the shell is when the tests are about to run; None when they were not reached.
+    """What the shell is when the tests are about to run; None when they were not reached."""
     before_tests: frozenset[PurePosixPath] = frozenset()
-    # What differs from the image when the tests are about to run; absolute.
-    startup: tuple[tuple[PurePosixPath, str], ...] = ()
-    # Those among them, outside of the work tree, that Python or pytest loads by itself.
+    """What differs from the image when the tests are about to run; absolute."""
     after_tests: frozenset[PurePosixPath] = frozenset()
+    """What differs when they have run."""
+    outside: bytes = b""
+    """The files among `before_tests` that no patch may change, as an archive relative to /."""
     tree: bytes = b""
-    # The oracle's test files and those that steer the runner, as an archive relative to the work
-    # tree.
+    """The files of the work tree that are put back for every candidate, as an archive."""
     guarded: tuple[PurePosixPath, ...] = ()
-    # The files in it, relative.
+    """The files in it, relative."""
+    settings: bytes = b""
+    """The files that are not the program's source, as an archive; of a task that an exit status
+    decides, whose runner may turn out not to be watched."""
     absent: tuple[PurePosixPath, ...] = ()
-    # Files that the oracle's patch of the tests removes, relative.
+    """Files that the oracle's patch of the tests removes, relative."""
+    environments: tuple[PurePosixPath, ...] = ()
+    """Folders of the work tree with installed packages, which no patch may change; absolute."""
+    programs: tuple[tuple[str, PurePosixPath], ...] = ()
+    """Where the programs are that the verifier itself calls."""
     witnessed: bool = False
-    # The witness sees what the log says.
+    """The witness sees what the log says."""
+    settled: bool = False
+    """To learn it again would show the same: it is watched, or no witness spoke at all."""
     canaries: tuple[str, ...] = ()
-    # Where in the suite the canary fails, as it must.
+    """Modules of the suite in which a test that must fail does."""
     intact: bool = False
-    # The tests leave the guarded files alone.
-    altered: frozenset[str] = frozenset()
-    # Functions of the runner that are replaced without a candidate, too.
-    plugins: frozenset[str] = frozenset()
-    # Those that pytest has without a candidate.
+    """The tests leave the guarded files alone."""
+    hindered: frozenset[str] = frozenset()
+    """What kept files from being put back even so."""
+    record: Record = field(default_factory=Record)
+    """What the runner says of itself."""
     hurry: bool = False
-    # With FAIL_TO_PASS first, base and gold come out as they do without.
+    """With FAIL_TO_PASS first, base and gold come out as they do without."""
 
 
 def baseline_key(image_digest: str, oracle: Oracle) -> str:
@@ -99,27 +137,35 @@ def baseline_key(image_digest: str, oracle: Oracle) -> str:
 async def learn(task: Task, sandboxes: SandboxHost, limits: Limits) -> Baseline:
     """Evaluate a task without a candidate. Raises SandboxError."""
     base, seen = await _look(task, "", sandboxes, limits)
-    if not task.oracle.gold_patch:
-        # Where no expected test passed, that log and witness agree shows nothing.
-        return base if seen else dataclasses.replace(base, witnessed=False, canaries=())
-    gold, seen = await _look(task, task.oracle.gold_patch, sandboxes, limits)
-    witnessed = base.witnessed and gold.witnessed and seen
+    if base.shell is None:
+        return base
+    again, seen_again = await _look(task, task.oracle.gold_patch or "", sandboxes, limits)
+    witnessed = base.witnessed and again.witnessed and _shows(task, seen_again)
     # Files are as the base leaves them. What the tests do must hold for both.
     return dataclasses.replace(
         base,
-        after_tests=base.after_tests | gold.after_tests,
+        after_tests=base.after_tests | again.after_tests,
         witnessed=witnessed,
-        canaries=gold.canaries if witnessed else (),
-        intact=base.intact and gold.intact,
-        altered=base.altered | gold.altered,
-        plugins=base.plugins | gold.plugins,
+        settled=witnessed or (base.settled and again.settled),
+        canaries=again.canaries if witnessed else (),
+        intact=base.intact and again.intact,
+        hindered=base.hindered | again.hindered,
+        record=recorded([seen, seen_again]),
     )
+
+
+def _shows(task: Task, seen: Evidence) -> bool:
+    """Whether it says something that log and witness agree.
+
+    Where no test passed, they do so about nothing; but an exit status needs no names of tests.
+    """
+    return task.oracle.log_parser == EXIT_CODE_PARSER or seen.any_passed
 
 
 async def _look(
     task: Task, patch: str, sandboxes: SandboxHost, limits: Limits
-) -> tuple[Baseline, bool]:
-    """Return what one run shows, and whether the witness saw an expected test pass in it."""
+) -> tuple[Baseline, Evidence]:
+    """Return what one run shows, and the witness's account of it."""
     oracle, workdir = task.oracle, task.issue.workdir
     script = split(oracle)
     baseline = Baseline(script=script)
@@ -127,38 +173,57 @@ async def _look(
         limits,
         network=task.issue.network,
         lifetime=oracle.time_limit + LIFETIME_SLACK,
-        output_bytes=max(limits.output_bytes, _LARGEST_TREE),
+        output_bytes=max(limits.output_bytes, _LARGEST_ARCHIVE),
     )
     async with sandboxes.open(task.issue.image, limits) as sandbox:
         prepared = await prepare(
             sandbox, patch, script.before, workdir=workdir, timeout=oracle.time_limit
         )
+        if prepared.patch is not None and not prepared.patch.ok:
+            raise ImageUnfitError(
+                f"The gold patch of {task.id} does not apply at {workdir} of the image "
+                f"{task.issue.image}: is that the repository at its base commit?"
+            )
         if prepared.shell is None:
-            return baseline, False
-        named = [*oracle_files(oracle), *package_files(oracle_files(oracle))]
-        tree, names = await _collect(sandbox, named, workdir)
+            return baseline, Evidence()
+        tests = oracle_files(oracle)
+        named = [*tests, *package_files(tests), *named_files(script.tests, prepared.shell, workdir)]
+        collected = await _collect(sandbox, named, task)
         changes = await sandbox.changes()
+        settings = b""
+        if oracle.log_parser == EXIT_CODE_PARSER:
+            others = [path for path in collected.tracked if not is_source(path)]
+            settings = await _archived(sandbox, workdir, others)
         baseline = dataclasses.replace(
             baseline,
             shell=prepared.shell,
             before_tests=frozenset(changes),
-            startup=tuple((await startup_texts(sandbox, changes, workdir)).items()),
-            tree=tree,
-            guarded=names,
-            absent=tuple(path for path in named if path not in names),
+            outside=await _archived(
+                sandbox,
+                PurePosixPath("/"),
+                [
+                    path.relative_to("/")
+                    for path in outside(changes, workdir, collected.environments)
+                ],
+            ),
+            tree=collected.tree,
+            settings=settings,
+            guarded=collected.names,
+            absent=tuple(path for path in tests if path not in collected.names),
+            environments=collected.environments,
+            programs=collected.programs,
         )
         tested = await run_tests(
             sandbox,
             script,
             prepared.shell,
             Orders(
-                tree=tree,
-                guarded=[workdir / path for path in names],
-                gone=(),
+                tree=baseline.tree,
+                outside=baseline.outside,
+                guarded=[workdir / path for path in baseline.guarded],
+                programs=dict(baseline.programs),
                 first=oracle.fail_to_pass,
-                hurry=False,
                 witness=True,
-                canaries=None,
             ),
             workdir=workdir,
             timeout=oracle.time_limit,
@@ -170,20 +235,22 @@ async def _look(
         baseline,
         after_tests=changed,
         witnessed=agreed,
+        settled=tested.exit_code is not None and not evidence.runner,
         canaries=evidence.canaries if agreed else (),
         intact=tested.intact,
-        altered=evidence.altered,
-        plugins=evidence.plugins,
+        hindered=frozenset(tested.hindered),
     )
-    return baseline, any(status in {"PASSED", "ok"} for _, status in evidence.tests)
+    return baseline, evidence
 
 
 def _agree(task: Task, script: Script, tested: Ran, evidence: Evidence) -> bool:
     """Whether the witness saw the runner to its end, and the same as the log says."""
     if evidence.exit_status is None or tested.exit_code is None or script.marked:
         return False
+    if evidence.canary_failed is not True:
+        return False
     if task.oracle.log_parser == EXIT_CODE_PARSER:
-        return evidence.any_failed == (tested.exit_code != 0)
+        return (evidence.any_failed or evidence.exit_status != 0) == (tested.exit_code != 0)
     said = grade_output(task, tested.log, tested.exit_code)
     seen = grade_output(task, evidence.as_log(task.oracle.log_parser), tested.exit_code)
     return _missing(said) == _missing(seen)
@@ -193,16 +260,18 @@ def _missing(grade: Grade) -> set[str]:
     return {*grade.missing_fail_to_pass, *grade.missing_pass_to_pass}
 
 
-async def startup_texts(
-    sandbox: Sandbox, changes: Mapping[PurePosixPath, Change], workdir: PurePosixPath
-) -> dict[PurePosixPath, str]:
-    """Return the changed files outside of the work tree that Python or pytest loads by itself."""
-    texts = {}
-    for path, change in changes.items():
-        if change != "deleted" and loads_itself(path) and not path.is_relative_to(workdir):
-            with contextlib.suppress(FileNotFoundError):
-                texts[path] = (await sandbox.read(path, MIB)).decode("utf-8", "replace")
-    return texts
+def named_files(tests: str, shell: Shell, workdir: PurePosixPath) -> list[PurePosixPath]:
+    """Return what the commands of the tests may name as a file of the work tree, there or not.
+
+    A program there that runs the tests is one of them, in whatever language it is.
+    """
+    folder = PurePosixPath((re.findall(r"^cd (/\S*)$", shell.state, re.MULTILINE) or [workdir])[-1])
+    found: dict[PurePosixPath, None] = {}
+    for word in re.findall(r"[^\s;&|<>()'\"`$=]+", tests):
+        path = PurePosixPath(posixpath.normpath(folder / word.partition("::")[0]))
+        if path != workdir and path.is_relative_to(workdir):
+            found[path.relative_to(workdir)] = None
+    return list(found)
 
 
 def oracle_files(oracle: Oracle) -> list[PurePosixPath]:
@@ -234,21 +303,67 @@ def package_files(tests: Iterable[PurePosixPath]) -> list[PurePosixPath]:
     return list(found)
 
 
-async def _collect(
-    sandbox: Sandbox, named: Iterable[PurePosixPath], workdir: PurePosixPath
-) -> tuple[bytes, tuple[PurePosixPath, ...]]:
-    """Return an archive of the files that are put back for every candidate, and their names."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Collected:
+    tree: bytes
+    names: tuple[PurePosixPath, ...]
+    environments: tuple[PurePosixPath, ...]
+    programs: tuple[tuple[str, PurePosixPath], ...]
+    tracked: tuple[PurePosixPath, ...]
+
+
+async def _collect(sandbox: Sandbox, named: Iterable[PurePosixPath], task: Task) -> _Collected:
+    """Return the files that are put back for every candidate, and what else there is to know."""
+    workdir, commit = task.issue.workdir, task.issue.base_commit
+    needed = commit if commit in task.oracle.eval_script else ""
     result = await sandbox.exec(
-        ["sh", "-c", _COLLECT, "sh", str(workdir), *sorted(RUNNER_FILES | MIXED_FILES)],
+        ["sh", "-c", _COLLECT, "ksolve-collect", str(workdir), needed, *_READ_ANYWHERE],
         stdin=b"".join(f"./{path}".encode() + b"\0" for path in named),
         timeout=300.0,
     )
+    why = result.killed_for or " ".join(result.stderr.decode(errors="replace").split())[:200]
+    if result.exit_code == _UNFIT:
+        raise ImageUnfitError(f"The image {task.issue.image} does not fit {task.id}: {why}.")
     if result.exit_code != 0 or result.truncated:
-        why = result.killed_for or " ".join(result.stderr.decode(errors="replace").split())[:200]
         raise SandboxError(
             f"The test files cannot be read from the image: {why or 'there are too many'}."
         )
-    return result.stdout, archived(result.stdout)
+    programs, rest = _nul_list(result.stdout)
+    folders, rest = _nul_list(rest)
+    tracked, tree = _nul_list(rest)
+    return _Collected(
+        tree=tree,
+        names=archived(tree),
+        environments=tuple(
+            workdir / (path.parent if path.name in ("pyvenv.cfg", "conda-meta") else path)
+            for path in map(PurePosixPath, folders)
+        ),
+        programs=tuple(
+            (name, PurePosixPath(path))
+            for name, _, path in (program.partition(" ") for program in programs)
+            if path.startswith("/")
+        ),
+        tracked=tuple(map(PurePosixPath, tracked)),
+    )
+
+
+def _nul_list(data: bytes) -> tuple[list[str], bytes]:
+    """Return texts that each end with NUL, up to one that is empty, and what follows."""
+    found = []
+    while data and not data.startswith(b"\0"):
+        text, _, data = data.partition(b"\0")
+        found.append(text.decode("utf-8", "surrogateescape"))
+    return found, data[1:]
+
+
+async def _archived(sandbox: Sandbox, root: PurePosixPath, paths: Iterable[PurePosixPath]) -> bytes:
+    """Return an archive of files below a folder; an empty one where they are too many."""
+    result = await sandbox.exec(
+        ["sh", "-c", _ARCHIVE, "ksolve-collect", str(root)],
+        stdin=b"".join(f"./{path}".encode("utf-8", "surrogateescape") + b"\0" for path in paths),
+        timeout=300.0,
+    )
+    return b"" if result.exit_code != 0 or result.truncated else result.stdout
 
 
 def archived(tree: bytes) -> tuple[PurePosixPath, ...]:
@@ -257,24 +372,29 @@ def archived(tree: bytes) -> tuple[PurePosixPath, ...]:
         return tuple(dict.fromkeys(PurePosixPath(name) for name in archive.getnames()))
 
 
-def without(tree: bytes, left_out: Container[PurePosixPath]) -> bytes:
+def without(tree: bytes, left_out: Collection[PurePosixPath]) -> bytes:
     """Return an archive without some of its files."""
+    return _filtered([tree], lambda name: name not in left_out) if left_out else tree
+
+
+def only(tree: bytes, wanted: Collection[PurePosixPath]) -> bytes:
+    """Return an archive of no more than some of the files in one."""
+    return _filtered([tree], lambda name: name in wanted) if tree and wanted else b""
+
+
+def joined(*trees: bytes) -> bytes:
+    """Return the files of several archives as one."""
+    given = [tree for tree in trees if tree]
+    return given[0] if len(given) == 1 else _filtered(given, lambda _: True)
+
+
+def _filtered(trees: Iterable[bytes], is_wanted: Callable[[PurePosixPath], bool]) -> bytes:
     buffer = io.BytesIO()
-    with (
-        tarfile.open(fileobj=io.BytesIO(tree), mode="r:") as archive,
-        tarfile.open(fileobj=buffer, mode="w") as kept,
-    ):
-        for entry in archive:
-            if PurePosixPath(entry.name) not in left_out:
-                kept.addfile(entry, archive.extractfile(entry) if entry.isreg() else None)
+    with tarfile.open(fileobj=buffer, mode="w") as kept:
+        for tree in trees:
+            with tarfile.open(fileobj=io.BytesIO(tree), mode="r:") as archive:
+                for entry in archive:
+                    if is_wanted(PurePosixPath(entry.name)):
+                        content = archive.extractfile(entry) if entry.isreg() else None
+                        kept.addfile(entry, content)
     return buffer.getvalue()
-
-
-def file_in(tree: bytes, name: PurePosixPath) -> str | None:
-    """Return the text of a file in an archive, None when it holds no such file."""
-    with tarfile.open(fileobj=io.BytesIO(tree), mode="r:") as archive:
-        for entry in archive:
-            if PurePosixPath(entry.name) == name and entry.isreg():
-                content = archive.extractfile(entry)
-                return content.read().decode("utf-8", "replace") if content else None
-    return None

@@ -11,18 +11,18 @@ import base64
 import dataclasses
 import json
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import platformdirs
 import zstandard
+from pydantic import TypeAdapter
 from sqlalchemy import Column, Engine, LargeBinary, MetaData, String, Table, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
 from eval.baseline import Baseline
 from eval.opening import SchemaError, open_database
-from eval.stages import Script, Shell
 from eval.verdict import Verdict
 
 _TABLES = MetaData()
@@ -62,30 +62,14 @@ class VerdictCache:
         found = self._get(_BASELINES, key)
         if found is None:
             return None
-        paths = {name: map(PurePosixPath, found.pop(name)) for name in _PATHS}
-        return Baseline(
-            script=Script(**found.pop("script")),
-            shell=Shell(**shell) if (shell := found.pop("shell")) else None,
-            startup=tuple((PurePosixPath(path), text) for path, text in found.pop("startup")),
-            plugins=frozenset(found.pop("plugins")),
-            canaries=tuple(found.pop("canaries")),
-            tree=base64.b64decode(found.pop("tree")),
-            before_tests=frozenset(paths["before_tests"]),
-            after_tests=frozenset(paths["after_tests"]),
-            guarded=tuple(paths["guarded"]),
-            absent=tuple(paths["absent"]),
-            altered=frozenset(found.pop("altered")),
-            **found,
-        )
+        archives = {name: base64.b64decode(found[name]) for name in _ARCHIVES}
+        return _BASELINE.validate_python({**found, **archives})
 
     def add_baseline(self, key: str, baseline: Baseline) -> None:
         """Keep a baseline in the place of what was there."""
-        fields = dataclasses.asdict(baseline)
-        fields["tree"] = base64.b64encode(baseline.tree).decode()
-        fields["startup"] = [[str(path), text] for path, text in baseline.startup]
-        for name in (*_PATHS, "altered", "plugins"):
-            fields[name] = sorted(map(str, fields[name]))
-        self._put(_BASELINES, key, fields)
+        archives = {name: base64.b64encode(getattr(baseline, name)).decode() for name in _ARCHIVES}
+        fields = _BASELINE.dump_python(baseline, mode="json", exclude=set(_ARCHIVES))
+        self._put(_BASELINES, key, {**fields, **archives})
 
     def close(self) -> None:
         """Let go of the file."""
@@ -116,7 +100,9 @@ class VerdictCache:
             return
 
 
-_PATHS = ("before_tests", "after_tests", "guarded", "absent")
+_BASELINE = TypeAdapter(Baseline)
+# Its fields that are no text.
+_ARCHIVES = ("tree", "outside", "settings")
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the witness inside the container said of a test run, once its signatures were checked.
+"""Account of one test run, as the witness inside the container gives it, signatures checked.
 
 The witness (`eval/witness/`) speaks on a pipe that no test prints to, with a secret of this one
 verification. Its account is put into the words of a log, so that the same parser and the same
@@ -19,42 +19,76 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.task import EXIT_CODE_PARSER
 
 _RECORD = re.compile(r"^([0-9a-f]{64}) (\[.*\])$")
+# What a witness says. Who shares its process may sign something else with its secret.
 _BODY: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
-    tuple[int, Literal["pytest"], Any, Any]
-    | tuple[int, Literal["unittest"], Any]
+    tuple[int, Literal["python"], str, list[str]]
+    | tuple[int, Literal["pytest", "unittest", "main", "missing", "late"], str]
+    | tuple[int, Literal["import"], str, str, bool, bool, bool]
+    | tuple[int, Literal["settings"], list[tuple[str, str]], list[str]]
     | tuple[int, Literal["test"], str, str]
-    | tuple[int, Literal["canary"], str | None, str | None, str | None]
+    | tuple[int, Literal["canary", "control"], str, str | None, str | None]
     | tuple[int, Literal["end"], int, list[str], list[str]]
 )
-# What a witness says. Who shares its process may sign something else with its secret.
+_PASSED = frozenset({"PASSED", "ok"})
 _BAD = frozenset({"FAILED", "ERROR", "FAIL", "unexpected success"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Import:
+    """One module that was imported from the work tree."""
+
+    name: str
+    origin: str
+    """Its file, relative to the work tree."""
+    from_outside: bool = False
+    """Code outside of the work tree imported it, such as the runner."""
+    before_collection: bool = False
+    """That was before the runner looked for tests."""
+    shadows: bool = False
+    """Without the work tree, a module of that name would be found elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """The account of one test run."""
+    """Account of one test run."""
 
     runner: str = ""
-    # "pytest", "unittest", or "" when no witness spoke.
+    """"pytest", "unittest", or "" when no witness spoke."""
+    main: str = ""
+    """The file of the program that ran the tests."""
+    packages: tuple[str, ...] = ()
+    """Folders of the Python that ran them and of what is installed for it; absolute."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """What pytest made of its options and files before it looked for tests."""
+    imports: tuple[Import, ...] = ()
+    missing: frozenset[str] = frozenset()
+    """Names that code outside of the work tree tried to import, and did not find."""
     tests: tuple[tuple[str, str], ...] = ()
-    # Name and status as the runner prints them, in the order of running.
+    """Name and status as the runner prints them, in the order of running."""
+    late: frozenset[str] = frozenset()
+    """Tests that are expected to fail, and were not before they ran."""
     canary_failed: bool | None = None
-    # As it must, wherever it was run; None when it was not.
+    """Every test of ours that must fail did, and the other passed; None when none was run."""
     canaries: tuple[str, ...] = ()
-    # Where it failed.
+    """Modules of the suite in which one failed."""
     exit_status: int | None = None
-    # Of the runner; None when it did not come to its end.
+    """Of the runner; None when it did not come to its end."""
     altered: frozenset[str] = frozenset()
-    # Functions of the runner that were replaced while the tests ran.
+    """Functions of the runner that were replaced while the tests ran, and who observed them."""
     plugins: frozenset[str] = frozenset()
-    # Of pytest, by the file or the class they come from.
+    """Of pytest, by the file or the class they come from."""
     forged: bool = False
-    # Something else wrote what looks like a record, or records are missing.
+    """Something else wrote what looks like a record, or records are missing."""
 
     @property
     def any_failed(self) -> bool:
         """Whether a test failed."""
         return any(status in _BAD for _, status in self.tests)
+
+    @property
+    def any_passed(self) -> bool:
+        """Whether a test passed."""
+        return any(status in _PASSED for _, status in self.tests)
 
     def as_log(self, log_parser: str) -> str:
         """Return the account in the words that the parser of the task reads."""
@@ -84,19 +118,38 @@ def read_evidence(told: str, secret: str) -> Evidence:
             forged = True
     if [number for number, *_ in records] != list(range(len(records))):
         forged = True
+
+    def said(*kinds: str) -> list[list[Any]]:
+        return [what for _, kind, *what in records if kind in kinds]
+
     canaries = [
-        (str(what[0]), tuple(what[1:]) == ("PASSED", "FAILED"))
-        for _, kind, *what in records
-        if kind == "canary"
+        (place, (setup, call) == ("PASSED", "FAILED")) for place, setup, call in said("canary")
     ]
-    ends = [what for _, kind, *what in records if kind == "end"]
+    controls = [(setup, call) == ("PASSED", "PASSED") for _, setup, call in said("control")]
+    ran = [*controls, *(failed for _, failed in canaries)]
+    ends, settings, pythons = said("end"), said("settings"), said("python")
     return Evidence(
         runner=next((kind for _, kind, *_ in records if kind in ("pytest", "unittest")), ""),
-        tests=tuple((what[0], what[1]) for _, kind, *what in records if kind == "test"),
-        canary_failed=all(failed for _, failed in canaries) if canaries else None,
-        canaries=tuple(dict.fromkeys(place for place, failed in canaries if failed)),
+        main=next((file for (file,) in said("main")), ""),
+        packages=tuple(pythons[0][1]) if pythons else (),
+        settings=tuple(settings[0][0]) if settings else (),
+        imports=tuple(
+            Import(
+                name=name,
+                origin=origin,
+                from_outside=from_outside,
+                before_collection=before,
+                shadows=shadows,
+            )
+            for name, origin, from_outside, before, shadows in said("import")
+        ),
+        missing=frozenset(name for (name,) in said("missing")),
+        tests=tuple((name, status) for name, status in said("test")),
+        late=frozenset(name for (name,) in said("late")),
+        canary_failed=all(ran) if canaries and controls else None,
+        canaries=tuple(dict.fromkeys(place for place, failed in canaries if place and failed)),
         exit_status=ends[-1][0] if ends else None,
         altered=frozenset(ends[-1][1]) if ends else frozenset(),
-        plugins=frozenset(ends[-1][2]) if ends else frozenset(),
+        plugins=frozenset(name for (*_, plugins) in (*settings, *ends) for name in plugins),
         forged=forged,
     )

@@ -1,11 +1,11 @@
-"""The two commands of one verification, and what is sent to them and heard from them.
+"""Commands of one verification in its sandbox, and what is sent to them and heard from them.
 
 `prepare` applies the patch and runs what the evaluation script does before its tests, which may
-well run the candidate's own code. `run_tests` ends whatever that left running, puts the tests
-back as they are without the candidate, and runs them under a witness. Each is one program, told
-everything through its standard input and speaking to us on its standard error, with a word that
-only we and it know before every line; the candidate's own output is all on standard output.
-What is heard is only read here, not judged.
+well run the candidate's own code. `run_tests` ends whatever that left running, puts back what
+steers the tests, runs them under a witness, and looks at what became of the test files. No secret
+is in the memory of a process that runs beside the candidate's code: the exit status of the tests
+is the engine's word, and the witness's orders go through a pipe that is read before that code
+starts. What is heard is only read here, not judged.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import functools
 import json
 import re
 import secrets
+import shlex
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sandbox.patch import AppliedPatch, applied, apply_command
-from sandbox.sandbox import ExecResult, Sandbox, SandboxError
+from sandbox.sandbox import ExecResult, ImageUnfitError, Sandbox, SandboxError
 from tasks.task import END_MARKER, START_MARKER, Oracle
 
 WITNESS = Path(__file__).parent / "witness"
@@ -29,15 +30,37 @@ _MARKER = r"^[ \t]*(?::|echo)[ \t]+(['\"]){}\1[ \t]*$"
 TOO_LARGE = re.compile("File size limit exceeded|File too large")
 """What programs say that write more than a sandbox may hold."""
 
-_WORD = 32
 # Characters.
-_BROKEN = 125
+_WORD = 32
+# For a command of ours, which only handles files.
+_STAGE_SECONDS = 300.0
 # The status of a stage that could not begin.
+_BROKEN = 125
+# The statuses of an image in which none can: it lacks a program, perhaps the very shell.
+_UNFIT = (124, 126, 127)
+# What a shell is ended with by SIGKILL.
+_KILLED = 137
+# Names that test runners are started by.
+_RUNNERS = ("pytest", "py.test", "unittest", "runtests", "nose")
 _TEST_PATCH = re.compile(
     r"^git apply [^\n]*<<[ ]?(['\"]?)(\w+)\1[ ]*\n.*?^\2\s*\Z", re.MULTILINE | re.DOTALL
 )
 # At the end of what comes before the tests.
 _HEADER = ("#!/bin/bash", "set -uxo pipefail")
+
+# Programs that the stages call, in a sandbox that a candidate may have changed meanwhile.
+PROGRAMS = ("bash", "git", "tar", "mktemp", "rm", "cat", "stat", "xargs", "find", "head", "tail")
+
+# Runs a program of bash, or says what an image lacks for it. $1 is that program, $2 the work tree.
+_CHECKED = r"""
+ksolve_lacking=
+for ksolve_name in PROGRAMS; do
+    command -v "$ksolve_name" > /dev/null || ksolve_lacking="$ksolve_lacking $ksolve_name"
+done
+if [ -n "$ksolve_lacking" ]; then echo "lacking$ksolve_lacking" >&2; exit 124; fi
+if [ ! -d "$2" ]; then echo "lacking the folder $2" >&2; exit 124; fi
+exec bash -c "$1" ksolve-prepare "$2"
+""".replace("PROGRAMS", " ".join(PROGRAMS))
 
 # Sends its own errors to the log, speaks on 9, and keeps the word out of every child's reach.
 _PROLOGUE = r"""
@@ -46,15 +69,16 @@ ksolve_dir=$(mktemp -d) && tar -xf - -C "$ksolve_dir" || exit 125
 ksolve_word=$(<"$ksolve_dir/word")
 rm -f "$ksolve_dir/word"
 ksolve_say() { printf '%s %s\n' "$ksolve_word" "$1" >&9; }
+"""
+
 # Whether the kernel ended something here for want of memory; cgroups of version 2, then of 1.
-ksolve_say_memory() {
-    for ksolve_name in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
-        [ ! -r "$ksolve_name" ] || while read -r ksolve_field ksolve_count; do
-            [ "$ksolve_field $ksolve_count" = "oom_kill 0" ] || [ "$ksolve_field" != oom_kill ] ||
-                ksolve_say "no memory"
-        done < "$ksolve_name"
-    done
-}
+_SAY_MEMORY = r"""
+for ksolve_name in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+    [ ! -r "$ksolve_name" ] || while read -r ksolve_field ksolve_count; do
+        [ "$ksolve_field $ksolve_count" = "oom_kill 0" ] || [ "$ksolve_field" != oom_kill ] ||
+            ksolve_say "no memory"
+    done < "$ksolve_name"
+done
 """
 
 _PREPARE = (
@@ -90,7 +114,9 @@ rm -rf "$ksolve_dir"
     printf 'cd %q\n' "$PWD"
     ksolve_say options
     printf '%s\n' "$ksolve_options"
-    ksolve_say_memory
+"""
+    + _SAY_MEMORY
+    + r"""
     ksolve_say prepared
 } >&9
 # Before anybody looks at what the candidate has done, it can do no more.
@@ -98,38 +124,54 @@ kill -9 -1 2> /dev/null
 """
 )
 
-_RUN_TESTS = (
+# Nothing of the candidate's runs beside this, nor beside `_LOOK`. It tells where the witness lies,
+# what could not be put back, and then, after an empty line, what the guarded files are like.
+_PUT_BACK = r"""
+kill -9 -1 2> /dev/null
+ksolve_dir=$(mktemp -d) && tar -xf - -C "$ksolve_dir" || exit 125
+cd "$1" || exit 125
+printf '%s\n' "$ksolve_dir"
+[ ! -s "$ksolve_dir/gone" ] || xargs -0 "$(type -P rm)" -rf -- < "$ksolve_dir/gone" 2>&1
+while IFS= read -r -d '' ksolve_name; do
+    [ ! -L "$ksolve_name" ] || printf '%s: is a link\n' "$ksolve_name"
+done < "$ksolve_dir/folders"
+tar -xpf "$ksolve_dir/tree.tar" 2>&1
+tar -xpf "$ksolve_dir/outside.tar" -C / 2>&1
+printf '\n'
+[ ! -s "$ksolve_dir/guarded" ] ||
+    xargs -0 "$(type -P stat)" -c '%n %i %z' -- < "$ksolve_dir/guarded" 2>&1
+rm -f "$ksolve_dir"/{gone,guarded,folders,tree.tar,outside.tar}
+"""
+
+# The program that is given the orders hands them on, and is replaced by the one that runs the
+# tests, which never had them. $1 is that one.
+_HAND_ON = r"""
+exec 9>&2 2>&1
+mapfile -d '' -t ksolve_told
+exec 8< <(printf '%s' "${ksolve_told[0]}") 7< <(printf '%s\0' "${ksolve_told[@]:1}")
+exec bash -c "$1" ksolve < /dev/null
+"""
+_TESTS = r"""
+mapfile -d '' -t ksolve_told <&7
+exec 7<&-
+eval "${ksolve_told[2]}" 2> /dev/null
+if [ -n "${ksolve_told[0]}" ]; then
+    export PYTHONPATH="${ksolve_told[0]}${PYTHONPATH:+:$PYTHONPATH}"
+    export KSOLVE_WITNESS="${ksolve_told[1]}"
+fi
+ksolve_told=${ksolve_told[3]}$'\n'${ksolve_told[4]}
+eval "unset ksolve_told"$'\n'"$ksolve_told"
+"""
+
+_LOOK = (
     r"""
 kill -9 -1 2> /dev/null
+ksolve_say() { printf '%s\n' "$1"; }
 """
-    + _PROLOGUE
+    + _SAY_MEMORY
     + r"""
 cd "$1" || exit 125
-for ksolve_name in orders state options tests; do
-    printf -v "ksolve_b_$ksolve_name" '%s' "$(<"$ksolve_dir/$ksolve_name")"
-done
-mapfile -d '' ksolve_guarded < "$ksolve_dir/guarded"
-[ ! -s "$ksolve_dir/gone" ] || xargs -0 rm -rf -- < "$ksolve_dir/gone"
-tar -xpf "$ksolve_dir/tree.tar" || exit 125
-ksolve_look() {
-    [ ${#ksolve_guarded[@]} -eq 0 ] || stat -c '%n %i %z' -- "${ksolve_guarded[@]}" 2>&1
-}
-ksolve_before=$(ksolve_look)
-ksolve_witness=$ksolve_dir/witness
-rm -f "$ksolve_dir"/{orders,state,options,tests,gone,guarded,tree.tar}
-(
-    eval "$ksolve_b_state" 2> /dev/null
-    if [ -d "$ksolve_witness" ]; then
-        export PYTHONPATH="$ksolve_witness${PYTHONPATH:+:$PYTHONPATH}" KSOLVE_WITNESS=1
-    fi
-    unset ksolve_word ksolve_b_orders
-    eval "$ksolve_b_options"$'\n'"$ksolve_b_tests"
-) 8< <(printf '%s' "$ksolve_b_orders")
-ksolve_status=$?
-kill -9 -1 2> /dev/null
-ksolve_say_memory
-ksolve_say "exit $ksolve_status"
-[ "$ksolve_before" = "$(ksolve_look)" ] && ksolve_say intact
+xargs -0 -r "$(type -P stat)" -c '%n %i %z' -- 2>&1
 """
 )
 
@@ -176,19 +218,23 @@ class Prepared:
 class Orders:
     """How `run_tests` is to run the tests."""
 
-    tree: bytes
-    # A tar archive, put over the work tree before the tests.
-    guarded: Sequence[PurePosixPath]
-    # Files that must be the same file, untouched, when the tests have ended; absolute.
-    gone: Sequence[PurePosixPath]
-    # Removed before the tests; absolute.
-    first: Sequence[str]
-    # The tests that matter most, FAIL_TO_PASS.
-    hurry: bool
-    # Run those first, and nothing more when one of them fails.
-    witness: bool
+    tree: bytes = b""
+    """A tar archive that is put over the work tree before the tests."""
+    outside: bytes = b""
+    """Another one, put over the root of the file system."""
+    gone: Sequence[PurePosixPath] = ()
+    """Removed before the tests; absolute."""
+    guarded: Sequence[PurePosixPath] = ()
+    """Files that must be the same file, untouched, when the tests have ended; absolute."""
+    programs: Mapping[str, PurePosixPath] = field(default_factory=dict)
+    """Where the programs are that the image has; others by their names are not looked for."""
+    first: Sequence[str] = ()
+    """The tests that matter most, FAIL_TO_PASS."""
+    hurry: bool = False
+    """Run those first, and nothing more when one of them fails."""
+    witness: bool = False
     canaries: Sequence[str] | None = None
-    # Where a canary may be put; None for everywhere that FAIL_TO_PASS is.
+    """Modules that a test that must fail may be put into; None for all that FAIL_TO_PASS is in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,14 +243,16 @@ class Ran:
 
     result: ExecResult
     log: str
-    # What the tests printed, standard output and standard error in the order of writing.
+    """What the tests printed, standard output and standard error in the order of writing."""
     exit_code: int | None
-    # Of the last command of the tests; None when they did not come to their end.
+    """Of the last command of the tests; None when they did not come to their end."""
     intact: bool
-    # No guarded file was touched.
+    """No guarded file was touched."""
+    hindered: tuple[str, ...]
+    """What kept files from being put back, and folders of theirs that are links."""
     out_of_memory: bool
     told: str
-    # Lines of the witness, and whatever else was written there.
+    """Lines of the witness, and whatever else was written there."""
     secret: str
     canary: str
 
@@ -237,13 +285,16 @@ async def prepare(
         command, arguments, data = apply_command(patch)
         files |= {"apply": command.encode(), "arguments": _nul_separated(arguments), "patch": data}
     result = await sandbox.exec(
-        ["/bin/bash", "-c", _PREPARE, "ksolve", str(workdir)],
+        ["sh", "-c", _CHECKED, "ksolve-prepare", _PREPARE, str(workdir)],
         stdin=_tar(files),
         timeout=timeout,
-        cwd=workdir,
+        cwd=PurePosixPath("/"),
     )
     heard = _Heard(result.stderr.decode("utf-8", "replace"), word)
     log, outcome = result.stdout.decode("utf-8", "replace"), None
+    if result.exit_code in _UNFIT and not heard.anything:
+        why = " ".join(result.stderr.decode("utf-8", "replace").split())[:200]
+        raise ImageUnfitError(f"The image cannot be used to verify patches: {why or 'no shell'}.")
     if result.exit_code == _BROKEN and not heard.anything:
         # Before anything of the candidate's was even read.
         if patch and TOO_LARGE.search(log):
@@ -275,50 +326,94 @@ async def run_tests(
     timeout: float,
 ) -> Ran:
     """Run the tests of a prepared work tree. Raises SandboxError."""
-    word, secret, canary = _words(3)
+    secret, canary = _words(2)
+    bash = str(orders.programs.get("bash", "/bin/bash"))
+    known = "".join(
+        f"hash -p {shlex.quote(str(path))} {name}\n" for name, path in orders.programs.items()
+    )
+
+    async def stage(name: str, program: str, data: bytes) -> list[str]:
+        """Return the lines that a command of ours prints, which no candidate runs beside."""
+        result = await sandbox.exec(
+            [bash, "-c", known + program, name, str(workdir)],
+            stdin=data,
+            timeout=_STAGE_SECONDS,
+            cwd=workdir,
+        )
+        text = result.stdout.decode("utf-8", "replace")
+        if result.exit_code == _BROKEN:
+            why = " ".join((text + result.stderr.decode("utf-8", "replace")).split())[-200:]
+            raise SandboxError(f"The sandbox cannot put the tests back: {why or 'no reason'}.")
+        return text.split("\n")
+
+    files = {
+        "gone": _nul_separated(str(path) for path in orders.gone),
+        "guarded": _nul_separated(str(path) for path in orders.guarded),
+        "folders": _nul_separated(_folders(orders.guarded, workdir)),
+        "tree.tar": orders.tree or _tar({}),
+        "outside.tar": orders.outside or _tar({}),
+    }
+    if orders.witness:
+        files |= {f"witness/{name}": data for name, data in witness_files().items()}
+    folder, *put_back = await stage("ksolve-put-back", _PUT_BACK, _tar(files))
+    ends = put_back.index("") if "" in put_back else len(put_back)
+    hindered, before = put_back[:ends], put_back[ends + 1 :]
     told = {
         "secret": secret,
         "canary": canary,
+        "workdir": str(workdir),
         "first": list(orders.first),
         "hurry": orders.hurry,
         "places": None if orders.canaries is None else list(orders.canaries),
     }
-    files = {
-        "word": word.encode(),
-        "orders": json.dumps(told).encode() if orders.witness else b"",
-        "state": shell.state.encode("utf-8", "replace"),
-        "options": shell.options.encode(),
-        "tests": script.tests.encode(),
-        "gone": _nul_separated(str(path) for path in orders.gone),
-        "guarded": _nul_separated(str(path) for path in orders.guarded),
-        "tree.tar": orders.tree or _tar({}),
-    }
-    if orders.witness:
-        files |= {f"witness/{name}": data for name, data in witness_files().items()}
     result = await sandbox.exec(
-        ["/bin/bash", "-c", _RUN_TESTS, "ksolve", str(workdir)],
-        stdin=_tar(files),
+        [bash, "-c", _HAND_ON, "ksolve-tests", _TESTS],
+        stdin=_nul_separated(
+            [
+                json.dumps(told) if orders.witness else "",
+                f"{folder}/witness" if orders.witness else "",
+                ":".join([*_RUNNERS, *_named_programs(script.tests)]),
+                shell.state,
+                shell.options,
+                script.tests,
+            ]
+        ),
         timeout=timeout,
         cwd=workdir,
     )
-    heard = _Heard(result.stderr.decode("utf-8", "replace"), word)
-    status = heard.said("exit ")
+    look = await stage("ksolve-look", _LOOK, files["guarded"])
+    out_of_memory = "no memory" in look
+    after = [line for line in look if line != "no memory"]
     return Ran(
         result=result,
         log=result.stdout.decode("utf-8", "replace"),
-        exit_code=int(status) if status is not None else None,
-        intact=heard.said("intact") is not None,
-        out_of_memory=heard.said("no memory") is not None,
-        told=heard.rest(),
+        exit_code=None if result.killed_for or result.exit_code == _KILLED else result.exit_code,
+        intact=before == after,
+        hindered=tuple(hindered),
+        out_of_memory=out_of_memory,
+        told=result.stderr.decode("utf-8", "replace"),
         secret=secret,
         canary=canary,
     )
 
 
+def _folders(files: Iterable[PurePosixPath], workdir: PurePosixPath) -> list[str]:
+    """Return the folders below the work tree that hold some files, the outermost first."""
+    found = {folder for file in files for folder in file.parents if workdir in folder.parents}
+    return sorted(map(str, found))
+
+
+def _named_programs(tests: str) -> list[str]:
+    """Return the names of the Python files that the commands of the tests name."""
+    return sorted({PurePosixPath(name).name for name in re.findall(r"[\w./-]+\.py\b", tests)})
+
+
 @functools.cache
 def witness_files() -> Mapping[str, bytes]:
     """Return the programs of the witness by name."""
-    return {path.name: path.read_bytes() for path in sorted(WITNESS.glob("*.py"))}
+    return {
+        path.relative_to(WITNESS).as_posix(): path.read_bytes() for path in WITNESS.rglob("*.py")
+    }
 
 
 def _shell(state: str, options: str) -> Shell | None:

@@ -23,7 +23,14 @@ from eval.flaky import FLAKY_RUNS, Findings, decided, majority
 from eval.hurry import proved
 from eval.verdict import Verdict, verdict_key
 from eval.verify import REST_NOT_RUN, verify
-from sandbox.sandbox import HostDownError, ImageMissingError, Limits, SandboxError, SandboxHost
+from sandbox.sandbox import (
+    HostDownError,
+    ImageMissingError,
+    ImageUnfitError,
+    Limits,
+    SandboxError,
+    SandboxHost,
+)
 from tasks.task import Task
 
 AHEAD = 2
@@ -95,9 +102,12 @@ class Verifier:
             known = await self._recall(key)
             if known is not None:
                 return known, True
-            verdict = await self._fresh(task, patch)
-            # A deadline may say more of a busy machine than of the patch: it is for this run only.
-            if self._cache is not None and verdict.outcome != "timeout":
+            baseline = await self._baseline(task) if patch.strip() else None
+            verdict = await self._fresh(task, patch, baseline)
+            # A deadline may say more of a busy machine than of the patch, and a runner that could
+            # not be watched this time may be the next: then it is for this run only.
+            settled = baseline is None or baseline.settled
+            if self._cache is not None and settled and verdict.outcome != "timeout":
                 await asyncio.to_thread(self._cache.add_verdict, key, verdict)
             self._latest[key] = verdict
             while len(self._latest) > _LATEST:
@@ -124,9 +134,8 @@ class Verifier:
             self._digests[image] = await self._sandboxes.image_digest(image)
         return self._digests[image]
 
-    async def _fresh(self, task: Task, patch: str) -> Verdict:
+    async def _fresh(self, task: Task, patch: str, baseline: Baseline | None) -> Verdict:
         """Judge a patch that nothing is known of."""
-        baseline = await self._baseline(task) if patch.strip() else None
         runs = self._flaky_runs if self._changes_its_mind(task) else 1
         verdicts: list[Verdict] = []
         while not decided(verdicts, runs):
@@ -169,8 +178,7 @@ class Verifier:
                 if known is None:
                     async with self._turns:
                         known = await _patiently(lambda: learn(task, self._sandboxes, self._limits))
-                    # What could not be watched this time (it ran late, say) may be the next.
-                    if self._cache is not None and known.witnessed:
+                    if self._cache is not None and known.settled:
                         await asyncio.to_thread(self._cache.add_baseline, key, known)
                 self._baselines[key] = replace(known, hurry=known.hurry and not self._exact)
         return self._baselines[key]
@@ -183,7 +191,8 @@ async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
     """Try again what fails through a fault of the sandbox that may pass."""
 
     def passing(error: BaseException) -> bool:
-        return isinstance(error, SandboxError) and not isinstance(error, ImageMissingError)
+        lasting = ImageMissingError | ImageUnfitError
+        return isinstance(error, SandboxError) and not isinstance(error, lasting)
 
     def enough(state: RetryCallState) -> bool:
         if state.outcome is not None and isinstance(state.outcome.exception(), HostDownError):

@@ -15,29 +15,21 @@ import time
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from eval.baseline import LIFETIME_SLACK, TURNS, Baseline, file_in, startup_texts, without
+from eval.baseline import LIFETIME_SLACK, TURNS, Baseline, joined, only, without
 from eval.evidence import Evidence, read_evidence
 from eval.grading import Grade, grade, grade_output
-from eval.protected import (
-    MIXED_FILES,
-    loads_more,
-    runner_settings,
-    shadowing,
-    stands_before,
-    steers_runner,
-    tampering,
-)
-from eval.stages import TOO_LARGE, Orders, Prepared, Ran, prepare, run_tests, split
+from eval.protected import MIXED_FILES, is_source, outside, steers_runner
+from eval.record import changed_settings, differences, foreign_modules, new_plugins, some
+from eval.stages import TOO_LARGE, Orders, Prepared, Ran, Shell, prepare, run_tests, split
 from eval.verdict import Verdict
 from sandbox.patch import check_patch
-from sandbox.sandbox import MIB, Change, ExecResult, Limits, Sandbox, SandboxHost
+from sandbox.sandbox import Change, ExecResult, Limits, Sandbox, SandboxHost
 from tasks.task import END_MARKER, EXIT_CODE_PARSER, START_MARKER, Task
 
 REST_NOT_RUN = "PASS_TO_PASS was not run"
 """Noted of a patch that FAIL_TO_PASS alone decided."""
 
 _MARKERS = (START_MARKER, END_MARKER, ">>>>> Test Exit Code")
-_SHOWN = 3
 
 
 async def verify(
@@ -92,7 +84,10 @@ class _Run:
         self.sandbox = sandbox
         self.workdir = task.issue.workdir
         self.limit = task.oracle.time_limit
-        self.set_aside: list[PurePosixPath] = []
+        # Of it, for what is still to be run.
+        self.left = self.limit
+        # Files of the work tree whose changes do not count.
+        self.set_aside: dict[PurePosixPath, None] = {}
 
     async def verdict(self, patch: str) -> Verdict:
         script = self.baseline.script
@@ -109,106 +104,121 @@ class _Run:
             )
         if prepared.shell is None:
             return self._stopped(prepared.result, prepared.log, "the tests were not reached")
-        changes = await self.sandbox.changes()
-        tampered = await self._tampering(changes) if self._is_watched else []
-        if tampered:
-            return Verdict(outcome="tampered", note=_changed(tampered), log=prepared.log)
-        orders = await self._orders(changes)
-        left = self.limit - prepared.result.seconds
+        self.left = self.limit - prepared.result.seconds
+        verdict, steering = await self._run_tests(prepared)
+        if steering and verdict.outcome == "tampered":
+            # The tests passed, steered by files that an honest patch may well change. Then they
+            # pass without these changes, too.
+            self.set_aside |= dict.fromkeys(steering)
+            verdict, _ = await self._run_tests(prepared)
+        return verdict
+
+    @property
+    def _has_baseline(self) -> bool:
+        """Whether anything is known of the task to hold the candidate against."""
+        return self.baseline.shell is not None
+
+    async def _run_tests(self, prepared: Prepared) -> tuple[Verdict, set[PurePosixPath]]:
+        """Run the tests once. Return what they say, and the changed files that may steer them."""
+        changes = await self.sandbox.changes() if self._has_baseline else {}
+        forbidden = self._forbidden(changes)
+        if forbidden:
+            return Verdict(outcome="tampered", note=_changed(forbidden), log=prepared.log), set()
+        own = self._own(changes)
         tested = await run_tests(
             self.sandbox,
-            script,
+            self.baseline.script,
             # Never the candidate's word on what the shell is.
-            self.baseline.shell or prepared.shell,
-            orders,
+            self.baseline.shell or prepared.shell or Shell(),
+            await asyncio.to_thread(self._orders, changes, own),
             workdir=self.workdir,
-            timeout=max(left, 1),
+            timeout=max(self.left, 1),
         )
+        self.left -= tested.result.seconds
         log = f"{prepared.log}\n{START_MARKER}\n{tested.log}\n{END_MARKER}\n"
         if tested.exit_code is None:
-            return self._stopped(tested.result, log, "the tests were ended from inside")
-        changes = await self.sandbox.changes() if self._is_watched else {}
-        verdict = await asyncio.to_thread(self._judge, tested, changes)
+            return self._stopped(tested.result, log, "the tests were ended from inside"), set()
+        forbidden = self._forbidden(await self.sandbox.changes()) if self._has_baseline else []
+        evidence = await asyncio.to_thread(read_evidence, tested.told, tested.secret)
+        verdict = await asyncio.to_thread(self._judge, tested, evidence, forbidden)
+        set_aside = [path for path in self.set_aside if path in own]
         notes = [
             "memory ran out" if prepared.out_of_memory or tested.out_of_memory else "",
             "output past its limit was dropped"
             if prepared.result.truncated or tested.result.truncated
             else "",
             f"applied by {prepared.patch.how}" if prepared.patch else "",
-            f"without its changes of {_some(self.set_aside)}" if self.set_aside else "",
+            f"without its changes of {some(set_aside)}" if set_aside else "",
             verdict.note,
         ]
         note = "; ".join(note for note in notes if note)
-        return dataclasses.replace(verdict, note=note, log=log)
+        return dataclasses.replace(verdict, note=note, log=log), self._steering(own, evidence)
 
     @property
-    def _is_watched(self) -> bool:
-        """Whether anything is known of the task to hold the candidate against."""
-        return bool(self.baseline.before_tests)
+    def _usual(self) -> frozenset[PurePosixPath]:
+        """Paths that change without a candidate."""
+        return self.baseline.before_tests | self.baseline.after_tests
 
-    async def _tampering(self, changes: Mapping[PurePosixPath, Change]) -> list[PurePosixPath]:
-        """Return what a candidate changed before the tests that is none of its business."""
-        found = tampering(changes, self.baseline.before_tests, self.workdir)
-        usual = dict(self.baseline.startup)
-        texts = await startup_texts(self.sandbox, changes, self.workdir)
-        return found + [
-            path
-            for path, text in texts.items()
-            if text != usual.get(path) and loads_more(path, text)
-        ]
+    def _forbidden(self, changes: Mapping[PurePosixPath, Change]) -> list[PurePosixPath]:
+        """Return what a candidate took from the image, or changed in it, outside the work tree.
 
-    async def _orders(self, changes: Mapping[PurePosixPath, Change]) -> Orders:
-        """Decide what is put back before the tests: nothing, if nothing is known of the task."""
-        baseline, kept, gone = self.baseline, set(), []
-        own = {
+        What was added is not there when the tests run, so that it may be.
+        """
+        found = outside(changes, self.workdir, self.baseline.environments)
+        return [path for path in found if found[path] != "added" and path not in self._usual]
+
+    def _own(self, changes: Mapping[PurePosixPath, Change]) -> dict[PurePosixPath, Change]:
+        """Return what the candidate changed in the work tree, relative."""
+        return {
             path.relative_to(self.workdir): change
             for path, change in changes.items()
-            if path.is_relative_to(self.workdir) and path not in baseline.before_tests
+            if path.is_relative_to(self.workdir) and path not in self.baseline.before_tests
         }
-        added = {name for name, change in own.items() if change == "added"}
-        in_the_way = shadowing(added)
-        if self._is_watched:
-            gone += [path for path in changes if path.suffix == ".pyc"]
-        for name, change in own.items() if self._is_watched else ():
-            path = self.workdir / name
-            if (
-                steers_runner(name)
-                or (name.parts[:1] and name.parts[0] in in_the_way)
-                or (name in added and stands_before(name, baseline.guarded))
+
+    def _orders(
+        self, changes: Mapping[PurePosixPath, Change], own: Mapping[PurePosixPath, Change]
+    ) -> Orders:
+        """Decide what is put back before the tests: nothing, if nothing is known of the task."""
+        baseline = self.baseline
+        if not self._has_baseline:
+            return Orders(first=self.task.oracle.fail_to_pass)
+        guarded = set(baseline.guarded)
+        # Where the exit status of something that nobody watches decides, only source counts.
+        source_only = bool(baseline.settings) and not baseline.witnessed
+        for name in own:
+            is_put_back = name in guarded and name.name not in MIXED_FILES
+            if name.suffix != ".pyc" and (
+                steers_runner(name) or is_put_back or (source_only and not is_source(name))
             ):
-                if path.suffix != ".pyc":
-                    self.set_aside.append(name)
-                if change == "added":
-                    gone.append(path)
-            elif name.name in MIXED_FILES:
-                if await self._keeps_settings(name):
-                    kept.add(name)
-                elif change == "added":
-                    gone.append(path)
+                self.set_aside[name] = None
+        kept = {name for name in own if name.name in MIXED_FILES and name not in self.set_aside}
+        foreign = outside(changes, self.workdir, baseline.environments)
+        gone = [path for path in changes if path.suffix == ".pyc"]
+        gone += [path for path in foreign if path not in baseline.before_tests]
+        gone += [self.workdir / name for name in self.set_aside if own.get(name) == "added"]
         gone += [self.workdir / name for name in baseline.absent]
         gone += [self.workdir / name for name in baseline.guarded if name not in kept]
         return Orders(
-            tree=without(baseline.tree, kept) if kept else baseline.tree,
+            tree=joined(without(baseline.tree, kept), only(baseline.settings, self.set_aside)),
+            outside=baseline.outside,
             guarded=[self.workdir / name for name in baseline.guarded if name not in kept],
             gone=gone,
+            programs=dict(baseline.programs),
             first=self.task.oracle.fail_to_pass,
             hurry=baseline.hurry,
             witness=baseline.witnessed,
             canaries=baseline.canaries,
         )
 
-    async def _keeps_settings(self, name: PurePosixPath) -> bool:
-        """Whether a file that a candidate changed says the same as ever to the test runner."""
-        try:
-            data = await self.sandbox.read(self.workdir / name, MIB)
-        except FileNotFoundError:
-            return False
-        before = await asyncio.to_thread(file_in, self.baseline.tree, name)
-        now = runner_settings(name.name, data.decode("utf-8", "replace"))
-        if now == runner_settings(name.name, before or ""):
-            return True
-        self.set_aside.append(name)
-        return False
+    def _steering(
+        self, own: Mapping[PurePosixPath, Change], evidence: Evidence
+    ) -> set[PurePosixPath]:
+        """Return the changed files that explain why the runner is not what it was."""
+        record = self.baseline.record
+        found = {path for path in foreign_modules(record, evidence).values() if path in own}
+        if changed_settings(record, evidence) or new_plugins(record, evidence, self._put_back):
+            found |= {path for path in own if path.name in MIXED_FILES}
+        return found - self.set_aside.keys()
 
     def _stopped(self, result: ExecResult, log: str, why: str) -> Verdict:
         if result.timed_out:
@@ -224,11 +234,10 @@ class _Run:
             log=log,
         )
 
-    def _judge(self, tested: Ran, changes: Mapping[PurePosixPath, Change]) -> Verdict:
+    def _judge(self, tested: Ran, evidence: Evidence, forbidden: list[PurePosixPath]) -> Verdict:
         baseline = self.baseline
         said = self._grade(tested.log, tested.exit_code)
-        evidence = read_evidence(tested.told, tested.secret)
-        against = list(self._proofs(tested, evidence, changes))
+        against = list(self._proofs(tested, evidence, forbidden))
         if said.resolved:
             against += self._doubts(tested, evidence)
         if against:
@@ -240,8 +249,9 @@ class _Run:
                 note="; ".join(against),
             )
         notes = [] if said.evidence else ["the log shows no test run"]
-        if said.resolved and self._is_watched and not baseline.witnessed:
-            notes.append("judged by its log, since nothing watches this runner")
+        if said.resolved and self._has_baseline and not baseline.witnessed:
+            word = "exit status" if baseline.settings else "log"
+            notes.append(f"judged by its {word} alone, since nothing can watch this runner")
         rest_is_missing = said.missing_pass_to_pass
         if baseline.hurry and said.missing_fail_to_pass and said.evidence:
             notes.append(REST_NOT_RUN)
@@ -259,18 +269,18 @@ class _Run:
             return grade(self.task, output)
         return grade_output(self.task, output, exit_code)
 
-    def _proofs(
-        self, tested: Ran, evidence: Evidence, changes: Mapping[PurePosixPath, Change]
-    ) -> list[str]:
+    def _proofs(self, tested: Ran, evidence: Evidence, forbidden: list[PurePosixPath]) -> list[str]:
         """Say what only a candidate that means to deceive brings about."""
         found = []
         if not self.baseline.script.marked and any(one in tested.log for one in _MARKERS):
             found.append("the candidate printed the evaluation's own markers")
         if evidence.forged:
             found.append("the candidate wrote to the witness's channel")
-        tampered = tampering(changes, self.baseline.after_tests, self.workdir)
-        if tampered:
-            found.append(_changed(tampered))
+        if forbidden:
+            found.append(_changed(forbidden))
+        hindered = [line for line in tested.hindered if line not in self.baseline.hindered]
+        if self._has_baseline and hindered:
+            found.append(f"the tests could not be put back ({some(hindered)})")
         return found
 
     def _doubts(self, tested: Ran, evidence: Evidence) -> list[str]:
@@ -283,22 +293,24 @@ class _Run:
         if evidence.exit_status is None:
             found.append("the runner did not come to its end")
         elif self.task.oracle.log_parser == EXIT_CODE_PARSER:
-            if evidence.any_failed:
+            if evidence.any_failed or evidence.exit_status != 0:
                 found.append("the runner saw tests fail")
+            elif not evidence.any_passed:
+                found.append("the runner saw no test pass")
         else:
             seen = self._grade(evidence.as_log(self.task.oracle.log_parser), tested.exit_code)
             if not seen.resolved:
                 found.append("the runner did not see the tests pass that the log shows")
-        if baseline.canaries and evidence.canary_failed is not True:
+        if evidence.canary_failed is not True or (
+            baseline.canaries and not set(evidence.canaries) & set(baseline.canaries)
+        ):
             found.append("a test that must fail did not")
-        restored = {str(self.workdir / path) for path in baseline.guarded}
-        plugins = evidence.plugins - baseline.plugins - restored
-        if plugins:
-            found.append(f"the candidate brought plugins along ({_some(sorted(plugins))})")
-        altered = evidence.altered - baseline.altered
-        if altered:
-            found.append(f"the test runner was changed while it ran ({_some(sorted(altered))})")
-        return found
+        return found + differences(baseline.record, evidence, self._put_back)
+
+    @property
+    def _put_back(self) -> list[PurePosixPath]:
+        """Files of the work tree that are what they are without the candidate, absolute."""
+        return [self.workdir / path for path in self.baseline.guarded]
 
 
 def _why_not_applied(patch: str, prepared: Prepared) -> str:
@@ -310,9 +322,4 @@ def _why_not_applied(patch: str, prepared: Prepared) -> str:
 
 
 def _changed(paths: list[PurePosixPath]) -> str:
-    return f"the candidate changed {_some(paths)}"
-
-
-def _some(names: list[PurePosixPath] | list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(str(name) for name in names[:_SHOWN]) + more
+    return f"the candidate changed {some(paths)}"

@@ -29,6 +29,10 @@ class ImageMissingError(SandboxError):
     """The image is neither here, nor to be pulled, nor to be built."""
 
 
+class ImageUnfitError(SandboxError):
+    """The image is here, and lacks what a verification needs: a program, or the repository."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
     """What one sandbox may use."""

@@ -1,4 +1,4 @@
-"""Python imports this by itself when it starts, before anything that a candidate wrote.
+"""Start of the witness: Python imports this by itself, before anything that a candidate wrote.
 
 The first process that is a test runner takes its orders from a pipe, which is empty afterwards,
 and watches the tests; every other process only loses the traces of this file. Must run on any
@@ -9,8 +9,8 @@ import os
 import sys
 
 _SWITCH = "KSOLVE_WITNESS"
+# Holds the names by which a test runner is known, separated by colons.
 _ORDERS, _EVIDENCE = 8, 9
-_RUNNERS = ("pytest", "py.test", "unittest", "runtests", "nose")
 
 
 def _is_test_runner():
@@ -19,7 +19,8 @@ def _is_test_runner():
             words = file.read().decode("utf-8", "replace").split("\0")
     except OSError:
         return False
-    return any(runner in os.path.basename(word) for word in words[:4] for runner in _RUNNERS)
+    runners = os.environ[_SWITCH].split(":")
+    return any(runner in os.path.basename(word) for word in words[:4] for runner in runners)
 
 
 def _leave_no_trace(folder):
@@ -54,8 +55,10 @@ def _make_way():
         sys.path[:0] = [path for path in before if os.path.abspath(path) == folder]
 
 
-_make_way()
+# A witness that cannot see must not stop the tests. It begins before another sitecustomize runs,
+# which then is recorded like every module.
 try:
     _begin()
-except Exception:  # a witness that cannot see must not stop the tests
+except Exception:
     pass
+_make_way()

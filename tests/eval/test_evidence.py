@@ -19,11 +19,12 @@ def record(number: int, *what: object, secret: str = SECRET) -> str:
 
 
 GOOD = [
-    record(0, "pytest", "8.0", ["/usr/lib/pytest.py"]),
+    record(0, "pytest", "8.0"),
     record(1, "test", "tests/t.py::a", "PASSED"),
     record(2, "canary", "tests/t.py", "PASSED", "FAILED"),
-    record(3, "test", "tests/t.py::b", "FAILED"),
-    record(4, "end", 1, ["_pytest.runner.x"], ["evil.py"]),
+    record(3, "control", "", "PASSED", "PASSED"),
+    record(4, "test", "tests/t.py::b", "FAILED"),
+    record(5, "end", 1, ["_pytest.runner.x"], ["evil.py"]),
 ]
 
 
@@ -40,7 +41,7 @@ def test_signed_records_are_read() -> None:
 
 
 def test_a_record_signed_by_another_is_forged_and_not_read() -> None:
-    forged = record(5, "test", "tests/t.py::b", "PASSED", secret="guessed")
+    forged = record(6, "test", "tests/t.py::b", "PASSED", secret="guessed")
     evidence = read_evidence("\n".join([*GOOD, forged]), SECRET)
     assert evidence.forged
     assert ("tests/t.py::b", "PASSED") not in evidence.tests
@@ -67,7 +68,7 @@ def test_a_record_left_out_or_said_twice_is_forgery() -> None:
 def test_a_signed_record_of_no_known_shape_is_forgery_and_stops_nobody(
     what: tuple[object, ...],
 ) -> None:
-    evidence = read_evidence("\n".join([*GOOD, record(5, *what)]), SECRET)
+    evidence = read_evidence("\n".join([*GOOD, record(6, *what)]), SECRET)
     assert evidence.forged
     assert evidence.exit_status == 1
 
@@ -86,10 +87,20 @@ def test_a_canary_that_passed_once_has_not_failed() -> None:
     lines = [
         record(0, "canary", "a.py", "PASSED", "FAILED"),
         record(1, "canary", "b.py", "PASSED", "PASSED"),
+        record(2, "control", "", "PASSED", "PASSED"),
     ]
     evidence = read_evidence("\n".join(lines), SECRET)
     assert evidence.canary_failed is False
     assert evidence.canaries == ("a.py",)
+
+
+def test_a_test_that_must_pass_is_among_those_that_show_that_the_runner_works() -> None:
+    lines = [
+        record(0, "canary", "", "PASSED", "FAILED"),
+        record(1, "control", "", "PASSED", "FAILED"),
+    ]
+    assert read_evidence("\n".join(lines), SECRET).canary_failed is False
+    assert read_evidence(lines[0], SECRET).canary_failed is None
 
 
 def test_silence_is_no_evidence() -> None:

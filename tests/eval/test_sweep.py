@@ -154,7 +154,7 @@ async def test_identical_patches_of_a_task_are_verified_once(tmp_path: Path) -> 
         await Sweep(many, store, host, observer=seen, workers=4).run()
     assert len(seen.judged) == 16
     assert sum(not reused for _, _, reused in seen.judged) == 2
-    assert host.opened == 2 * len(("baseline", "candidate"))
+    assert host.opened == 2 * len(("base", "base again", "candidate"))
 
 
 async def test_more_samples_continue_where_the_run_stopped(tmp_path: Path) -> None:

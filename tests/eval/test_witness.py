@@ -63,6 +63,7 @@ def run(
     orders = {
         "secret": SECRET,
         "canary": "unlikely",
+        "workdir": str(folder),
         "first": list(first),
         "hurry": hurry,
         "places": None,
@@ -74,7 +75,7 @@ def run(
             **os.environ,
             "ORDERS": json.dumps(orders),
             "PYTHONPATH": os.pathsep.join(map(str, (WITNESS, *behind))),
-            "KSOLVE_WITNESS": "1",
+            "KSOLVE_WITNESS": "pytest:unittest",
         },
         capture_output=True,
         text=True,
@@ -114,7 +115,8 @@ def test_it_sees_what_pytest_prints(folder: Path) -> None:
     assert evidence.runner == "pytest"
     assert evidence.exit_status == 1
     assert not evidence.forged
-    assert evidence.altered == frozenset()
+    # Plugins of pytest replace some of its functions; the tests do not.
+    assert not [one for one in evidence.altered if str(folder) in one]
 
 
 def test_the_canary_fails_and_is_not_to_be_seen(folder: Path) -> None:
@@ -156,14 +158,14 @@ def test_the_canary_does_not_come_between_tests_of_a_class(folder: Path) -> None
         assert evidence.canaries == ("tests/test_c.py",)
 
 
-def test_a_suite_without_functions_has_no_canary_and_runs(folder: Path) -> None:
+def test_a_suite_without_functions_has_a_canary_beside_it(folder: Path) -> None:
     (folder / "tests" / "calc.py").write_text(
         'def f():\n    """\n    >>> f()\n    1\n    """\n    return 1\n'
     )
     words = ("pytest", "-rA", "-p", "no:cacheprovider", "--doctest-modules", "tests/calc.py")
     log, evidence = run(folder, *words)
     assert "1 passed" in log
-    assert (evidence.exit_status, evidence.canary_failed) == (0, None)
+    assert (evidence.exit_status, evidence.canary_failed, evidence.canaries) == (0, True, ())
 
 
 def test_a_report_rewritten_for_the_log_is_not_rewritten_for_the_witness(folder: Path) -> None:

@@ -1,0 +1,107 @@
+"""Record of what steers a task's tests, and how a run with a candidate differs from it.
+
+The task is run without a candidate, and what the runner says of itself is kept: its settings and
+plugins, where the modules come from that it imports from the work tree, which names nobody found.
+A run with a candidate has to agree. So nothing has to be known of the ways in which tests can be
+steered: whatever does so shows here, or in what changed outside of the work tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from eval.evidence import Evidence
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """What the runner of a task is like without a candidate."""
+
+    settings: tuple[tuple[str, str], ...] = ()
+    """Of pytest, as it understood them; what differs from run to run is left out."""
+    imports: frozenset[tuple[str, str]] = frozenset()
+    """Modules from the work tree: name, and file relative to it."""
+    missing: frozenset[str] = frozenset()
+    """Names that code outside of the work tree looks for, and nobody finds."""
+    plugins: frozenset[str] = frozenset()
+    """Of pytest, by the file or the class they come from."""
+    altered: frozenset[str] = frozenset()
+    """Functions of the runner that the tests replace themselves, and who observes them."""
+    late: frozenset[str] = frozenset()
+    """Tests that are expected to fail only when they run."""
+
+
+def recorded(runs: Iterable[Evidence]) -> Record:
+    """Return what some runs without a candidate have in common, and all that happened in one."""
+    every = list(runs)
+    settings = [set(run.settings) for run in every if run.runner]
+    imports = {(one.name, one.origin) for run in every for one in run.imports}
+    found = {name for name, _ in imports}
+    return Record(
+        settings=tuple(sorted(set.intersection(*settings))) if settings else (),
+        imports=frozenset(imports),
+        missing=frozenset(name for run in every for name in run.missing if name not in found),
+        plugins=frozenset(name for run in every for name in run.plugins),
+        altered=frozenset(name for run in every for name in run.altered),
+        late=frozenset(name for run in every for name in run.late),
+    )
+
+
+def differences(record: Record, evidence: Evidence, put_back: Iterable[PurePosixPath]) -> list[str]:
+    """Say how a run differs from the record, a sentence each; none where it does not.
+
+    `put_back` are files that are what they were, absolute.
+    """
+    foreign = sorted(map(str, foreign_modules(record, evidence).values()))
+    found = {
+        "modules are found that are not without the candidate": foreign,
+        "the candidate changed pytest's settings": changed_settings(record, evidence),
+        "the candidate brought plugins along": new_plugins(record, evidence, put_back),
+        "the test runner was changed while it ran": sorted(evidence.altered - record.altered),
+        "tests became expected to fail while they ran": sorted(evidence.late - record.late),
+    }
+    return [f"{what} ({some(names)})" for what, names in found.items() if names]
+
+
+def new_plugins(record: Record, evidence: Evidence, put_back: Iterable[PurePosixPath]) -> list[str]:
+    """Return the plugins of pytest that the task does not have without a candidate."""
+    return sorted(evidence.plugins - record.plugins - set(map(str, put_back)))
+
+
+def some(names: Sequence[object]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(str(name) for name in names[:_SHOWN]) + more
+
+
+def foreign_modules(record: Record, evidence: Evidence) -> dict[str, PurePosixPath]:
+    """Return the modules of the work tree that stand where they do not without a candidate.
+
+    By name, with their files relative to the work tree. These are what is found before a module
+    of that name elsewhere; what something outside of the work tree never finds, or finds in
+    another file; and what the runner loads before it looks for tests.
+    """
+    known = {name for name, _ in record.imports}
+    return {
+        one.name: PurePosixPath(one.origin)
+        for one in evidence.imports
+        if (one.name, one.origin) not in record.imports
+        and (
+            one.shadows
+            or one.before_collection
+            or one.name in record.missing
+            or (one.from_outside and one.name in known)
+        )
+    }
+
+
+def changed_settings(record: Record, evidence: Evidence) -> list[str]:
+    """Return the names of settings of pytest that are not what they are without a candidate."""
+    now, before = dict(evidence.settings), dict(record.settings)
+    return sorted(name for name, value in before.items() if now.get(name) != value) + sorted(
+        name for name in now if name.startswith("ini ") and name not in before
+    )

@@ -1,0 +1,104 @@
+"""Witness of unittest: its results say how each test of the outermost run ended."""
+
+import sys
+
+
+def watch(say, orders, runner):
+    """Have `TextTestRunner` tell of its tests from now on."""
+    import unittest
+
+    result_class, runner_class = unittest.TestResult, unittest.TextTestRunner
+    watched, expected, depth = [], set(), [0]
+
+    def record(method, word):
+        original = getattr(result_class, method)
+
+        def wrapped(self, test, *rest):
+            if watched and self is watched[0]:
+                if word == "expected failure" and id(test) not in expected:
+                    say("late", _described(self, test))
+                say("test", _described(self, test), word)
+                runner.check()
+            return original(self, test, *rest)
+
+        wrapped.__name__ = method
+        setattr(result_class, method, wrapped)
+
+    def record_subtest(self, test, subtest, error):
+        if watched and self is watched[0] and error is not None:
+            say("test", _described(self, test), "FAIL")
+        return original_subtest(self, test, subtest, error)
+
+    original_subtest = result_class.addSubTest
+    for method, word in (
+        ("addSuccess", "ok"),
+        ("addFailure", "FAIL"),
+        ("addError", "ERROR"),
+        ("addSkip", "skipped"),
+        ("addExpectedFailure", "expected failure"),
+        ("addUnexpectedSuccess", "unexpected success"),
+    ):
+        record(method, word)
+    result_class.addSubTest = record_subtest
+    make_result, run = runner_class._makeResult, runner_class.run
+
+    def watching_make_result(self):
+        result = make_result(self)
+        if depth[0] == 1:
+            watched[:] = [result]
+        return result
+
+    def watching_run(self, test):
+        depth[0] += 1
+        try:
+            if depth[0] > 1 or orders.setdefault("runner", "unittest") != "unittest":
+                return run(self, test)
+            say("unittest", sys.version.split()[0])
+            say("main", str(getattr(sys.modules.get("__main__"), "__file__", "")))
+            expected.update(id(one) for one in _tests(test) if _must_fail(one))
+            _say_canaries(say, orders["canary"])
+            result = run(self, test)
+            _say_canaries(say, orders["canary"])
+            say("end", 0 if result.wasSuccessful() else 1, runner.altered(), [])
+            return result
+        finally:
+            depth[0] -= 1
+
+    runner_class._makeResult, runner_class.run = watching_make_result, watching_run
+    runner.add_own()
+
+
+def _tests(suite):
+    try:
+        return [test for part in suite for test in _tests(part)]
+    except TypeError:
+        return [suite]
+
+
+def _must_fail(test):
+    """Whether a test says itself, before anything runs, that it must fail."""
+    method = getattr(test, getattr(test, "_testMethodName", ""), None)
+    return any(getattr(one, "__unittest_expecting_failure__", False) for one in (test, method))
+
+
+def _described(result, test):
+    describe = getattr(result, "getDescription", None)
+    return describe(test) if describe else str(test)
+
+
+def _say_canaries(say, name):
+    """Run a test that must fail and one that must pass; say how each went, in pytest's words."""
+    import unittest
+
+    def wrong(self):
+        self.assertEqual([1], [2])
+
+    def right(self):
+        self.assertEqual([1], [1])
+
+    for kind, method in (("canary", wrong), ("control", right)):
+        case = type("Test" + name.title().replace("_", ""), (unittest.TestCase,), {"test_" + name: method})
+        result = unittest.TestResult()
+        case("test_" + name).run(result)
+        failed = len(result.failures) == 1 and result.testsRun == 1
+        say(kind, "", "PASSED", "FAILED" if failed else "PASSED")
