@@ -114,6 +114,8 @@ class Baseline:
     """Where the programs are that the verifier itself calls."""
     witnessed: bool = False
     """The witness sees what the log says."""
+    ends: bool = False
+    """What the tests are run by is no test runner, and the witness sees it come to its end."""
     settled: bool = False
     """To learn it again would show the same: it is watched, or no witness spoke at all."""
     canaries: tuple[str, ...] = ()
@@ -146,6 +148,7 @@ async def learn(task: Task, sandboxes: SandboxHost, limits: Limits) -> Baseline:
         base,
         after_tests=base.after_tests | again.after_tests,
         witnessed=witnessed,
+        ends=base.ends and again.ends,
         settled=witnessed or (base.settled and again.settled),
         canaries=again.canaries if witnessed else (),
         intact=base.intact and again.intact,
@@ -235,7 +238,8 @@ async def _look(
         baseline,
         after_tests=changed,
         witnessed=agreed,
-        settled=tested.exit_code is not None and not evidence.runner,
+        ends=evidence.runner == "script" and evidence.exit_status is not None,
+        settled=tested.exit_code is not None and evidence.runner in ("", "script"),
         canaries=evidence.canaries if agreed else (),
         intact=tested.intact,
         hindered=frozenset(tested.hindered),

@@ -22,13 +22,14 @@ _RECORD = re.compile(r"^([0-9a-f]{64}) (\[.*\])$")
 # What a witness says. Who shares its process may sign something else with its secret.
 _BODY: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
     tuple[int, Literal["python"], str, list[str]]
-    | tuple[int, Literal["pytest", "unittest", "main", "missing", "late"], str]
+    | tuple[int, Literal["pytest", "unittest", "script", "main", "missing", "late"], str]
     | tuple[int, Literal["import"], str, str, bool, bool, bool]
     | tuple[int, Literal["settings"], list[tuple[str, str]], list[str]]
     | tuple[int, Literal["test"], str, str]
     | tuple[int, Literal["canary", "control"], str, str | None, str | None]
     | tuple[int, Literal["end"], int, list[str], list[str]]
 )
+_RUNNERS = frozenset({"pytest", "unittest", "script"})
 _PASSED = frozenset({"PASSED", "ok"})
 _BAD = frozenset({"FAILED", "ERROR", "FAIL", "unexpected success"})
 
@@ -53,7 +54,7 @@ class Evidence:
     """Account of one test run."""
 
     runner: str = ""
-    """"pytest", "unittest", or "" when no witness spoke."""
+    """"pytest", "unittest", "script" for a program of another kind, "" when no witness spoke."""
     main: str = ""
     """The file of the program that ran the tests."""
     packages: tuple[str, ...] = ()
@@ -129,7 +130,7 @@ def read_evidence(told: str, secret: str) -> Evidence:
     ran = [*controls, *(failed for _, failed in canaries)]
     ends, settings, pythons = said("end"), said("settings"), said("python")
     return Evidence(
-        runner=next((kind for _, kind, *_ in records if kind in ("pytest", "unittest")), ""),
+        runner=next((kind for _, kind, *_ in records if kind in _RUNNERS), ""),
         main=next((file for (file,) in said("main")), ""),
         packages=tuple(pythons[0][1]) if pythons else (),
         settings=tuple(settings[0][0]) if settings else (),

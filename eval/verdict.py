@@ -16,7 +16,7 @@ from tasks.task import Oracle
 Outcome = Literal["resolved", "unresolved", "timeout", "not_applied", "no_patch", "tampered"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-VERIFIER_VERSION = "5"
+VERIFIER_VERSION = "6"
 """Part of every verdict key: raise it whenever the same patch could be judged differently."""
 
 

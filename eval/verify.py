@@ -206,7 +206,7 @@ class _Run:
             programs=dict(baseline.programs),
             first=self.task.oracle.fail_to_pass,
             hurry=baseline.hurry,
-            witness=baseline.witnessed,
+            witness=baseline.witnessed or baseline.ends,
             canaries=baseline.canaries,
         )
 
@@ -288,24 +288,26 @@ class _Run:
         found, baseline = [], self.baseline
         if baseline.intact and not tested.intact:
             found.append("test files were touched while the tests ran")
-        if not baseline.witnessed:
+        if not (baseline.witnessed or baseline.ends):
             return found
         if evidence.exit_status is None:
             found.append("the runner did not come to its end")
-        elif self.task.oracle.log_parser == EXIT_CODE_PARSER:
-            if evidence.any_failed or evidence.exit_status != 0:
-                found.append("the runner saw tests fail")
-            elif not evidence.any_passed:
-                found.append("the runner saw no test pass")
-        else:
-            seen = self._grade(evidence.as_log(self.task.oracle.log_parser), tested.exit_code)
-            if not seen.resolved:
-                found.append("the runner did not see the tests pass that the log shows")
+        if not baseline.witnessed:
+            return found + differences(baseline.record, evidence, self._put_back)
+        if evidence.exit_status is not None and not self._seen_to_pass(tested, evidence):
+            found.append("the runner did not see the tests pass that the log shows")
         if evidence.canary_failed is not True or (
             baseline.canaries and not set(evidence.canaries) & set(baseline.canaries)
         ):
             found.append("a test that must fail did not")
         return found + differences(baseline.record, evidence, self._put_back)
+
+    def _seen_to_pass(self, tested: Ran, evidence: Evidence) -> bool:
+        """Whether the witness saw what resolves the task."""
+        parser = self.task.oracle.log_parser
+        if parser == EXIT_CODE_PARSER:
+            return evidence.any_passed and not evidence.any_failed and evidence.exit_status == 0
+        return self._grade(evidence.as_log(parser), tested.exit_code).resolved
 
     @property
     def _put_back(self) -> list[PurePosixPath]:

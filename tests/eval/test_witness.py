@@ -60,6 +60,16 @@ def run(
     behind: tuple[Path, ...] = (),
 ) -> tuple[str, Evidence]:
     """Run a module of Python under the witness; `behind` it on the path are other folders."""
+    return run_program(folder, "-m", *words, first=first, hurry=hurry, behind=behind)
+
+
+def run_program(
+    folder: Path,
+    *words: str,
+    first: tuple[str, ...] = (),
+    hurry: bool = False,
+    behind: tuple[Path, ...] = (),
+) -> tuple[str, Evidence]:
     orders = {
         "secret": SECRET,
         "canary": "unlikely",
@@ -69,13 +79,13 @@ def run(
         "places": None,
     }
     done = subprocess.run(
-        ["bash", "-c", START, "bash", sys.executable, "-m", *words],
+        ["bash", "-c", START, "bash", sys.executable, *words],
         cwd=folder,
         env={
             **os.environ,
             "ORDERS": json.dumps(orders),
             "PYTHONPATH": os.pathsep.join(map(str, (WITNESS, *behind))),
-            "KSOLVE_WITNESS": "pytest:unittest",
+            "KSOLVE_WITNESS": "pytest:unittest:check.py",
         },
         capture_output=True,
         text=True,
@@ -142,6 +152,105 @@ def test_a_runner_that_passes_everything_is_found_out(folder: Path, lie: str) ->
     (folder / "tests" / "test_b.py").write_text("def test_b(): assert [1] == [2]\n")
     _, evidence = run_pytest(folder, first=("tests/test_b.py::test_b",))
     assert evidence.altered or evidence.canary_failed is False
+
+
+@pytest.mark.parametrize(
+    ("deceit", "told"),
+    [
+        ("import sys\nsys.settrace(lambda *_: None)\nsys.settrace(None)", "sys.settrace"),
+        ("import sys\nsys.setprofile(lambda *_: None)", "sys.setprofile"),
+        ("import gc\ngc.get_objects()", "gc.get_objects"),
+        (
+            "import _pytest.reports as r\nr.TestReport.__init__.__defaults__ = (1, 2, 3)",
+            "TestReport",
+        ),
+    ],
+)
+def test_the_package_is_seen_to_observe_or_change_its_runner(
+    folder: Path, deceit: str, told: str
+) -> None:
+    (folder / "package.py").write_text(deceit)
+    (folder / "tests" / "test_a.py").write_text("import package\ndef test_a(): pass\n")
+    _, evidence = run_pytest(folder)
+    assert any(told in one for one in evidence.altered)
+
+
+def test_the_account_does_not_pass_through_functions_that_can_be_replaced(folder: Path) -> None:
+    (folder / "package.py").write_text(
+        "import hashlib, hmac, json, os\n"
+        "json.dumps = json.JSONEncoder.encode = lambda *_: '[]'\n"
+        "os.getpid = lambda: 1\nhmac.new = hashlib.sha256 = None\n"
+        "write = os.write\nos.write = lambda file, data: len(data)\n"
+    )
+    (folder / "tests" / "test_a.py").write_text("import package\ndef test_a(): assert 0\n")
+    _, evidence = run_pytest(folder)
+    assert evidence.tests == (("tests/test_a.py::test_a", "FAILED"),)
+    assert not evidence.forged
+
+
+def test_a_mark_that_comes_while_a_test_runs_is_told(folder: Path) -> None:
+    (folder / "tests" / "test_a.py").write_text(
+        "import pytest\n"
+        "def test_late(request):\n    request.node.add_marker(pytest.mark.xfail)\n    assert 0\n"
+        "@pytest.mark.xfail\ndef test_known(): assert 0\n"
+    )
+    _, evidence = run_pytest(folder)
+    assert evidence.late == {"tests/test_a.py::test_late"}
+
+
+def test_a_module_is_told_before_its_first_line_runs(folder: Path) -> None:
+    (folder / "org.py").write_text("import sys\ndel sys.modules['org']\n")
+    (folder / "json.py").write_text("raise ImportError\n")
+    (folder / "tests" / "test_a.py").write_text(
+        "import sys\nsys.modules.pop('json', None)\n"
+        "try:\n    import json\nexcept ImportError: pass\n"
+        "sys.modules.pop('copy')\nimport copy\ndef test_a(): pass\n"
+    )
+    log, evidence = run_pytest(folder)
+    found = {one.name: one for one in evidence.imports}
+    assert found["org"].origin == "org.py", log
+    assert found["org"].from_outside
+    assert found["json"].shadows
+    assert "sitecustomize" in evidence.missing
+
+
+def test_settings_are_what_pytest_made_of_them(folder: Path) -> None:
+    (folder / "tests" / "test_a.py").write_text("def test_a(): pass\n")
+    _, before = run_pytest(folder)
+    (folder / "tests" / "setup.cfg").write_text("[metadata]\r[tool:pytest]\naddopts = -q\n")
+    (folder / "tests" / "pytest.ini").write_text("[pytest]\naddopts = -q\n")
+    _, after = run_pytest(folder)
+    differ = {name for name, _ in set(before.settings) ^ set(after.settings)}
+    assert {"inifile", "rootdir", "ini addopts"} <= differ
+
+
+def test_tests_that_cannot_be_collected_leave_the_runner_proved(folder: Path) -> None:
+    (folder / "tests" / "test_a.py").write_text("import nothing_of_that_name\n")
+    _, evidence = run_pytest(folder)
+    assert evidence.canary_failed is True
+    assert evidence.any_failed
+    assert evidence.exit_status == 2
+
+
+def test_a_program_that_ends_by_itself_is_told_from_one_that_is_ended(folder: Path) -> None:
+    (folder / "check.py").write_text("import add\nassert add\n")
+    (folder / "add.py").write_text("")
+    _, evidence = run_program(folder, "check.py")
+    assert (evidence.runner, evidence.exit_status) == ("script", 0)
+    (folder / "add.py").write_text("raise ValueError\n")
+    assert run_program(folder, "check.py")[1].exit_status == 1
+    (folder / "add.py").write_text("import os\nos._exit(0)\n")
+    assert run_program(folder, "check.py")[1].exit_status is None
+
+
+def test_a_program_that_runs_unittest_is_watched_as_such(folder: Path) -> None:
+    (folder / "check.py").write_text(
+        "import unittest\n"
+        "class T(unittest.TestCase):\n    def test_t(self): pass\n"
+        "unittest.main()\n"
+    )
+    _, evidence = run_program(folder, "check.py")
+    assert (evidence.runner, evidence.exit_status, evidence.canary_failed) == ("unittest", 0, True)
 
 
 def test_the_canary_does_not_come_between_tests_of_a_class(folder: Path) -> None:
@@ -215,6 +324,19 @@ def test_it_sees_what_unittest_prints(folder: Path) -> None:
     assert evidence.any_failed
     assert evidence.canary_failed is True
     assert evidence.exit_status == 1
+
+
+def test_a_failure_that_unittest_is_told_to_expect_while_it_runs_is_told(folder: Path) -> None:
+    (folder / "tests" / "__init__.py").touch()
+    (folder / "tests" / "test_u.py").write_text(
+        "import unittest\n"
+        "class T(unittest.TestCase):\n"
+        "    def test_t(self):\n"
+        "        self._outcome.expecting_failure = True\n        self.fail()\n"
+        "    @unittest.expectedFailure\n    def test_known(self): self.fail()\n"
+    )
+    _, evidence = run(folder, "unittest", "-v", "tests.test_u")
+    assert [name.partition(" ")[0] for name in evidence.late] == ["test_t"]
 
 
 def test_a_unittest_that_passes_everything_is_found_out(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 `channel` signs what is said; `imports` records where modules come from; `fingerprint` knows the
 runner's code; `pytest_runner` and `unittest_runner` are told by the runner itself how each test
-ended. Code that shares this process could still find the witness: see docs/verdicts.md.
+ended, `script_runner` that a program without tests of that kind did end. Code that shares this process could still find the witness: see docs/verdicts.md.
 Must run on any Python from 3.5 on, and with any pytest from 3 on.
 """
 
@@ -11,7 +11,14 @@ import json
 import os
 import sys
 
-from ksolve_witness import channel, fingerprint, imports, pytest_runner, unittest_runner
+from ksolve_witness import (
+    channel,
+    fingerprint,
+    imports,
+    pytest_runner,
+    script_runner,
+    unittest_runner,
+)
 
 
 def begin(orders_fd, evidence_fd):
@@ -43,6 +50,8 @@ def begin(orders_fd, evidence_fd):
         pytest_runner.add_plugin(say, orders, runner, recorder)
     if not is_pytest:
         unittest_runner.watch(say, orders, runner)
+    if not (is_pytest or is_unittest):
+        script_runner.watch(say, orders, runner)
 
 
 def _command_line():

@@ -44,8 +44,9 @@ class Recorder:
 
         def recorded(name, path, target=None):
             spec = find_spec(name, path, target)
-            if name not in self._seen:
-                self._seen.add(name)
+            found = name, spec is not None and spec.origin
+            if found not in self._seen:
+                self._seen.add(found)
                 self._note(name, spec)
             return spec
 

@@ -15,7 +15,8 @@ def watch(say, orders, runner):
 
         def wrapped(self, test, *rest):
             if watched and self is watched[0]:
-                if word == "expected failure" and id(test) not in expected:
+                swallowed = getattr(getattr(test, "_outcome", None), "expectedFailure", None)
+                if (swallowed or word == "expected failure") and id(test) not in expected:
                     say("late", _described(self, test))
                 say("test", _described(self, test), word)
                 runner.check()
