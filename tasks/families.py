@@ -183,7 +183,7 @@ _SAME_PARSERS_V2 = _SAME_PARSERS | {
     "parse_log_tap",
     "parse_log_vitest",
 }
-"""Likewise of SWE-rebench V2, whose parsers are a module of their own (lib/agent/log_parsers.py)."""
+"""Likewise of SWE-rebench V2, whose parsers are a module of its own (lib/agent/log_parsers.py)."""
 
 _TIME = re.compile(
     r"[\[(]\s*\d+(?:\.\d+)?\s*m?s\s*[\])]\s*$|\sin\s+\d+(?:\.\d+)?\s+m?sec\b", re.IGNORECASE
@@ -388,8 +388,8 @@ FAMILIES: tuple[Family, ...] = (
         name="SWE-smith",
         columns=frozenset({"image_name"}),
         owner="swesmith",
-        lacks="names no test command and no log parser (profiles of the package swesmith), its patch "
-        "is the bug, and the code to be repaired is a branch that has to be fetched",
+        lacks="names no test command and no log parser (profiles of the package swesmith), "
+        "its patch is the bug, and the code to be repaired is a branch that has to be fetched",
         mend=f"judge it with swesmith, or {_BY_COLUMNS} and the image at that branch",
     ),
     Family(
@@ -421,7 +421,7 @@ FAMILIES: tuple[Family, ...] = (
         name="SWE-bench-Live's MultiLang or Windows",
         columns=frozenset({"test_cmds", "print_cmds"}),
         lacks="holds its log parser as a program, which ksolve does not run",
-        mend=f"judge it with evaluation/evaluation.py of microsoft/SWE-bench-Live, or {_BY_COLUMNS}",
+        mend=f"judge it by evaluation.py of microsoft/SWE-bench-Live, or {_BY_COLUMNS}",
     ),
     Family(
         name="SWE-bench-Live",
@@ -433,8 +433,8 @@ FAMILIES: tuple[Family, ...] = (
         columns=frozenset({"instance_id", "base_commit", "test_patch"}),
         repos=_SWE_GYM,
         without=frozenset({"image", *ALIASES["image"], "eval_script"}),
-        lacks="names no image, no test command and no log parser (they are in its fork of SWE-bench, "
-        "SWE-Gym/SWE-Bench-Fork)",
+        lacks="names no image, no test command and no log parser (they are in its fork of "
+        "SWE-bench, SWE-Gym/SWE-Bench-Fork)",
         mend=_BY_COLUMNS,
     ),
 )

@@ -38,12 +38,17 @@ def load_tasks(
     row of `ids` that is none.
     """
     invalid: list[Problem] = []
-    leave_out = None if on_invalid is None else invalid.append
-    tasks = _all_tasks(source, split=split, any_split=bool(ids), on_invalid=leave_out)
+    tasks = _all_tasks(
+        source,
+        split=split,
+        any_split=bool(ids),
+        on_invalid=None if on_invalid is None else invalid.append,
+    )
     if ids:
         tasks = _chosen(source, tasks, ids, invalid)
-    for problem in invalid if on_invalid is not None else ():
-        on_invalid(problem)
+    if on_invalid is not None:
+        for problem in invalid:
+            on_invalid(problem)
     if limit is not None and limit < 1:
         raise DatasetError(f"The limit on tasks must be at least 1, not {limit}.")
     return tasks[:limit]

@@ -98,8 +98,8 @@ def _answer(command: Sequence[str], asked: bytes, count: int) -> list[dict[str, 
         return [dict(one) for one in answer]
     said = lines[-1][:300] if lines else "it said nothing"
     raise DatasetError(
-        f"The swebench 4.x of {command[0]} cannot be used ({said}): install it with"
-        f" `pip install --no-deps --target FOLDER 'swebench<5'`, and set {SWEBENCH4} to that folder."
+        f"The swebench 4.x of {command[0]} cannot be used ({said}): do "
+        f"`pip install --no-deps --target FOLDER 'swebench<5'`, and set {SWEBENCH4} to FOLDER."
     )
 
 

@@ -35,8 +35,8 @@ def tasks_from_file(path: Path, on_invalid: OnInvalid | None = None) -> list[Tas
 def tasks_from_hub(name: str, split: str, on_invalid: OnInvalid | None = None) -> list[Task]:
     """Read one split of a dataset on the hub, `owner/name`.
 
-    Raises DatasetError; see `tasks_from_rows`. Its files are those the hub's own convention names for the split: `test.parquet`,
-    `data/test-00000-of-00001.parquet` and the like.
+    Its files are those the hub's own convention names for the split: `test.parquet`,
+    `data/test-00000-of-00001.parquet` and the like. Raises DatasetError; see `tasks_from_rows`.
     """
     root = _snapshot(name)
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix in READERS)

@@ -14,19 +14,22 @@ import json
 import math
 import tokenize
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 _NOTHING = frozenset({"", "null", "none", "nan"})
 """Texts that stand for no list at all, lower-case."""
 
-_LITERAL = ("[", "(", "{", "'", '"', "array(", "np.array(")
-"""How the text of a list begins, or of a text within a text."""
+_LISTS = ("[", "{", "array(", "np.array(")
+"""How the text of a list begins."""
+
+_MAY_BE_LISTS = ("(", "'", '"')
+"""How the text of a tuple or of a text within a text begins, but a name may begin so too."""
 
 _MUST_PASS = frozenset({"passed", "pass", "success", "ok", "xfail", "true"})
 _NEED_NOT_PASS = frozenset(
     {"failed", "fail", "failure", "error", "skipped", "skip", "none", "false", "xpass"}
 )
-_SPACE = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT})
 
 
 def test_names(value: object) -> list[Any]:
@@ -94,21 +97,25 @@ def _must_pass(status: object) -> bool:
 def _of_text(text: str) -> list[Any]:
     if text.lower() in _NOTHING:
         return []
-    if text.startswith(_LITERAL):
+    if text.startswith((*_LISTS, *_MAY_BE_LISTS)):
         try:
-            return test_names(json.loads(text))
-        except json.JSONDecodeError:
-            pass
-        except RecursionError as error:
-            raise ValueError("nested too deep") from error
-        return test_names(_literal(text))
+            return test_names(_value(text))
+        except ValueError:
+            if text.startswith(_LISTS):
+                raise
     if "\n" in text:
         return [line.strip() for line in text.splitlines() if line.strip()]
     return _between(text)
 
 
-def _literal(text: str) -> object:
-    """Return the value of a Python literal, or of a NumPy array as it is printed."""
+def _value(text: str) -> object:
+    """Return the value of JSON, of a Python literal, or of a NumPy array as it is printed."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        pass
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
     try:
         expression = ast.parse(text, mode="eval").body
         if isinstance(expression, ast.Call) and expression.args:
@@ -134,7 +141,11 @@ def _elements(text: str, elements: list[ast.expr]) -> list[object]:
     texts = [token.string for token in tokens if token.type == tokenize.STRING]
     if len(texts) == len(members) or not all(isinstance(one, str) for one in members):
         return members
-    if any(token.string == "," for token in tokens):
+    touching = any(
+        one.type == other.type == tokenize.STRING and one.end == other.start
+        for one, other in pairwise(tokens)
+    )
+    if touching or any(token.string == "," for token in tokens):
         raise ValueError("some commas are missing")
     return [ast.literal_eval(one) for one in texts]
 
@@ -145,8 +156,9 @@ def _between(text: str) -> list[str]:
         parts = [part.strip() for part in _split(text, separator)]
         if len(parts) > 1 and all("::" in part for part in parts):
             return parts
-    if "," not in text or len(_split(text, ",")) == 1:
-        return [text]
+    parts = _split(text, ",")
+    if len(parts) == 1:
+        return [parts[0].strip()]
     raise ValueError("one name with a comma, or several names")
 
 
