@@ -124,7 +124,7 @@ class _LogReader:
         self._parser = PARSER_REGISTRY[self.name]
         self._spec = _test_spec(task)
         marked = START_MARKER in log and END_MARKER in log
-        inside = log.split(START_MARKER)[1].split(END_MARKER)[0] if marked else log
+        inside = log.split(START_MARKER)[1].partition(END_MARKER)[0] if marked else log
         self._outside = _lines_of_passes(log) if marked else []
         self._inside = _lines_of_passes(inside)
         self._read = self._statuses(inside)
@@ -160,7 +160,7 @@ class _LogReader:
         line = _line_with(name, self._inside)
         if line is None or self._statuses(line).get(name) not in {"PASSED", "XFAIL"}:
             return ""
-        return f"{name} looks passed in the log, but is {status} in a line further down"
+        return f"{name} looks passed in the log, but is {status} in another line"
 
     def _ambiguous(self, name: str) -> str:
         """Say which tests an id may be that was cut when the dataset was made."""
