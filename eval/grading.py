@@ -66,7 +66,10 @@ def grade(task: Task, log: str) -> Grade:
         # swebench reads logs from files only.
         file.write(log)
         file.flush()
-        statuses, found = get_logs_eval(_test_spec(task), file.name)
+        try:
+            statuses, found = get_logs_eval(_test_spec(task), file.name)
+        except Exception:  # noqa: BLE001  a parser may raise anything on such a log
+            statuses, found = {}, False
     if not found:
         return Grade(
             missing_fail_to_pass=oracle.fail_to_pass,
@@ -175,7 +178,10 @@ class _LogReader:
         )
 
     def _statuses(self, text: str) -> Mapping[str, str]:
-        read: Mapping[str, str] = self._parser(text, self._spec)
+        try:
+            read: Mapping[str, str] = self._parser(text, self._spec)
+        except Exception:  # noqa: BLE001  a line alone may be less than a parser counts on
+            return {}
         return read
 
 
