@@ -70,19 +70,20 @@ def evaluation_script(
     test_patch: str,
     tests: Sequence[str],
 ) -> str:
-    """Return the bash script; `reset` and `apply` are commands, "" for none.
+    """Return the bash script; `reset` and `apply` are commands, `reset` may be "".
 
-    `apply` reads `test_patch` from its standard input.
+    `prepare` runs in the work directory. `apply` reads `test_patch` from its standard input.
     """
-    patch = (
-        f"{apply} <<'{_END_OF_PATCH}'\n{test_patch}\n{_END_OF_PATCH}" if test_patch.strip() else ""
-    )
+    # No blank line at its end, which `git apply --recount` would take for one of the file's.
+    ended = test_patch if test_patch.endswith("\n") else f"{test_patch}\n"
+    patch = f"{apply} <<'{_END_OF_PATCH}'\n{ended}{_END_OF_PATCH}" if test_patch.strip() else ""
     lines = [
         "#!/bin/bash",
         "set -uxo pipefail",
-        *prepare,
-        f"git config --global --add safe.directory {shlex.quote(workdir)}",
         f"cd {shlex.quote(workdir)}",
+        # For whoever is not the owner, and before anything asks git for a version.
+        f"git config --global --add safe.directory {shlex.quote(workdir)}",
+        *prepare,
         reset,
         patch,
         f": '{START_MARKER}'",

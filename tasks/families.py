@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -203,12 +202,7 @@ def _of_swe_rebench(row: Row, workdir: str) -> Row:
     files = quoted(changed_files(patch))
     script = evaluation_script(
         workdir=workdir,
-        prepare=[
-            *_CONDA,
-            f"cd {shlex.quote(workdir)}",
-            *_texts(row, *config, "eval_commands"),
-            *install,
-        ],
+        prepare=[*_CONDA, *_texts(row, *config, "eval_commands"), *install],
         reset=f"git checkout {base} {files}".rstrip(),
         apply="git apply -v -",
         test_patch=patch,
@@ -271,7 +265,7 @@ def _of_swe_bench_live(row: Row, workdir: str) -> Row:
     base = quoted([str(row.get("base_commit") or "")])
     script = evaluation_script(
         workdir=workdir,
-        prepare=[f"cd {shlex.quote(workdir)}"],
+        prepare=[],
         reset=f"git checkout {base} {quoted(files)}" if files else "",
         apply="git apply --verbose --reject -",
         test_patch=patch,
