@@ -22,7 +22,7 @@ from tasks.task import Task
 
 TASKS_OPTION: Any = typer.Option(
     help="`starter`; a SWE-bench dataset (lite, verified, full, multilingual, a hub name); "
-    "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. docs/tasks.md lists the "
+    "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. docs/datasets.md lists the "
     "datasets, and says what rows of the older form need."
 )
 TasksOption = Annotated[str, TASKS_OPTION]
