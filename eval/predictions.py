@@ -92,6 +92,7 @@ def read_predictions(path: Path) -> list[Prediction]:
             message = "expected a prediction (an object with named fields)"
             problems.append(Problem(place=place, message=message))
             continue
+        keys: dict[str, tuple[str, Any]] = {}
         try:
             keys = _keys_of(raw)
             row = _Row.model_validate({name: value for name, (_, value) in keys.items()})

@@ -22,8 +22,9 @@ from tasks.task import Task
 
 TASKS_OPTION: Any = typer.Option(
     help="`starter`; a SWE-bench dataset (lite, verified, full, multilingual, a hub name); "
-    "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. docs/datasets.md lists the "
-    "datasets, and says what rows of the older form need."
+    "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. Rows of the older "
+    "form need KSOLVE_SWEBENCH4, a Python or folder with swebench 4.x, or KSOLVE_TASK_REPO, a "
+    "task-repo folder that holds their ids."
 )
 TasksOption = Annotated[str, TASKS_OPTION]
 MODEL_OPTION: Any = typer.Option(

@@ -19,7 +19,8 @@ from typing import Annotated, Any
 
 import pydantic
 
-from tasks.families import OLDER, SWEBENCH4, TASK_REPO, Family, IncompleteRowError, completed
+from tasks.completion import IncompleteRowError
+from tasks.families import OLDER, SWEBENCH4, TASK_REPO, Family, RefusedRowError, completed
 from tasks.task import END_MARKER, START_MARKER, TESTBED, EvalType, Issue, Oracle, Task
 from tasks.testnames import test_names
 
@@ -152,7 +153,7 @@ def _task(place: str, row: object) -> tuple[Task | None, list[Problem]]:
             instance_id=_instance_id(row),
             field=error.field,
             message=str(error),
-            family=error.family,
+            family=error.family if isinstance(error, RefusedRowError) else None,
         )
         return None, [problem]
     except pydantic.ValidationError as error:

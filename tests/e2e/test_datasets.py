@@ -65,16 +65,13 @@ def commit(tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "repo" / "anvil.py").write_text(SOURCE)
     (folder / "repo" / "tests" / "test_anvil.py").write_text(OLD_TEST)
     (folder / "Dockerfile").write_text(DOCKERFILE)
-    for command in (
-        ["docker", "build", "-q", "-t", TAG, str(folder)],
-        ["docker", "run", "--rm", TAG, "git", "-C", "/testbed", "rev-parse", "HEAD"],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
-    return done.stdout.strip()
+    subprocess.run(["docker", "build", "-q", "-t", TAG, str(folder)], check=True, timeout=600)
+    asked = ["docker", "run", "--rm", TAG, "git", "-C", "/testbed", "rev-parse", "HEAD"]
+    return subprocess.check_output(asked, text=True, timeout=600).strip()
 
 
 def rows(commit: str) -> dict[str, dict[str, Any]]:
-    shared = {
+    shared: dict[str, Any] = {
         "repo": "acme/anvil",
         "base_commit": commit,
         "problem_statement": "The anvil is too light.",

@@ -125,7 +125,7 @@ def test_a_file_that_holds_no_predictions_says_why(
         read_predictions(path)
 
 
-OPENHANDS = {
+OPENHANDS: dict[str, object] = {
     "instance_id": "i1",
     "instance": {"instance_id": "i1", "patch": "the gold patch", "problem_statement": "s"},
     "instruction": "Mend it.",
