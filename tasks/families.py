@@ -149,8 +149,8 @@ def _agree(values: Iterable[object]) -> bool:
 
 
 _BY_COLUMNS = (
-    "give each row the columns image, eval_script, log_parser and eval_type, as rows of SWE-bench "
-    "5.x have them"
+    "write it as a row of SWE-bench 5.x, with the columns image, eval_script, log_parser and "
+    "eval_type"
 )
 
 _SWE_GYM = frozenset(
