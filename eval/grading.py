@@ -7,11 +7,24 @@ against a candidate that forges its log; `eval.verify` does.
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.task import EXIT_CODE_PARSER, Task
+from tasks.task import END_MARKER, EXIT_CODE_PARSER, START_MARKER, Task
+
+EXPLAINED = 3
+"""Tests whose absence is explained, of those that are missing."""
+
+_LOOKED_AT = 200
+"""Missing tests that are searched in the log for something to explain."""
+
+_PASSING = re.compile(r"\b(?:PASSED|PASS|XPASS|passed|ok|OK)\b|✓|✔")
+"""What a line says of a test that passed, to a person who reads it."""
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +66,10 @@ def grade(task: Task, log: str) -> Grade:
         # swebench reads logs from files only.
         file.write(log)
         file.flush()
-        statuses, found = get_logs_eval(_test_spec(task), file.name)
+        try:
+            statuses, found = get_logs_eval(_test_spec(task), file.name)
+        except Exception:  # noqa: BLE001  a parser may raise anything on such a log
+            statuses, found = {}, False
     if not found:
         return Grade(
             missing_fail_to_pass=oracle.fail_to_pass,
@@ -83,6 +99,107 @@ def grade_output(task: Task, output: str, exit_code: int | None) -> Grade:
         task,
         f"{TEST_EXIT_CODE}: {exit_code}\n{START_TEST_OUTPUT}\n{output}\n{END_TEST_OUTPUT}\n",
     )
+
+
+def explain_missing(task: Task, log: str, missing: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Say why tests that look passed in a log did not count, a sentence each; at most `EXPLAINED`.
+
+    `log` is what `evaluation_script` or the tests alone printed. `missing` are tests that a `Grade`
+    of it names, by default those of `grade`. A test that the log says nothing of is not explained.
+    """
+    if task.oracle.log_parser == EXIT_CODE_PARSER:
+        return ()
+    if missing is None:
+        found = grade(task, log)
+        missing = (*found.missing_fail_to_pass, *found.missing_pass_to_pass)
+    reader = _LogReader(task, log)
+    sentences = (reader.why_not(name) for name in dict.fromkeys(missing[:_LOOKED_AT]))
+    return tuple([one for one in sentences if one][:EXPLAINED])
+
+
+class _LogReader:
+    """A log as its parser reads it, and as a person does."""
+
+    def __init__(self, task: Task, log: str) -> None:
+        from swebench.harness.log_parsers import PARSER_REGISTRY
+
+        self.name = task.oracle.log_parser
+        self._parser = PARSER_REGISTRY[self.name]
+        self._spec = _test_spec(task)
+        marked = START_MARKER in log and END_MARKER in log
+        inside = log.split(START_MARKER)[1].partition(END_MARKER)[0] if marked else log
+        self._outside = _lines_of_passes(log) if marked else []
+        self._inside = _lines_of_passes(inside)
+        self._read = self._statuses(inside)
+        # As swebench does where nothing stands between the markers.
+        if marked and not self._read:
+            self._inside, self._read = self._outside, self._statuses(log)
+
+    def why_not(self, name: str) -> str:
+        """Return a sentence, "" where the log does not look as if the test had passed."""
+        if name in self._read:
+            return self._overruled(name)
+        if name.count("[") > name.count("]"):
+            return self._ambiguous(name)
+        if (line := _line_with(name, self._inside)) is not None:
+            return f"{name} looks passed in the log, but {self.name} {self._reads(name, line)}"
+        if _line_with(name, self._outside) is not None:
+            return f"{name} looks passed in the log, but outside of what the tests printed"
+        return ""
+
+    def _reads(self, name: str, line: str) -> str:
+        """Say what the parser makes of a line that is not about a test of this name to it."""
+        read = self._statuses(line)
+        if other := next((one for one in read if name.startswith(one)), None):
+            return f"cuts its name to {other}"
+        if read:
+            return f"reads its name as {next(iter(read))}"
+        if name in self._statuses(_COLOUR.sub("", line)):
+            return "does not read coloured lines"
+        return f"finds no result in {line.strip()!r:.120}"
+
+    def _overruled(self, name: str) -> str:
+        status = self._read[name]
+        line = _line_with(name, self._inside)
+        if line is None or self._statuses(line).get(name) not in {"PASSED", "XFAIL"}:
+            return ""
+        return f"{name} looks passed in the log, but is {status} in another line"
+
+    def _ambiguous(self, name: str) -> str:
+        """Say which tests an id may be that was cut when the dataset was made."""
+        statuses = {one: status for one, status in self._read.items() if one.startswith(name)}
+        passed = [one for one, status in statuses.items() if status in {"PASSED", "XFAIL"}]
+        failed = [one for one in statuses if one not in passed]
+        if not passed or not failed:
+            return ""
+        return (
+            f"{name} is cut in the dataset, and of the tests that begin so {passed[0]} passed and "
+            f"{failed[0]} did not"
+        )
+
+    def _statuses(self, text: str) -> Mapping[str, str]:
+        try:
+            read: Mapping[str, str] = self._parser(text, self._spec)
+        except Exception:  # noqa: BLE001  a line alone may be less than a parser counts on
+            return {}
+        return read
+
+
+def _lines_of_passes(text: str) -> list[str]:
+    return [line for line in text.split("\n") if _PASSING.search(_COLOUR.sub("", line))]
+
+
+def _line_with(name: str, lines: Iterable[str]) -> str | None:
+    """Return the last line that names a test as a whole, not as a part of another's name."""
+    found = None
+    for line in lines:
+        if name not in line:
+            continue
+        plain = _COLOUR.sub("", line)
+        before, _, after = plain.partition(name)
+        if before[-1:].strip() == "" and after[:1].strip() == "":
+            found = line
+    return found
 
 
 def _test_spec(task: Task) -> Any:

@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from agent.models import Model, ModelOptions, resolve
 from agent.price import Price, parse_price
 from agent.prompts import ContextKind
-from ksolve.errors import InputError
+from ksolve.errors import InputError, console
+from tasks.load import load_tasks
+from tasks.rows import SHOWN, SKIP_INVALID, Problem
+from tasks.task import Task
 
 TASKS_OPTION: Any = typer.Option(
     help="`starter`; a SWE-bench dataset (lite, verified, full, multilingual, a hub name); "
     "a .jsonl, .json or .parquet file of its rows; or a task-repo folder. Rows of the older "
-    "form need KSOLVE_TASK_REPO, a task-repo folder that holds their ids."
+    "form need KSOLVE_SWEBENCH4, a Python or folder with swebench 4.x, or KSOLVE_TASK_REPO, a "
+    "task-repo folder that holds their ids."
 )
 TasksOption = Annotated[str, TASKS_OPTION]
 MODEL_OPTION: Any = typer.Option(
@@ -145,8 +150,37 @@ FlakyRunsOption = Annotated[
 IdsOption = Annotated[
     list[str] | None, typer.Option("--id", help="Only this task; repeat it for more.")
 ]
+SKIP_INVALID_OPTION: Any = typer.Option(
+    SKIP_INVALID, help="Leave out the rows that cannot be used, and say which and why."
+)
+SkipInvalidOption = Annotated[bool, SKIP_INVALID_OPTION]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+def tasks_of(
+    source: str,
+    *,
+    ids: Sequence[str] | None = None,
+    limit: int | None = None,
+    skip_invalid: bool = False,
+) -> list[Task]:
+    """Load tasks, and say on standard error which rows were left out. Raises DatasetError."""
+    left_out: list[Problem] = []
+    tasks = load_tasks(
+        source, ids=ids or (), limit=limit, on_invalid=left_out.append if skip_invalid else None
+    )
+    if left_out:
+        count = len({problem.place for problem in left_out})
+        console.print(
+            Text("warning: ", style="bold yellow")
+            + Text(f"{count} {'row' if count == 1 else 'rows'} of {source} left out:")
+        )
+        for problem in left_out[:SHOWN]:
+            console.print(Text(f"  {problem}"))
+        if len(left_out) > SHOWN:
+            console.print(Text(f"  and {len(left_out) - SHOWN} more"))
+    return tasks
 
 
 def extra_body_of(text: str | None) -> dict[str, Any] | None:

@@ -128,6 +128,7 @@ class SweepConfig(BaseModel):
     tasks: _Text
     id: _Texts = ()
     limit: _Limit = None
+    skip_invalid: Annotated[bool, Field(description="true or false")] = False
     model: _Texts = ()
     strategy: Annotated[
         tuple[StrategyName, ...], BeforeValidator(_listed), Field(description=_STRATEGIES)
@@ -160,7 +161,7 @@ def as_toml(config: SweepConfig) -> str:
         mode="json", exclude_none=True, exclude={"strategy", "model", "solvers"}
     )
     solvers = [_as_table(solver) for solver in config.solvers]
-    said = {name: value for name, value in said.items() if value != []}
+    said = {name: value for name, value in said.items() if value != [] and value is not False}
     return tomlkit.dumps(said | {"solvers": solvers})
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tasks.rows import DatasetError
+from tasks.rows import DatasetError, OnInvalid, Problem
 from tasks.swebench import ALIASES, is_dataset_file, tasks_from_file, tasks_from_hub
 from tasks.task import Task
 from tasks.taskrepo import is_task_repo, starter_path, tasks_from_repo
@@ -22,17 +22,33 @@ _HUB_NAME = re.compile(r"\A[\w.-]+/[\w.-]+\Z")
 
 
 def load_tasks(
-    source: str, *, split: str = "test", ids: Sequence[str] = (), limit: int | None = None
+    source: str,
+    *,
+    split: str = "test",
+    ids: Sequence[str] = (),
+    limit: int | None = None,
+    on_invalid: OnInvalid | None = None,
 ) -> list[Task]:
     """Load tasks, those of `ids` only when any are given, and at most `limit` of them.
 
     `source` is `starter`, a file (.jsonl, .json, .parquet), a task-repo folder, or a dataset on
     the hub by alias (`lite`, `verified`, `full`, `multilingual`) or `owner/name`. `split` is
-    for the hub and for task repos, where an id finds its task in any split. Raises DatasetError.
+    for the hub and for task repos, where an id finds its task in any split. Rows that are no tasks
+    are left out where `on_invalid` is given, which is told of each. Raises DatasetError, also for a
+    row of `ids` that is none.
     """
-    tasks = _all_tasks(source, split=split, any_split=bool(ids))
+    invalid: list[Problem] = []
+    tasks = _all_tasks(
+        source,
+        split=split,
+        any_split=bool(ids),
+        on_invalid=None if on_invalid is None else invalid.append,
+    )
     if ids:
-        tasks = _chosen(source, tasks, ids)
+        tasks = _chosen(source, tasks, ids, invalid)
+    if on_invalid is not None:
+        for problem in invalid:
+            on_invalid(problem)
     if limit is not None and limit < 1:
         raise DatasetError(f"The limit on tasks must be at least 1, not {limit}.")
     return tasks[:limit]
@@ -47,17 +63,19 @@ def tasks_digest(tasks: Iterable[Task]) -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
-def _all_tasks(source: str, *, split: str, any_split: bool) -> list[Task]:
+def _all_tasks(
+    source: str, *, split: str, any_split: bool, on_invalid: OnInvalid | None
+) -> list[Task]:
     repo_split = None if any_split else split
     if source == "starter":
-        return tasks_from_repo(starter_path(), split=repo_split)
+        return tasks_from_repo(starter_path(), split=repo_split, on_invalid=on_invalid)
     if source in ALIASES:
-        return tasks_from_hub(ALIASES[source], split)
+        return tasks_from_hub(ALIASES[source], split, on_invalid)
     path = Path(source).expanduser()
     if path.is_dir() and is_task_repo(path):
-        return tasks_from_repo(path, split=repo_split)
+        return tasks_from_repo(path, split=repo_split, on_invalid=on_invalid)
     if is_dataset_file(source):
-        return tasks_from_file(path)
+        return tasks_from_file(path, on_invalid)
     if path.exists():
         kind = "folder" if path.is_dir() else "file"
         raise DatasetError(
@@ -65,15 +83,20 @@ def _all_tasks(source: str, *, split: str, any_split: bool) -> list[Task]:
             " give a .jsonl, .json or .parquet file, or a folder with sweb.yaml and tasks/."
         )
     if _HUB_NAME.match(source):
-        return tasks_from_hub(source, split)
+        return tasks_from_hub(source, split, on_invalid)
     raise DatasetError(
         f"There are no tasks called {source!r}: give starter, {', '.join(ALIASES)},"
         " a file, a task-repo folder, or owner/name of a dataset on the hub."
     )
 
 
-def _chosen(source: str, tasks: list[Task], ids: Sequence[str]) -> list[Task]:
+def _chosen(
+    source: str, tasks: list[Task], ids: Sequence[str], invalid: Sequence[Problem]
+) -> list[Task]:
     known = [task.id for task in tasks]
+    asked = [one for one in invalid if one.instance_id in ids and one.instance_id not in known]
+    if asked:
+        raise DatasetError(f"{source} has tasks that were asked for and cannot be used:", asked)
     unknown = [name for name in ids if name not in known]
     if unknown:
         near = {match for name in unknown for match in difflib.get_close_matches(name, known, 3)}

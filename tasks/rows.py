@@ -1,7 +1,8 @@
-"""One row of a SWE-bench 5.x dataset -> one `Task`, and what to say about rows that are not one.
+"""One row of a dataset -> one `Task`, and what to say about rows that are not one.
 
-Rows come from files and folders that anyone may have written, so every field is checked here,
-once. Whether an image exists, or whether the gold patch resolves, is not looked at.
+Rows are those of SWE-bench 5.x; `tasks.families` completes others to such. They come from files
+and folders that anyone may have written, so every field is checked here, once. Whether an image
+exists, or whether the gold patch resolves, is not looked at.
 """
 
 from __future__ import annotations
@@ -10,23 +11,26 @@ import ast
 import functools
 import json
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 import pydantic
 
-from tasks.task import END_MARKER, START_MARKER, EvalType, Issue, Oracle, Task
+from tasks.completion import IncompleteRowError
+from tasks.families import OLDER, SWEBENCH4, TASK_REPO, Family, RefusedRowError, completed
+from tasks.task import END_MARKER, START_MARKER, TESTBED, EvalType, Issue, Oracle, Task
+from tasks.testnames import test_names
 
 SHOWN = 50
-# Problems listed in full by a DatasetError; the rest are counted.
+"""Problems listed in full by a DatasetError; the rest are counted."""
 
-TASK_REPO = "KSOLVE_TASK_REPO"
-"""Environment variable: the folder of a task repo that completes rows of the older form."""
+SKIP_INVALID = "--skip-invalid"
+"""The option that leaves out rows which cannot be used."""
 
 _MARKERS = (START_MARKER, END_MARKER)
-_OLD_FORM = "the 5.x form of SWE-bench, but it has neither image nor eval_script"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +38,15 @@ class Problem:
     """One thing wrong with one row."""
 
     place: str
-    # Where in the source: "line 3", "row 3", a task's folder.
+    """Where in the source: "line 3", "row 3", a task's folder."""
+
     message: str
-    # What was expected and what was found.
+    """What was expected and what was found."""
+
     field: str = ""
     instance_id: str = ""
-    old_form: bool = False
+    family: Family | None = None
+    """The dataset that the row is of, where none of its rows can be used as it is."""
 
     def __str__(self) -> str:
         row = f"{self.place} ({self.instance_id})" if self.instance_id else self.place
@@ -61,13 +68,20 @@ class DatasetError(Exception):
 
 
 Placed = tuple[str, object]
-"""A row as it was read and where it stood; a `Problem` in place of a row that cannot be read."""
+"""A row as it was read and where it stood; a `Problem` in place of a row that cannot be read, and
+a `Task` in place of one that is known from elsewhere."""
+
+OnInvalid = Callable[[Problem], None]
+"""Is told of each row that is left out."""
 
 
-def tasks_from_rows(source: str, rows: Iterable[Placed]) -> list[Task]:
+def tasks_from_rows(
+    source: str, rows: Iterable[Placed], on_invalid: OnInvalid | None = None
+) -> list[Task]:
     """Return the tasks in the order of their rows.
 
-    Raises DatasetError with every problem of every row, or when there is no row at all.
+    Rows that are none are left out where `on_invalid` is given. Raises DatasetError with every
+    problem of every row where it is not, and when there is no task at all.
     """
     placed = list(rows)
     if not placed:
@@ -77,33 +91,44 @@ def tasks_from_rows(source: str, rows: Iterable[Placed]) -> list[Task]:
     first_place: dict[str, str] = {}
     for place, row in placed:
         task, found = _task(place, row)
+        name = task.id if task is not None else _instance_id(row)
+        if name and first_place.setdefault(name, place) != place:
+            message = f"expected an id of its own, but {first_place[name]} has it too"
+            doubled = Problem(place=place, instance_id=name, field="instance_id", message=message)
+            task, found = None, [*found, doubled]
         problems += found
         if task is not None:
             tasks.append(task)
-        instance_id = _instance_id(row)
-        if instance_id and first_place.setdefault(instance_id, place) != place:
-            problems.append(
-                Problem(
-                    place=place,
-                    instance_id=instance_id,
-                    field="instance_id",
-                    message=f"expected an id of its own, but {first_place[instance_id]} has it too",
-                )
-            )
-    if problems:
-        raise _error(source, len(placed), problems)
+    if problems and (on_invalid is None or not tasks):
+        raise _error(source, len(placed), problems, some_are_tasks=bool(tasks))
+    for problem in problems:
+        assert on_invalid is not None
+        on_invalid(problem)
     return tasks
 
 
-def _error(source: str, rows: int, problems: list[Problem]) -> DatasetError:
+def _error(
+    source: str, rows: int, problems: Sequence[Problem], *, some_are_tasks: bool
+) -> DatasetError:
     bad = f"{len({problem.place for problem in problems})} of {rows}"
-    if all(problem.old_form for problem in problems):
+    others = f" ({SKIP_INVALID} leaves them out)" if some_are_tasks else ""
+    families = {problem.family for problem in problems}
+    family = families.pop() if len(families) == 1 else None
+    if family is OLDER:
         return DatasetError(
             f"{source} is of the older SWE-bench form (no image and no eval_script in {bad} rows);"
             f" give its 5.x form by its name on the hub, {_newer(source)}, or set {TASK_REPO} to a"
-            " SWE-bench task repo with the same instances, from which the rows are completed."
+            f" SWE-bench task repo with the same instances, or {SWEBENCH4} to a Python that has"
+            f" swebench 4.x, from which the rows are completed{others}."
         )
-    return DatasetError(f"{source} cannot be used, since rows are malformed ({bad}):", problems)
+    if family is not None:
+        return DatasetError(
+            f"{source} holds rows of {family.name} ({bad}). Such a row {family.lacks};"
+            f" {family.mend}{others}."
+        )
+    return DatasetError(
+        f"{source} cannot be used, since rows are malformed ({bad}){others}:", problems
+    )
 
 
 def _newer(source: str) -> str:
@@ -112,25 +137,25 @@ def _newer(source: str) -> str:
     return next((name for name in names if name in source.lower()), f"{', '.join(names)} or full")
 
 
-def is_old_form(row: object) -> bool:
-    """Whether a row is one of SWE-bench before 5.x."""
-    if not isinstance(row, Mapping) or "instance_id" not in row:
-        return False
-    return row.get("image") is None and row.get("eval_script") is None
-
-
 def _task(place: str, row: object) -> tuple[Task | None, list[Problem]]:
+    if isinstance(row, Task):
+        return row, []
     if isinstance(row, Problem):
         return None, [row]
     if not isinstance(row, Mapping):
         message = f"expected a row (an object with named fields), got {_shown(row)}"
         return None, [Problem(place=place, message=message)]
-    if is_old_form(row):
-        message = f"expected {_OLD_FORM}"
-        name = _instance_id(row)
-        return None, [Problem(place=place, instance_id=name, message=message, old_form=True)]
     try:
-        return _Row.model_validate(row).task(), []
+        return _Row.model_validate(completed(row)).task(), []
+    except IncompleteRowError as error:
+        problem = Problem(
+            place=place,
+            instance_id=_instance_id(row),
+            field=error.field,
+            message=str(error),
+            family=error.family if isinstance(error, RefusedRowError) else None,
+        )
+        return None, [problem]
     except pydantic.ValidationError as error:
         return None, [_problem(place, row, detail) for detail in _one_each(error)]
 
@@ -188,9 +213,10 @@ def _filled(value: str) -> str:
     return value
 
 
-def _tests(value: object) -> object:
-    """Both forms are found: the hub's datasets carry the list as JSON text."""
-    return _unpacked(value) if isinstance(value, str) else value
+def _one_path(value: PurePosixPath) -> PurePosixPath:
+    if not value.is_absolute() or ".." in value.parts or not str(value).isprintable():
+        raise ValueError("no absolute path")
+    return value
 
 
 def _unpacked(text: str) -> object:
@@ -246,7 +272,12 @@ _After = pydantic.AfterValidator
 _Text = Annotated[str, _After(_text)]
 _Optional = Annotated[_Text, pydantic.BeforeValidator(lambda value: "" if value is None else value)]
 _Filled = Annotated[_Text, _After(_filled)]
-_Tests = Annotated[tuple[_Filled, ...], pydantic.BeforeValidator(_tests)]
+_Workdir = Annotated[
+    PurePosixPath,
+    _After(_one_path),
+    pydantic.BeforeValidator(lambda value: TESTBED if value is None else value),
+]
+_Tests = Annotated[tuple[_Filled, ...], pydantic.BeforeValidator(test_names)]
 
 
 class _Row(pydantic.BaseModel):
@@ -267,10 +298,10 @@ class _Row(pydantic.BaseModel):
     )
     fail_to_pass: Annotated[_Tests, _After(_some)] = pydantic.Field(
         alias="FAIL_TO_PASS",
-        description="a list of at least one test name, or such a list as JSON text",
+        description="a list of at least one test name, or the text of such a list",
     )
     pass_to_pass: _Tests = pydantic.Field(
-        alias="PASS_TO_PASS", description="a list of test names, or such a list as JSON text"
+        alias="PASS_TO_PASS", description="a list of test names, or the text of such a list"
     )
     log_parser: Annotated[_Text, _After(_known_parser)] = pydantic.Field(
         description="a log parser that swebench 5.0.2 knows, such as 'parse_log_pytest'"
@@ -279,6 +310,12 @@ class _Row(pydantic.BaseModel):
     version: _Text = pydantic.Field(description="a version as text")
     test_patch: _Text = pydantic.Field(description="the patch to the tests as text")
     patch: _Optional = pydantic.Field("", description="the gold patch as text")
+    workdir: _Workdir = pydantic.Field(
+        TESTBED, description="the absolute path of the repository in the image"
+    )
+    network: bool | None = pydantic.Field(
+        None, description="true where its tests need network, or false"
+    )
     hints_text: _Optional = pydantic.Field("", description="text")
     test_command: _Optional = pydantic.Field("", description="a shell command as text")
     time_limit: Annotated[float, pydantic.Field(gt=0)] | None = pydantic.Field(
@@ -295,6 +332,8 @@ class _Row(pydantic.BaseModel):
             repo=self.repo,
             base_commit=self.base_commit,
             image=self.image,
+            workdir=self.workdir,
+            network=bool(self.network),
             test_command=self.test_command,
             hints=self.hints_text,
         )

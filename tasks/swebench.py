@@ -1,30 +1,19 @@
-"""Rows of SWE-bench 5.x datasets from files (JSONL, JSON, Parquet) or from the hub.
+"""Rows of datasets from files (JSONL, JSON, Parquet) or from the hub.
 
-Only reads and places rows; `tasks.rows` judges them. A hub dataset is downloaded once into the
-hub client's own cache, and is found there when the hub does not answer later.
-
-Rows of the older form have neither image nor evaluation script, and swebench 5.x holds no
-specifications to make them from: they moved into its task repos. Where the environment names the
-folder of one (`tasks.rows.TASK_REPO`), its tasks stand in for such rows.
+Only reads and places rows; `tasks.rows` judges them, after `tasks.older` has completed those of
+SWE-bench before 5.x. A hub dataset is downloaded once into the hub client's own cache, and is found
+there when the hub does not answer later.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from tasks.rows import (
-    TASK_REPO,
-    DatasetError,
-    Placed,
-    Problem,
-    is_old_form,
-    tasks_from_rows,
-)
+from tasks.older import with_older_completed
+from tasks.rows import DatasetError, OnInvalid, Placed, Problem, tasks_from_rows
 from tasks.task import Task
-from tasks.taskrepo import tasks_from_repo
 
 ALIASES = {
     "lite": "SWE-bench/SWE-bench_Lite",
@@ -38,16 +27,16 @@ HUB_TIMEOUT = 15.0
 # Seconds the hub has for its first answer.
 
 
-def tasks_from_file(path: Path) -> list[Task]:
-    """Read a .jsonl, .json or .parquet file. Raises DatasetError."""
-    return _tasks(str(path), _read(path))
+def tasks_from_file(path: Path, on_invalid: OnInvalid | None = None) -> list[Task]:
+    """Read a .jsonl, .json or .parquet file. Raises DatasetError; see `tasks_from_rows`."""
+    return _tasks(str(path), _read(path), on_invalid)
 
 
-def tasks_from_hub(name: str, split: str) -> list[Task]:
-    """Read one split of a dataset on the hub, `owner/name`. Raises DatasetError.
+def tasks_from_hub(name: str, split: str, on_invalid: OnInvalid | None = None) -> list[Task]:
+    """Read one split of a dataset on the hub, `owner/name`.
 
     Its files are those the hub's own convention names for the split: `test.parquet`,
-    `data/test-00000-of-00001.parquet` and the like.
+    `data/test-00000-of-00001.parquet` and the like. Raises DatasetError; see `tasks_from_rows`.
     """
     root = _snapshot(name)
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix in READERS)
@@ -57,23 +46,12 @@ def tasks_from_hub(name: str, split: str) -> list[Task]:
             f"The dataset {name} has no split {split!r}"
             f" (its files: {', '.join(path.stem for path in files[:8]) or 'none'})."
         )
-    return _tasks(f"{name} ({split})", list(_placed_by_file(chosen)))
+    return _tasks(f"{name} ({split})", list(_placed_by_file(chosen)), on_invalid)
 
 
-def _tasks(source: str, placed: Sequence[Placed]) -> list[Task]:
-    folder = os.environ.get(TASK_REPO)
-    if not folder or not placed or not all(is_old_form(row) for _, row in placed):
-        return tasks_from_rows(source, placed)
-    known = {task.id: task for task in tasks_from_repo(Path(folder).expanduser(), split=None)}
-    rows = [row for _, row in placed if isinstance(row, Mapping)]
-    names = list(dict.fromkeys(str(row["instance_id"]) for row in rows))
-    missing = [name for name in names if name not in known]
-    if missing:
-        raise DatasetError(
-            f"{source} is of the older SWE-bench form, and {folder} ({TASK_REPO}) lacks"
-            f" {len(missing)} of its {len(names)} instances, such as {missing[0]}."
-        )
-    return [known[name] for name in names]
+def _tasks(source: str, placed: Sequence[Placed], on_invalid: OnInvalid | None) -> list[Task]:
+    completed = with_older_completed(source, placed, strict=on_invalid is None)
+    return tasks_from_rows(source, completed, on_invalid)
 
 
 def _placed_by_file(paths: list[Path]) -> Iterator[Placed]:

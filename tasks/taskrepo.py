@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from tasks.rows import DatasetError, Placed, Problem, tasks_from_rows
+from tasks.rows import DatasetError, OnInvalid, Placed, Problem, tasks_from_rows
 from tasks.task import ImageBuild, Task
 
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)", re.IGNORECASE | re.MULTILINE)
@@ -33,10 +33,12 @@ def is_task_repo(path: Path) -> bool:
     return (path / "sweb.yaml").is_file() or (path / "tasks").is_dir()
 
 
-def tasks_from_repo(path: Path, *, split: str | None) -> list[Task]:
+def tasks_from_repo(
+    path: Path, *, split: str | None, on_invalid: OnInvalid | None = None
+) -> list[Task]:
     """Read the tasks of one split, or all of them when it is None, in the order of their ids.
 
-    Raises DatasetError with the problems of every task's folder.
+    Raises DatasetError with the problems of every task's folder; see `tasks_from_rows`.
     """
     if not (path / "tasks").is_dir():
         raise DatasetError(f"{path} is not a task repo: it has no tasks/ folder.")
@@ -47,7 +49,7 @@ def tasks_from_repo(path: Path, *, split: str | None) -> list[Task]:
     builds = _Builds(path)
     return [
         dataclasses.replace(task, build=builds.of_task(task))
-        for task in tasks_from_rows(str(path), rows)
+        for task in tasks_from_rows(str(path), rows, on_invalid)
     ]
 
 

@@ -22,6 +22,7 @@ from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
 from ksolve.findings import findings, read_run
 from ksolve.options import (
     MODEL_OPTION,
+    SKIP_INVALID_OPTION,
     TASKS_OPTION,
     WORKERS,
     BudgetOption,
@@ -54,13 +55,14 @@ from ksolve.options import (
     headers_of,
     prices_of,
     serve_of,
+    tasks_of,
 )
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, check_served, sweep_on_docker
 from ksolve.sweep_config import Allocate, SolverConfig, Strategies, SweepConfig, as_toml
 from ksolve.sweep_options import resolve_config
-from tasks.load import load_tasks, tasks_digest
+from tasks.load import tasks_digest
 from tasks.task import Task
 
 FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate", "was_adaptive", "command")
@@ -129,6 +131,7 @@ def run(
     flaky_runs: FlakyRunsOption = FLAKY_RUNS,
     ids: IdsOption = None,
     limit: LimitOption = None,
+    skip_invalid: Annotated[bool | None, SKIP_INVALID_OPTION] = None,
     json: JsonOption = False,
 ) -> None:
     """Sample patches for every task with every model, verify them, and report.
@@ -171,9 +174,12 @@ def run(
             "in_flight": in_flight,
             "id": ids,
             "limit": limit,
+            "skip_invalid": skip_invalid,
         },
     )
-    selected = load_tasks(asked.tasks, ids=asked.id, limit=asked.limit)
+    selected = tasks_of(
+        asked.tasks, ids=asked.id, limit=asked.limit, skip_invalid=asked.skip_invalid
+    )
     stages = Stages()
     plan = plan_of(asked, selected, stages)
     session = Session(

@@ -23,11 +23,19 @@ from eval.verdict import Verdict
 from eval.verifier import Verifier
 from eval.verify import evaluate
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
-from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, WorkersOption
+from ksolve.options import (
+    WORKERS,
+    IdsOption,
+    JsonOption,
+    LimitOption,
+    SkipInvalidOption,
+    WorkersOption,
+    tasks_of,
+)
 from ksolve.screen import screen
 from ksolve.session import docker_host, ready_images
 from sandbox.sandbox import SandboxError
-from tasks.load import load_tasks, tasks_digest
+from tasks.load import tasks_digest
 from tasks.task import Task
 
 app = typer.Typer(
@@ -44,14 +52,20 @@ Source = Annotated[
 
 @app.command("list")
 @one_sentence_errors
-def list_tasks(source: Source, *, limit: LimitOption = None, json: JsonOption = False) -> None:
+def list_tasks(
+    source: Source,
+    *,
+    limit: LimitOption = None,
+    skip_invalid: SkipInvalidOption = False,
+    json: JsonOption = False,
+) -> None:
     """List the tasks of a source.
 
     [bold]Example[/bold]
 
         ksolve tasks list starter
     """
-    tasks = load_tasks(source, limit=limit)
+    tasks = tasks_of(source, limit=limit, skip_invalid=skip_invalid)
     if json:
         rows = [
             {
@@ -82,6 +96,7 @@ def show_task(
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Also what a solver must not see.")
     ] = False,
+    skip_invalid: SkipInvalidOption = False,
 ) -> None:
     """Show one task: the issue, and with --oracle the hidden tests and the gold patch.
 
@@ -89,7 +104,7 @@ def show_task(
 
         ksolve tasks show starter ksolve__ledger-1
     """
-    (task,) = load_tasks(source, ids=[task_id])
+    (task,) = tasks_of(source, ids=[task_id], skip_invalid=skip_invalid)
     issue = task.issue
     typer.echo(f"{task.id}  {issue.repo} at {issue.base_commit}\nimage {issue.image}\n")
     typer.echo(issue.statement)
@@ -107,14 +122,20 @@ def show_task(
 
 @app.command("build")
 @one_sentence_errors
-def build(source: Source, *, ids: IdsOption = None, limit: LimitOption = None) -> None:
+def build(
+    source: Source,
+    *,
+    ids: IdsOption = None,
+    limit: LimitOption = None,
+    skip_invalid: SkipInvalidOption = False,
+) -> None:
     """Build or pull the image of every task.
 
     [bold]Example[/bold]
 
         ksolve tasks build starter
     """
-    tasks = load_tasks(source, ids=ids or (), limit=limit)
+    tasks = tasks_of(source, ids=ids, limit=limit, skip_invalid=skip_invalid)
     asyncio.run(_build(tasks))
     typer.echo(f"{len({task.issue.image for task in tasks})} images are here.")
 
@@ -137,6 +158,7 @@ def validate_tasks(
     ] = False,
     ids: IdsOption = None,
     limit: LimitOption = None,
+    skip_invalid: SkipInvalidOption = False,
     workers: WorkersOption = WORKERS,
     json: JsonOption = False,
 ) -> None:
@@ -153,7 +175,7 @@ def validate_tasks(
 
         ksolve tasks validate starter --repeat 5
     """
-    tasks = load_tasks(source, ids=ids or (), limit=limit)
+    tasks = tasks_of(source, ids=ids, limit=limit, skip_invalid=skip_invalid)
     console = screen(stderr=json)
     if repeat > 1:
         # A record that cannot be used is told now, not after hours of runs.
@@ -192,6 +214,7 @@ def audit_tasks(
     *,
     ids: IdsOption = None,
     limit: LimitOption = None,
+    skip_invalid: SkipInvalidOption = False,
     workers: WorkersOption = WORKERS,
     json: JsonOption = False,
 ) -> None:
@@ -207,7 +230,7 @@ def audit_tasks(
 
         ksolve tasks audit starter
     """
-    tasks = load_tasks(source, ids=ids or (), limit=limit)
+    tasks = tasks_of(source, ids=ids, limit=limit, skip_invalid=skip_invalid)
     console = screen(stderr=json)
     found = asyncio.run(_audit(tasks, workers, console))
     audits = [one for one in found if isinstance(one, Audit)]

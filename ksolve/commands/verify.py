@@ -32,12 +32,14 @@ from ksolve.options import (
     IdsOption,
     JsonOption,
     LimitOption,
+    SkipInvalidOption,
     TasksOption,
     WorkersOption,
+    tasks_of,
 )
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
-from tasks.load import load_tasks, tasks_digest
+from tasks.load import tasks_digest
 from tasks.swebench import ALIASES
 from tasks.task import Task
 from tasks.taskrepo import is_task_repo, starter_path
@@ -77,6 +79,7 @@ def verify_predictions(
     flaky_runs: FlakyRunsOption = FLAKY_RUNS,
     ids: IdsOption = None,
     limit: LimitOption = None,
+    skip_invalid: SkipInvalidOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run the tests of the tasks on the patches of a predictions file.
@@ -90,7 +93,7 @@ def verify_predictions(
 
         ksolve verify --tasks starter --predictions gold --out runs/gold
     """
-    selected = load_tasks(tasks, ids=ids or (), limit=limit)
+    selected = tasks_of(tasks, ids=ids, limit=limit, skip_invalid=skip_invalid)
     is_part = bool(ids) or limit is not None
     asked = _Asked(
         source=tasks,

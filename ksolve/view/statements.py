@@ -62,10 +62,16 @@ def _read(source: str, ids: Sequence[str], digest: str) -> tuple[Mapping[str, st
 
 
 def _tasks(places: Sequence[str], ids: Sequence[str]) -> list[Task]:
+    # What else a place holds is no part of the run.
     if len(places) == 1:
-        return load_tasks(places[0], ids=ids)
+        return load_tasks(places[0], ids=ids, on_invalid=lambda _: None)
     wanted = set(ids)
-    return [task for place in places for task in load_tasks(place) if task.id in wanted]
+    return [
+        task
+        for place in places
+        for task in load_tasks(place, on_invalid=lambda _: None)
+        if task.id in wanted
+    ]
 
 
 def at_hand(source: str) -> list[str]:

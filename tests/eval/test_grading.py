@@ -12,7 +12,7 @@ import pytest
 from swebench.harness.grading import get_eval_report
 from swebench.harness.utils import make_test_spec
 
-from eval.grading import evaluation_script, grade, grade_output
+from eval.grading import EXPLAINED, evaluation_script, explain_missing, grade, grade_output
 from tasks.load import load_tasks
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
 
@@ -308,3 +308,98 @@ def test_real_logs_get_the_official_verdicts(shared_data: Path) -> None:
         assert grade(tasks[instance], text).resolved == official[instance][name]["resolved"]
         graded += 1
     assert graded == 80
+
+
+CUT, OPTION = f"{F}[a b]", f"{F}[/a/b]"
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        (
+            Case(lines=(f"PASSED {CUT}", f"PASSED {P}"), f2p=(CUT,)),
+            f"{CUT} looks passed in the log, but parse_log_pytest cuts its name to {F}[a",
+        ),
+        (
+            Case(
+                lines=(f"PASSED {OPTION}", f"PASSED {P}"),
+                f2p=(OPTION,),
+                log_parser="parse_log_pytest_options",
+            ),
+            (
+                f"{OPTION} looks passed in the log, but parse_log_pytest_options reads its name as "
+                f"{F}[/b]"
+            ),
+        ),
+        (
+            Case(lines=(f"PASSED {F}[x(a)]", f"FAILED {F}[x(b)]", f"PASSED {P}"), f2p=(f"{F}[x(",)),
+            (
+                f"{F}[x( is cut in the dataset, and of the tests that begin so {F}[x(a)] passed "
+                f"and {F}[x(b)] did not"
+            ),
+        ),
+        (
+            Case(lines=(f"\x1b[32mPASSED\x1b[0m {F}", f"PASSED {P}")),
+            f"{F} looks passed in the log, but parse_log_pytest does not read coloured lines",
+        ),
+        (
+            Case(lines=(f"PASSED {F}", f"PASSED {P}", f"ERROR {P} - teardown")),
+            f"{P} looks passed in the log, but is ERROR in another line",
+        ),
+        (
+            Case(lines=(f"PASSED {P}", END, f"PASSED {F}")),
+            f"{F} looks passed in the log, but outside of what the tests printed",
+        ),
+        (
+            Case(lines=(f"{F} PASSED   [ 50%]", f"PASSED {P}")),
+            (
+                f"{F} looks passed in the log, but parse_log_pytest finds no result in "
+                f"'{F} PASSED   [ 50%]'"
+            ),
+        ),
+        # Nothing looks passed.
+        (Case(lines=(f"FAILED {F} - assert", f"PASSED {P}")), ""),
+        (Case(lines=(f"PASSED {F}2", f"PASSED {P}", f"PASSED x{F}")), ""),
+        (Case(lines=(f"FAILED {CUT} - assert", f"PASSED {P}"), f2p=(CUT,)), ""),
+        (Case(lines=(f"PASSED {F}", f"PASSED {P}")), ""),
+        (django("test_f (app.T) ... FAIL"), ""),
+        (silent(f"1) {F}", "3 specs, 1 failure"), ""),
+    ],
+)
+def test_a_test_that_looks_passed_and_did_not_count_is_explained(case: Case, said: str) -> None:
+    text = log(*case.lines, status=case.status)
+    expected = (said,) if said else ()
+    assert explain_missing(case.task, text) == expected
+    missing = (*case.f2p, *case.p2p)
+    if END not in case.lines:
+        # What the tests alone printed, with the tests that a grade names.
+        found = grade_output(case.task, "\n".join(case.lines), 0)
+        named = (*found.missing_fail_to_pass, *found.missing_pass_to_pass)
+        assert explain_missing(case.task, "\n".join(case.lines), named) == expected
+        assert explain_missing(case.task, text, missing[:0]) == ()
+
+
+def test_of_many_tests_that_look_passed_a_few_are_explained() -> None:
+    names = tuple(f"{F}[{n} x]" for n in range(EXPLAINED + 4))
+    case = Case(lines=tuple(f"PASSED {name}" for name in names), f2p=names, p2p=())
+    assert len(explain_missing(case.task, log(*case.lines))) == EXPLAINED
+
+
+def test_a_task_without_a_parser_has_nothing_to_explain() -> None:
+    command = task(log_parser=EXIT_CODE_PARSER, fail_to_pass=("make check",), pass_to_pass=())
+    assert explain_missing(command, log("PASSED make check", status=5)) == ()
+
+
+def test_a_log_that_a_parser_fails_on_is_no_evidence() -> None:
+    """swebench's harness counts such an instance as an error, which is not resolved either."""
+    broken = log("<doctest>PASSED</doctest", "</doctest>")
+    result = grade(task(log_parser="parse_log_doctest"), broken)
+    assert not result.evidence
+    assert result.missing_fail_to_pass == (F,)
+
+
+def test_every_parser_can_be_asked_why() -> None:
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+
+    for name in PARSER_REGISTRY:
+        assert explain_missing(task(log_parser=name), log("collected 0 items")) == ()

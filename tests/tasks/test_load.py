@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from tasks.load import load_tasks, tasks_digest
-from tasks.rows import DatasetError
+from tasks.rows import DatasetError, Problem
+from tasks.taskrepo import starter_path
 
 MakeRow = Callable[..., dict[str, Any]]
 
@@ -63,3 +65,73 @@ def test_the_digest_ignores_order_and_sees_whatever_can_change_a_result(five: st
     assert tasks_digest([dataclasses.replace(first, oracle=oracle), *rest]) != digest
     assert tasks_digest([dataclasses.replace(first, oracle=gold), *rest]) == digest
     assert tasks_digest(rest) != digest
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, row: MakeRow) -> str:
+    """Two tasks, and between them a row of every kind that is none."""
+    path = tmp_path / "mixed.jsonl"
+    lines = [
+        json.dumps(row(instance_id="first")),
+        "{",
+        "[1]",
+        json.dumps(row(instance_id="broken", repo="", image="")),
+        json.dumps(row(instance_id="moto", repo="getmoto/moto", image=..., eval_script=...)),
+        json.dumps(row(instance_id="first")),
+        json.dumps(row(instance_id="last")),
+    ]
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def test_invalid_rows_are_all_told_with_the_option_that_leaves_them_out(mixed: str) -> None:
+    with pytest.raises(DatasetError, match=r"\(5 of 7\) \(--skip-invalid leaves") as caught:
+        load_tasks(mixed)
+    assert [problem.place for problem in caught.value.problems] == [
+        "line 2",
+        "line 3",
+        "line 4",
+        "line 4",
+        "line 5",
+        "line 6",
+    ]
+
+
+def test_invalid_rows_are_left_out_where_somebody_is_told_of_each(mixed: str) -> None:
+    left_out: list[Problem] = []
+    tasks = load_tasks(mixed, on_invalid=left_out.append)
+    assert [task.id for task in tasks] == ["first", "last"]
+    assert {problem.place for problem in left_out} == {f"line {n}" for n in range(2, 7)}
+    assert load_tasks(mixed, limit=2, on_invalid=left_out.append) == tasks
+    assert load_tasks(mixed, ids=["last"], on_invalid=left_out.append) == tasks[1:]
+
+
+def test_a_row_that_was_asked_for_is_not_left_out(mixed: str) -> None:
+    left_out: list[Problem] = []
+    with pytest.raises(DatasetError, match="asked for and cannot be used") as caught:
+        load_tasks(mixed, ids=["last", "broken"], on_invalid=left_out.append)
+    assert {problem.field for problem in caught.value.problems} == {"repo", "image"}
+
+
+def test_a_source_of_invalid_rows_only_is_an_error_all_the_same(
+    tmp_path: Path, row: MakeRow
+) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(json.dumps(row(repo="")))
+    left_out: list[Problem] = []
+    with pytest.raises(DatasetError, match=r"malformed \(1 of 1\):") as caught:
+        load_tasks(str(path), on_invalid=left_out.append)
+    assert not left_out
+    assert "--skip-invalid" not in str(caught.value)
+
+
+def test_an_invalid_folder_of_a_task_repo_is_left_out_too(tmp_path: Path) -> None:
+    repo = tmp_path / "repo"
+    shutil.copytree(starter_path(), repo)
+    (repo / "tasks" / "ksolve__ledger-1" / "eval.sh").unlink()
+    with pytest.raises(DatasetError, match=r"1 of \d+"):
+        load_tasks(str(repo))
+    left_out: list[Problem] = []
+    tasks = load_tasks(str(repo), on_invalid=left_out.append)
+    assert [problem.place for problem in left_out] == ["tasks/ksolve__ledger-1"]
+    assert len(tasks) == len(load_tasks("starter")) - 1

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.rows import TASK_REPO, DatasetError
+from tasks.families import TASK_REPO
+from tasks.rows import DatasetError
 from tasks.swebench import tasks_from_file
 from tasks.taskrepo import starter_path, tasks_from_repo
 
