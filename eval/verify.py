@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from eval.baseline import LIFETIME_SLACK, TURNS, Baseline, joined, only, without
 from eval.evidence import Evidence, read_evidence
-from eval.grading import Grade, grade, grade_output
+from eval.grading import Grade, explain_missing, grade, grade_output
 from eval.protected import MIXED_FILES, is_source, outside, steers_runner
 from eval.record import changed_settings, differences, foreign_modules, new_plugins, some
 from eval.stages import TOO_LARGE, Orders, Prepared, Ran, Shell, prepare, run_tests, split
@@ -256,6 +256,9 @@ class _Run:
         if baseline.hurry and said.missing_fail_to_pass and said.evidence:
             notes.append(REST_NOT_RUN)
             rest_is_missing = ()
+        if said.evidence:
+            missing = (*said.missing_fail_to_pass, *rest_is_missing)
+            notes += explain_missing(self.task, tested.log, missing)
         return Verdict(
             outcome="resolved" if said.resolved else "unresolved",
             missing_fail_to_pass=said.missing_fail_to_pass,
