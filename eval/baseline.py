@@ -180,7 +180,12 @@ async def _look(
     )
     async with sandboxes.open(task.issue.image, limits) as sandbox:
         prepared = await prepare(
-            sandbox, patch, script.before, workdir=workdir, timeout=oracle.time_limit
+            sandbox,
+            patch,
+            script.before,
+            workdir=workdir,
+            timeout=oracle.time_limit,
+            network=task.issue.network,
         )
         if prepared.patch is not None and not prepared.patch.ok:
             raise ImageUnfitError(

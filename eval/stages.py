@@ -71,6 +71,19 @@ rm -f "$ksolve_dir/word"
 ksolve_say() { printf '%s %s\n' "$ksolve_word" "$1" >&9; }
 """
 
+# How often programs try to fetch a package again: never without network, unless the image says how
+# often. They fail all the same, and do not wait for it.
+_RETRIES = (
+    "PIP_RETRIES",
+    "UV_HTTP_RETRIES",
+    "POETRY_REQUESTS_MAX_RETRIES",
+    "CONDA_REMOTE_MAX_RETRIES",
+    "npm_config_fetch_retries",
+    "YARN_HTTP_RETRY",
+    "CARGO_NET_RETRY",
+    "BUNDLE_RETRY",
+)
+
 # Whether the kernel ended something here for want of memory; cgroups of version 2, then of 1.
 _SAY_MEMORY = r"""
 for ksolve_name in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
@@ -94,9 +107,15 @@ if [ -f "$ksolve_dir/patch" ]; then
     if [ $ksolve_status -ne 0 ]; then rm -rf "$ksolve_dir"; exit 0; fi
 fi
 ksolve_script=$(<"$ksolve_dir/script")
+ksolve_offline=()
+while IFS= read -r ksolve_name; do
+    [ -z "${!ksolve_name+set}" ] || continue
+    ksolve_offline+=("$ksolve_name")
+    export "$ksolve_name=0"
+done < "$ksolve_dir/offline"
 rm -rf "$ksolve_dir"
 { eval "$ksolve_script"; } 9>&-
-{ ksolve_options=$(set +o); set +eux; } 2> /dev/null
+{ ksolve_options=$(set +o); set +eux; unset "${ksolve_offline[@]}"; } 2> /dev/null
 # The options by themselves, since with them the rest would be traced when it is read again.
 {
     ksolve_say state
@@ -276,11 +295,18 @@ def split(oracle: Oracle) -> Script:
 
 
 async def prepare(
-    sandbox: Sandbox, patch: str, script: str, *, workdir: PurePosixPath, timeout: float
+    sandbox: Sandbox,
+    patch: str,
+    script: str,
+    *,
+    workdir: PurePosixPath,
+    timeout: float,
+    network: bool = False,
 ) -> Prepared:
     """Apply a patch, "" for none, and run what comes before the tests. Raises SandboxError."""
     (word,) = _words(1)
-    files = {"word": word.encode(), "script": script.encode()}
+    offline = "" if network else "".join(f"{name}\n" for name in _RETRIES)
+    files = {"word": word.encode(), "script": script.encode(), "offline": offline.encode()}
     if patch:
         command, arguments, data = apply_command(patch)
         files |= {"apply": command.encode(), "arguments": _nul_separated(arguments), "patch": data}

@@ -94,7 +94,12 @@ class _Run:
         # The tests come with the tree that is put back; without one, by the script.
         before = script.safe if self.baseline.tree else script.before
         prepared = await prepare(
-            self.sandbox, patch, before, workdir=self.workdir, timeout=self.limit
+            self.sandbox,
+            patch,
+            before,
+            workdir=self.workdir,
+            timeout=self.limit,
+            network=self.task.issue.network,
         )
         if prepared.patch is not None and not prepared.patch.ok:
             return Verdict(

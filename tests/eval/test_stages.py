@@ -99,6 +99,18 @@ class TestInAContainer:
         )
         assert [line for line in tested.log.splitlines() if line[0] != "+"] == ["0077", "gone"]
 
+    async def test_without_network_nothing_is_fetched_again_and_the_tests_do_not_see_it(
+        self, sandbox: Sandbox
+    ) -> None:
+        script = split(oracle("export CARGO_NET_RETRY=3; env | grep -i retr", START, "env", END))
+        prepared = await prepare(sandbox, "", script.before, workdir=WORKDIR, timeout=60)
+        assert "PIP_RETRIES=0" in prepared.log.splitlines()
+        assert prepared.shell is not None
+        tested = await run_tests(
+            sandbox, script, prepared.shell, NOTHING, workdir=WORKDIR, timeout=60
+        )
+        assert "RETRIES" not in tested.log
+
     async def test_the_exit_status_is_that_of_the_last_command(self, sandbox: Sandbox) -> None:
         assert (await self.run(sandbox, "true", "exit 7")).exit_code == 7
         assert (await self.run(sandbox, "true", "false | true")).exit_code == 1
