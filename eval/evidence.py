@@ -22,7 +22,7 @@ _RECORD = re.compile(r"^([0-9a-f]{64}) (\[.*\])$")
 # What a witness says. Who shares its process may sign something else with its secret.
 _BODY: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
     tuple[int, Literal["python"], str, list[str]]
-    | tuple[int, Literal["pytest", "unittest", "script", "main", "missing", "late"], str]
+    | tuple[int, Literal["pytest", "unittest", "script", "main", "missing", "late", "failed"], str]
     | tuple[int, Literal["import"], str, str, bool, bool, bool]
     | tuple[int, Literal["settings"], list[tuple[str, str]], list[str]]
     | tuple[int, Literal["test"], str, str]
@@ -68,6 +68,8 @@ class Evidence:
     """Name and status as the runner prints them, in the order of running."""
     late: frozenset[str] = frozenset()
     """Tests that are expected to fail, and were not before they ran."""
+    mended: frozenset[str] = frozenset()
+    """Tests that are told to have passed after a part of them was told to have failed."""
     canary_failed: bool | None = None
     """Every test of ours that must fail did, and the other passed; None when none was run."""
     canaries: tuple[str, ...] = ()
@@ -128,6 +130,7 @@ def read_evidence(told: str, secret: str) -> Evidence:
     ]
     controls = [(setup, call) == ("PASSED", "PASSED") for _, setup, call in said("control")]
     ran = [*controls, *(failed for _, failed in canaries)]
+    passed = {name for name, status in said("test") if status in _PASSED}
     ends, settings, pythons = said("end"), said("settings"), said("python")
     return Evidence(
         runner=next((kind for _, kind, *_ in records if kind in _RUNNERS), ""),
@@ -147,6 +150,7 @@ def read_evidence(told: str, secret: str) -> Evidence:
         missing=frozenset(name for (name,) in said("missing")),
         tests=tuple((name, status) for name, status in said("test")),
         late=frozenset(name for (name,) in said("late")),
+        mended=frozenset(name for (name,) in said("failed") if name in passed),
         canary_failed=all(ran) if canaries and controls else None,
         canaries=tuple(dict.fromkeys(place for place, failed in canaries if place and failed)),
         exit_status=ends[-1][0] if ends else None,

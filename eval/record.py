@@ -8,7 +8,7 @@ steered: whatever does so shows here, or in what changed outside of the work tre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -33,6 +33,8 @@ class Record:
     """Functions of the runner that the tests replace themselves, and who observes them."""
     late: frozenset[str] = frozenset()
     """Tests that are expected to fail only when they run."""
+    mended: frozenset[str] = frozenset()
+    """Tests that pass after a part of them failed, as those do that are run again."""
 
 
 def recorded(runs: Iterable[Evidence]) -> Record:
@@ -48,21 +50,29 @@ def recorded(runs: Iterable[Evidence]) -> Record:
         plugins=frozenset(name for run in every for name in run.plugins),
         altered=frozenset(name for run in every for name in run.altered),
         late=frozenset(name for run in every for name in run.late),
+        mended=frozenset(name for run in every for name in run.mended),
     )
 
 
-def differences(record: Record, evidence: Evidence, put_back: Iterable[PurePosixPath]) -> list[str]:
+def differences(
+    record: Record,
+    evidence: Evidence,
+    put_back: Iterable[PurePosixPath],
+    deleted: Collection[PurePosixPath] = (),
+) -> list[str]:
     """Say how a run differs from the record, a sentence each; none where it does not.
 
-    `put_back` are files that are what they were, absolute.
+    `put_back` are files that are what they were, absolute; `deleted` are files that the candidate
+    took out of the work tree, relative.
     """
-    foreign = sorted(map(str, foreign_modules(record, evidence).values()))
+    foreign = sorted(map(str, foreign_modules(record, evidence, deleted).values()))
     found = {
         "modules are found that are not without the candidate": foreign,
         "the candidate changed pytest's settings": changed_settings(record, evidence),
         "the candidate brought plugins along": new_plugins(record, evidence, put_back),
         "the test runner was changed while it ran": sorted(evidence.altered - record.altered),
         "tests became expected to fail while they ran": sorted(evidence.late - record.late),
+        "tests passed that had failed": sorted(evidence.mended - record.mended),
     }
     return [f"{what} ({some(names)})" for what, names in found.items() if names]
 
@@ -78,14 +88,18 @@ def some(names: Sequence[object]) -> str:
     return ", ".join(str(name) for name in names[:_SHOWN]) + more
 
 
-def foreign_modules(record: Record, evidence: Evidence) -> dict[str, PurePosixPath]:
+def foreign_modules(
+    record: Record, evidence: Evidence, deleted: Collection[PurePosixPath] = ()
+) -> dict[str, PurePosixPath]:
     """Return the modules of the work tree that stand where they do not without a candidate.
 
     By name, with their files relative to the work tree. These are what is found before a module
-    of that name elsewhere; what something outside of the work tree never finds, or finds in
-    another file; and what the runner loads before it looks for tests.
+    of that name elsewhere, or before the file that is found without the candidate and is still
+    there; what something outside of the work tree never finds, or finds in another file; and what
+    the runner loads before it looks for tests.
     """
     known = {name for name, _ in record.imports}
+    standing = {name for name, file in record.imports if PurePosixPath(file) not in deleted}
     return {
         one.name: PurePosixPath(one.origin)
         for one in evidence.imports
@@ -95,6 +109,7 @@ def foreign_modules(record: Record, evidence: Evidence) -> dict[str, PurePosixPa
             or one.before_collection
             or one.name in record.missing
             or (one.from_outside and one.name in known)
+            or one.name in standing
         )
     }
 

@@ -88,6 +88,8 @@ class _Run:
         self.left = self.limit
         # Files of the work tree whose changes do not count.
         self.set_aside: dict[PurePosixPath, None] = {}
+        # Files that the candidate took out of it.
+        self.deleted: set[PurePosixPath] = set()
 
     async def verdict(self, patch: str) -> Verdict:
         script = self.baseline.script
@@ -130,6 +132,7 @@ class _Run:
         if forbidden:
             return Verdict(outcome="tampered", note=_changed(forbidden), log=prepared.log), set()
         own = self._own(changes)
+        self.deleted = {path for path, change in own.items() if change == "deleted"}
         tested = await run_tests(
             self.sandbox,
             self.baseline.script,
@@ -220,7 +223,9 @@ class _Run:
     ) -> set[PurePosixPath]:
         """Return the changed files that explain why the runner is not what it was."""
         record = self.baseline.record
-        found = {path for path in foreign_modules(record, evidence).values() if path in own}
+        found = {
+            path for path in foreign_modules(record, evidence, self.deleted).values() if path in own
+        }
         if changed_settings(record, evidence) or new_plugins(record, evidence, self._put_back):
             found |= {path for path in own if path.name in MIXED_FILES}
         return found - self.set_aside.keys()
@@ -301,14 +306,14 @@ class _Run:
         if evidence.exit_status is None:
             found.append("the runner did not come to its end")
         if not baseline.witnessed:
-            return found + differences(baseline.record, evidence, self._put_back)
+            return found + differences(baseline.record, evidence, self._put_back, self.deleted)
         if evidence.exit_status is not None and not self._seen_to_pass(tested, evidence):
             found.append("the runner did not see the tests pass that the log shows")
         if evidence.canary_failed is not True or (
             baseline.canaries and not set(evidence.canaries) & set(baseline.canaries)
         ):
             found.append("a test that must fail did not")
-        return found + differences(baseline.record, evidence, self._put_back)
+        return found + differences(baseline.record, evidence, self._put_back, self.deleted)
 
     def _seen_to_pass(self, tested: Ran, evidence: Evidence) -> bool:
         """Whether the witness saw what resolves the task."""

@@ -26,8 +26,9 @@ GOLD = Evidence(
 RECORD = recorded([BASE, GOLD])
 
 
-def foreign(*imports: Import) -> dict[str, PurePosixPath]:
-    return foreign_modules(RECORD, Evidence(imports=imports))
+def foreign(*imports: Import, deleted: str = "") -> dict[str, PurePosixPath]:
+    gone = {PurePosixPath(deleted)}
+    return foreign_modules(RECORD, Evidence(imports=imports), gone)
 
 
 def test_runs_without_a_candidate_do_not_differ() -> None:
@@ -61,10 +62,13 @@ def test_modules_that_a_fix_may_bring_are_not_foreign() -> None:
     assert not foreign(
         # Imported by the repository's own code, in the place of nothing.
         Import(name="helper", origin="helper.py"),
-        # A module that became a package, and a test of the candidate's own.
-        Import(name="spans", origin="spans/core/__init__.py"),
+        # A test of the candidate's own.
         Import(name="test_new", origin="tests/test_new.py", from_outside=True),
     )
+    # A package that lies elsewhere now; but not one that stands before the one that is there.
+    moved = Import(name="spans", origin="src/spans/__init__.py")
+    assert not foreign(moved, deleted="spans/__init__.py")
+    assert foreign(moved)
 
 
 def test_settings_plugins_functions_and_late_marks_are_said() -> None:

@@ -1,9 +1,18 @@
-"""Fingerprint of the test runner: the code of its functions, taken before the candidate's runs."""
+"""Fingerprint of the test runner: the code of its functions, taken before the candidate's runs.
+
+Beside the runner's own packages it covers those of its plugins. What looks at them is held from the
+start, so that a built-in that is replaced later does not lie to it.
+"""
 
 import importlib
 import sys
 import threading
 import types
+
+# What is looked up in this module first, and in builtins never again.
+getattr, hasattr, isinstance, vars, type = getattr, hasattr, isinstance, vars, type
+dict, frozenset, list, set, sorted, tuple = dict, frozenset, list, set, sorted, tuple
+_getframe = sys._getframe
 
 _PACKAGES = ("_pytest", "pluggy", "unittest")
 # Modules that decide on every single test.
@@ -17,7 +26,9 @@ _OFTEN = (
     "unittest.result",
 )
 # Of Python's audit events.
-_AUDITED = frozenset({"sys.settrace", "sys.setprofile", "gc.get_objects", "gc.get_referrers"})
+_AUDITED = frozenset(
+    {"sys.settrace", "sys.setprofile", "sys._current_frames", "gc.get_objects", "gc.get_referrers"}
+)
 
 
 def load(pytest, unittest):
@@ -43,20 +54,38 @@ class Fingerprint:
     """The code of every function of the runner, and how its process is observed."""
 
     def __init__(self, is_in_tree):
-        self._before = _functions(_PACKAGES)
+        self._is_in_tree = is_in_tree
+        self._modules, self._before, self._names = {}, {}, {}
+        self._found = set()
+        self.add(_PACKAGES)
         self._often = [key for key in self._before if key[0].startswith(_OFTEN)]
         self._observers = _observers()
-        self._found = set()
         _audit(self._found, is_in_tree)
+
+    def add(self, packages):
+        """Take what is loaded of some packages for what it must be from now on."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if name.split(".")[0] in packages and file and name not in self._modules:
+                self._modules[name] = module
+                self._before.update(_functions(name, module))
+                self._names.update(_names(name, module))
 
     def add_own(self):
         """Take what the witness itself has changed for the runner's own."""
-        self._before.update(_functions(("unittest",)))
+        for name, module in self._modules.items():
+            if name.split(".")[0] == "unittest":
+                self._before.update(_functions(name, module))
+                self._names.update(_names(name, module))
+
+    def note(self, what):
+        """Keep that something was seen."""
+        self._found.add(what)
 
     def check(self):
         """Look at what decides on every test. Cheap enough for each of them."""
         for key in self._often:
-            now = _now(*key)
+            now = self._now(*key)
             if not _same(self._before[key], now):
                 self._found.add(_shown(key, now))
         self._found.update(_observers() - self._observers)
@@ -67,57 +96,85 @@ class Fingerprint:
         What belongs to modules and classes that were loaded since is not looked at.
         """
         self.check()
-        now = _functions(_PACKAGES)
-        classes = {key[:2] for key in self._before if key[1]}
-        names = [key for key, code in self._before.items() if not _same(code, now.get(key))]
-        names += [key for key in now if key not in self._before and key[:2] in classes]
-        return sorted(self._found | {_shown(key, now.get(key)) for key in names})[:50]
+        for name, module in self._modules.items():
+            if sys.modules.get(name) is not module:
+                self._found.add("%s is another module" % name)
+            now = _functions(name, module)
+            for key, state in self._before.items():
+                if key[0] == name and not _same(state, now.get(key)):
+                    self._found.add(_shown(key, now.get(key)))
+            for key, names in _names(name, module).items():
+                for added in names - self._names.get(key, names):
+                    self._found.add(_shown(key + (added,), now.get(key + (added,))))
+        return sorted(self._found)[:50]
+
+    def _now(self, module, owner, attribute):
+        found = vars(self._modules[module])
+        if owner:
+            found = vars(found[owner]) if isinstance(found.get(owner), type) else {}
+        return _state(found.get(attribute))
 
 
-def _functions(packages):
-    """Return, for every function of the packages, what `_state` says of it now."""
+def _owners(name, module):
+    return [("", module)] + [
+        (one, value)
+        for one, value in list(vars(module).items())
+        if isinstance(value, type) and value.__module__ == name
+    ]
+
+
+def _functions(name, module):
+    """Return what `_state` says now of every function of a module and of its classes."""
     found = {}
-    for module_name, module in list(sys.modules.items()):
-        if module_name.split(".")[0] not in packages or module is None:
-            continue
-        for owner_name, owner in [("", module)] + [
-            (one, value)
-            for one, value in list(vars(module).items())
-            if isinstance(value, type) and value.__module__ == module_name
-        ]:
-            for attribute, value in list(vars(owner).items()):
-                # Other values may answer to any name, as pytest's marks do.
-                code = _state(value)
-                if code is not None:
-                    found[module_name, owner_name, attribute] = code
+    for owner_name, owner in _owners(name, module):
+        for attribute, value in list(vars(owner).items()):
+            # Other values may answer to any name, as pytest's marks do.
+            state = _state(value)
+            if state is not None:
+                found[name, owner_name, attribute] = state
     return found
+
+
+def _names(name, module):
+    """Return the names of the attributes of every class of a module."""
+    return {(name, one): set(vars(owner)) for one, owner in _owners(name, module)[1:]}
 
 
 def _state(value):
     """Return what makes a function do what it does, None for anything else."""
+    given = value
     if isinstance(value, (classmethod, staticmethod)):
         value = value.__func__
     elif isinstance(value, property):
         value = value.fget
     if not isinstance(value, types.FunctionType):
         return None
-    return value.__code__, value.__defaults__, tuple(sorted((value.__kwdefaults__ or {}).items()))
+    return (
+        given if given is not value else None,
+        value.__code__,
+        value.__defaults__,
+        tuple(sorted((value.__kwdefaults__ or {}).items())),
+        tuple([_inside(cell) for cell in value.__closure__ or ()]),
+    )
 
 
-def _now(module, owner, attribute):
-    found = vars(sys.modules[module]) if module in sys.modules else {}
-    if owner:
-        found = vars(found[owner]) if isinstance(found.get(owner), type) else {}
-    return _state(found.get(attribute))
+def _inside(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
 
 
 def _same(one, other):
-    return other is not None and one[0] is other[0] and one[1] is other[1] and one[2] == other[2]
+    if other is None or len(one[4]) != len(other[4]):
+        return False
+    closed_over = all([mine is its for mine, its in zip(one[4], other[4])])
+    return closed_over and one[3] == other[3] and all([one[at] is other[at] for at in (0, 1, 2)])
 
 
 def _shown(key, state):
-    name = ".".join(part for part in key if part)
-    return name if state is None else "%s from %s" % (name, state[0].co_filename)
+    name = ".".join([part for part in key if part])
+    return name if state is None else "%s from %s" % (name, state[1].co_filename)
 
 
 def _observers():
@@ -142,11 +199,15 @@ def _described(value):
 def _audit(found, is_in_tree):
     """Have every call of the work tree told that observes a process or looks through its memory."""
 
-    def hook(event, _):
-        if event in _AUDITED:
-            file = sys._getframe(1).f_code.co_filename
+    def hook(event, args):
+        if event in _AUDITED or (event == "open" and _is_memory(args[0])):
+            file = _getframe(1).f_code.co_filename
             if is_in_tree(file):
                 found.add("%s in %s" % (event, file))
 
     if hasattr(sys, "addaudithook"):
         sys.addaudithook(hook)
+
+
+def _is_memory(path):
+    return isinstance(path, str) and path.startswith("/proc/") and path.endswith("/mem")

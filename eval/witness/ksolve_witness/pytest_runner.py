@@ -10,6 +10,8 @@ import shutil
 import sys
 import tempfile
 
+from ksolve_witness.items import Hooks, Items
+
 _PLUGIN = "ksolve_witness.pytest_runner"
 # What the first pytest of this process takes; a second one, started by a test, finds nothing.
 _pending = []
@@ -20,6 +22,21 @@ def add_plugin(say, orders, runner, recorder):
     plugins = os.environ.get("PYTEST_PLUGINS")
     os.environ["PYTEST_PLUGINS"] = _PLUGIN + ("," + plugins if plugins else "")
     _pending.append((say, orders, runner, recorder, plugins))
+
+
+def pytest_load_initial_conftests(early_config):
+    """Take what pytest has loaded before any conftest.py. (pytest calls this.)"""
+    if not _pending:
+        return
+    _, orders, runner, recorder, _ = _pending[0]
+    manager = early_config.pluginmanager
+    names = [getattr(plugin, "__name__", type(plugin).__module__) for plugin in manager.get_plugins()]
+    runner.add({name.split(".")[0] for name in names} | {"asyncio"})
+    orders["hooks"] = Hooks(manager)
+
+
+# Before those of a conftest.py are there.
+pytest_load_initial_conftests.pytest_impl = {"tryfirst": True}
 
 
 def pytest_configure(config):
@@ -44,6 +61,8 @@ def _watch(say, orders, runner, recorder, config):
     # Of the test that runs: phase -> how it went.
     seen = {}
     lost, owed, sessions, canaries, expected, before = [], [0], [], [], set(), set()
+    tests = set()
+    hooks, items_found = orders.get("hooks") or Hooks(config.pluginmanager), []
     say("pytest", getattr(pytest, "__version__", "?"))
     say("main", str(getattr(sys.modules.get("__main__"), "__file__", "")))
 
@@ -68,6 +87,13 @@ def _watch(say, orders, runner, recorder, config):
         for kind, how_it_went in _own_tests(collector, nextitem, orders["canary"], seen):
             say(kind, "", how_it_went.get("setup"), how_it_went.get("call"))
 
+    def watch_item(item):
+        tests.add(item)
+        if not items_found or items_found[0].is_changed(item):
+            runner.note("%s is not the test that was found" % local(item.nodeid))
+        for what in hooks.changed(item):
+            runner.note("%s is not pytest's" % what)
+
     class Watch(object):
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_collection(self, session):
@@ -89,6 +115,7 @@ def _watch(say, orders, runner, recorder, config):
             expected.update(item.nodeid for item in items if item.get_closest_marker("xfail"))
             canaries.extend(_add_canaries(config, items, orders, local))
             before.update(_boundaries(items))
+            items_found.append(Items(items))
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtestloop(self, session):
@@ -102,10 +129,14 @@ def _watch(say, orders, runner, recorder, config):
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_makereport(self, item, call):
             outcome = yield
-            seen[call.when] = how(item, outcome.get_result(), call)
+            word = how(item, outcome.get_result(), call)
+            seen[call.when] = word
+            if word in ("FAILED", "ERROR") and item.name != name and item in tests:
+                say("failed", local(item.nodeid))
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_protocol(self, item, nextitem):
+            watch_item(item)
             if item in before:
                 run_own(_file(item).parent, item)
             if item.name != name:
