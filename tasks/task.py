@@ -28,6 +28,19 @@ EXIT_CODE_PARSER = "exit_code"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Resources:
+    """What the sandboxes of a task, or of a run, may use; None, or no capability: as usual."""
+
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+    disk_bytes: int | None = None
+    network: bool | None = None
+    capabilities: tuple[str, ...] = ()
+    """Linux capabilities by name, without `CAP_`, in the order of the alphabet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Issue:
     """What a strategy may see of a task."""
 
@@ -43,6 +56,8 @@ class Issue:
     hints: str = ""
     network: bool = False
     # Whether the sandbox of this task may reach the network.
+    resources: Resources = Resources()
+    """What else its sandboxes may use."""
 
 
 @dataclass(frozen=True, kw_only=True)
