@@ -15,6 +15,7 @@ import contextlib
 import functools
 import math
 import re
+import resource
 import time
 import uuid
 from collections import defaultdict
@@ -23,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from docker import DockerClient
 from docker.errors import APIError
@@ -41,6 +42,11 @@ from sandbox.stream import ExecStream
 from tasks.task import Resources
 
 T = TypeVar("T")
+
+Rlimits = Literal["usual", "not raised", "none"]
+"""How processes are limited by themselves (setrlimit), beside the limits on all of a container: on
+the size of a file and of a core; likewise, with every other limit as this process has it, since
+Podman else raises some, which not every machine lets it do; not at all."""
 
 # Process 1 ignores the end of its children, so the kernel itself clears away orphans: nothing has
 # to run for that, and nothing can be killed. dash does not pass this on, bash does.
@@ -65,7 +71,9 @@ _NO_PROGRAM = re.compile(
 )
 # What the engine writes in the place of a command's output when there is no process.
 _NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
-# What it says where it may not limit what a process may do by itself (setrlimit).
+# What Podman raises unless it is told, and what it has itself at most (it lowers the second).
+_NOT_RAISED = {"nofile": 1 << 20, "nproc": 1 << 15}
+# What an engine says where it may not limit what a process may do by itself (setrlimit).
 _NO_RLIMITS = re.compile("(?i)rlimit")
 
 _PATH_MAX = 4096
@@ -95,7 +103,8 @@ class DockerHost:
         """Open containers for a run, whose `resources` win over what `open` is told."""
         self._labels = labels(run_id)
         self._resources = resources or Resources()
-        self._has_rlimits = True
+        # What is still to be tried, the best first: the first works once a container was started.
+        self._rlimits: tuple[Rlimits, ...] = ("usual", "not raised", "none")
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._engine: Engine | None = None
         # Held while an image of that name is made ready.
@@ -149,6 +158,11 @@ class DockerHost:
         return self._engine
 
     @property
+    def rlimits(self) -> Rlimits:
+        """How processes are limited by themselves, once a container was opened."""
+        return self._rlimits[0]
+
+    @property
     def client(self) -> DockerClient:
         """The engine's client, once entered."""
         return self.engine.client
@@ -165,15 +179,18 @@ class DockerHost:
     def _start(self, name: str, image: str, limits: Limits) -> _Started:
         config = self.client.images.get(image).attrs["Config"]
         user = config.get("User") or "0"
-        try:
-            container = self._start_for(user, name, image, limits)
-        except APIError as error:
-            if not (self._has_rlimits and _NO_RLIMITS.search(str(error))):
-                raise
-            # Where nobody may raise them, disk is watched, and a core may be dumped into it.
-            self._has_rlimits = False
-            remove_container(self.client, name)
-            container = self._start_for(user, name, image, limits)
+        while True:
+            kind = self._rlimits[0]
+            try:
+                container = self._start_for(user, name, image, limits, kind)
+                break
+            except APIError as error:
+                if len(self._rlimits) == 1 or not _NO_RLIMITS.search(str(error)):
+                    raise
+                remove_container(self.client, name)
+                # Another thread may have found it out meanwhile.
+                if self._rlimits[0] == kind:
+                    self._rlimits = self._rlimits[1:]
         container.reload()
         return _Started(
             user=user,
@@ -182,7 +199,9 @@ class DockerHost:
             container_id=str(container.id),
         )
 
-    def _start_for(self, user: str, name: str, image: str, limits: Limits) -> Container:
+    def _start_for(
+        self, user: str, name: str, image: str, limits: Limits, rlimits: Rlimits
+    ) -> Container:
         is_root = user.partition(":")[0] in ("0", "root")
         own_name = name[-_OWN_NAME:]
         more = (_TO_END_ALL, *limits.capabilities) if limits.capabilities else ()
@@ -205,21 +224,13 @@ class DockerHost:
             cap_drop=["ALL"],
             cap_add=[*_ROOT_CAPABILITIES, *more] if is_root else [],
             security_opt=["no-new-privileges"],
-            ulimits=self._rlimits(limits),
+            ulimits=_ulimits(rlimits, limits),
             # Else what is written to the keeper's output would fill the host's disk.
             log_config=LogConfig(type="none"),
             healthcheck={"test": ["NONE"]},
         )
         container.start()
         return container
-
-    def _rlimits(self, limits: Limits) -> list[Ulimit]:
-        if not self._has_rlimits:
-            return []
-        return [
-            Ulimit(name="fsize", soft=limits.disk_bytes, hard=limits.disk_bytes),
-            Ulimit(name="core", soft=0, hard=0),
-        ]
 
     async def _remove(self, starting: asyncio.Future[Any], name: str) -> None:
         await asyncio.wait([starting])
@@ -354,6 +365,18 @@ class DockerSandbox:
                 pause = min(1.0, pause * 1.5)
         finally:
             talking.cancel()
+
+
+def _ulimits(kind: Rlimits, limits: Limits) -> list[Ulimit] | None:
+    if kind == "none":
+        # With a list, even an empty one, Podman sets limits of its own.
+        return None
+    said = {"fsize": limits.disk_bytes, "core": 0}
+    if kind == "not raised":
+        for name, most in _NOT_RAISED.items():
+            _, own = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))
+            said[name] = most if own == resource.RLIM_INFINITY else min(own, most)
+    return [Ulimit(name=name, soft=value, hard=value) for name, value in said.items()]
 
 
 def _refused(why: str) -> ExecResult:
