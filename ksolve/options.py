@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,8 @@ from agent.models import Model, ModelOptions, resolve
 from agent.price import Price, parse_price
 from agent.prompts import ContextKind
 from ksolve.errors import InputError
+from tasks.resources import SIZE, capabilities, size
+from tasks.task import Resources
 
 TASKS_OPTION: Any = typer.Option(
     help="`starter`; a SWE-bench dataset (lite, verified, full, multilingual, a hub name); "
@@ -142,8 +144,37 @@ FlakyRunsOption = Annotated[
         min=1, help="Runs behind a verdict on a task that is known to be flaky; most decide."
     ),
 ]
+MemoryOption = Annotated[
+    str | None, typer.Option(help="Memory of one container, such as 512m or 8g: 2g.")
+]
+CpusOption = Annotated[
+    float | None, typer.Option(min=0.01, help="Processors that one container may keep busy: 1.")
+]
+ProcessesOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes and threads in one container: 256.")
+]
+DiskOption = Annotated[
+    str | None, typer.Option(help="What one container may write, such as 512m or 8g: 2g.")
+]
+NetworkOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--network/--no-network",
+        help="Whether containers reach the network: by default those of tasks that ask for it.",
+    ),
+]
+CapAddOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A Linux capability for root in containers, such as SETUID; repeat it for more."
+    ),
+]
 IdsOption = Annotated[
     list[str] | None, typer.Option("--id", help="Only this task; repeat it for more.")
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Not this task; * and ? stand for others. Repeat it for more."),
 ]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
@@ -160,6 +191,59 @@ def extra_body_of(text: str | None) -> dict[str, Any] | None:
     if not isinstance(body, dict):
         raise InputError(f"--extra-body {text!r} is no object: write it as '{{\"name\": value}}'.")
     return body
+
+
+def resources_of(
+    *,
+    memory: str | None = None,
+    cpus: float | None = None,
+    processes: int | None = None,
+    disk: str | None = None,
+    network: bool | None = None,
+    cap_add: Sequence[str] | None = None,
+) -> Resources:
+    """Read what containers may use, which wins over what tasks ask for. Raises InputError."""
+    return Resources(
+        memory_bytes=_size("--memory", memory),
+        cpus=cpus,
+        pids=processes,
+        disk_bytes=_size("--disk", disk),
+        network=network,
+        capabilities=_capabilities(cap_add or ()),
+    )
+
+
+def kept_resources(resources: Resources) -> dict[str, Any]:
+    """Return what a run says of its containers, as a part of its configuration; {} for nothing."""
+    said = {name: value for name, value in dataclasses.asdict(resources).items() if value}
+    if resources.network is not None:
+        said["network"] = resources.network
+    if resources.capabilities:
+        said["capabilities"] = list(resources.capabilities)
+    return {"resources": said} if said else {}
+
+
+def resources_in(config: Mapping[str, Any]) -> Resources:
+    """Return what the configuration of a run says of its containers."""
+    said = dict(config.get("resources", {}))
+    return Resources(**said | {"capabilities": tuple(said.get("capabilities", ()))})
+
+
+def _size(option: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else size(text)
+    except ValueError:
+        raise InputError(f"{option} takes {SIZE}, not {text!r}.") from None
+
+
+def _capabilities(names: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return capabilities(names)
+    except ValueError:
+        raise InputError(
+            f"--cap-add takes the names of Linux capabilities, such as SYS_PTRACE, not "
+            f"{', '.join(names)!r}."
+        ) from None
 
 
 def serve_of(texts: Sequence[str] | None) -> dict[str, Any] | None:

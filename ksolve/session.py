@@ -25,7 +25,7 @@ from eval.sweep import Plan, Sweep, first_error
 from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
 from sandbox.sandbox import SandboxError
-from tasks.task import Task
+from tasks.task import Resources, Task
 
 if TYPE_CHECKING:
     from sandbox.docker import DockerHost
@@ -57,6 +57,9 @@ class Session:
     budget_per_sample: float | None = None
     stages: Stages = field(default_factory=Stages)
     judging: Judging = field(default_factory=Judging)
+    resources: Resources = field(default_factory=Resources)
+    """What containers may use, whatever their tasks ask for. This changes what is drawn, and is
+    part of the run."""
 
 
 async def sweep_on_docker(
@@ -71,7 +74,7 @@ async def sweep_on_docker(
     run_id = str(store.folder)
     # Of an earlier session that was killed: the store's lock says that it is over.
     await remove_run(run_id)
-    async with docker_host(run_id) as host:
+    async with docker_host(run_id, session.resources) as host:
         await ready_images(host, plan.tasks, session.console)
         judging = session.judging
         with (
@@ -88,6 +91,7 @@ async def sweep_on_docker(
                 exact=judging.exact,
                 flaky=await asyncio.to_thread(FlakyTasks().load),
                 flaky_runs=judging.flaky_runs,
+                resources=session.resources,
             )
             sweep = Sweep(
                 plan,
@@ -170,11 +174,11 @@ def _recalled(plan: Plan, store: Store) -> dict[str, EndpointBackend]:
     return endpoints
 
 
-def docker_host(run_id: str = "") -> DockerHost:
-    """Return the Docker Engine of this machine, whose client only those import who need it."""
+def docker_host(run_id: str = "", resources: Resources | None = None) -> DockerHost:
+    """Return the container engine, whose client only those import who need it."""
     from sandbox.docker import DockerHost
 
-    return DockerHost(run_id=run_id)
+    return DockerHost(run_id=run_id, resources=resources)
 
 
 async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console) -> None:

@@ -179,18 +179,7 @@ class DockerHost:
     def _start(self, name: str, image: str, limits: Limits) -> _Started:
         config = self.client.images.get(image).attrs["Config"]
         user = config.get("User") or "0"
-        while True:
-            kind = self._rlimits[0]
-            try:
-                container = self._start_for(user, name, image, limits, kind)
-                break
-            except APIError as error:
-                if len(self._rlimits) == 1 or not _NO_RLIMITS.search(str(error)):
-                    raise
-                remove_container(self.client, name)
-                # Another thread may have found it out meanwhile.
-                if self._rlimits[0] == kind:
-                    self._rlimits = self._rlimits[1:]
+        container = self._started(user, name, image, limits)
         container.reload()
         return _Started(
             user=user,
@@ -199,8 +188,22 @@ class DockerHost:
             container_id=str(container.id),
         )
 
-    def _start_for(
-        self, user: str, name: str, image: str, limits: Limits, rlimits: Rlimits
+    def _started(self, user: str, name: str, image: str, limits: Limits) -> Container:
+        """Start a container with the best limits on processes that the engine can set."""
+        kind = self._rlimits[0]
+        try:
+            return self._start_with(kind, user, name, image, limits)
+        except APIError as error:
+            if kind == "none" or not _NO_RLIMITS.search(str(error)):
+                raise
+        remove_container(self.client, name)
+        # Another thread may have found it out meanwhile.
+        if self._rlimits[0] == kind:
+            self._rlimits = self._rlimits[1:]
+        return self._started(user, name, image, limits)
+
+    def _start_with(
+        self, rlimits: Rlimits, user: str, name: str, image: str, limits: Limits
     ) -> Container:
         is_root = user.partition(":")[0] in ("0", "root")
         own_name = name[-_OWN_NAME:]
@@ -222,7 +225,7 @@ class DockerHost:
             nano_cpus=round(min(limits.cpus, self.engine.cpus) * 1e9),
             pids_limit=limits.pids,
             cap_drop=["ALL"],
-            cap_add=[*_ROOT_CAPABILITIES, *more] if is_root else [],
+            cap_add=sorted({*_ROOT_CAPABILITIES, *more}) if is_root else [],
             security_opt=["no-new-privileges"],
             ulimits=_ulimits(rlimits, limits),
             # Else what is written to the keeper's output would fill the host's disk.

@@ -17,7 +17,8 @@ from typing import Annotated, Any
 
 import pydantic
 
-from tasks.task import END_MARKER, START_MARKER, EvalType, Issue, Oracle, Task
+from tasks.resources import EXPECTED, resources_of_task
+from tasks.task import END_MARKER, START_MARKER, EvalType, Issue, Oracle, Resources, Task
 
 SHOWN = 50
 # Problems listed in full by a DatasetError; the rest are counted.
@@ -284,6 +285,9 @@ class _Row(pydantic.BaseModel):
     time_limit: Annotated[float, pydantic.Field(gt=0)] | None = pydantic.Field(
         None, description="seconds for one evaluation, as a number above 0"
     )
+    resources: Annotated[Resources, pydantic.BeforeValidator(resources_of_task)] = pydantic.Field(
+        Resources(), description=EXPECTED
+    )
     image_assets: Annotated[None, pydantic.BeforeValidator(_no_assets)] = pydantic.Field(
         None, description="no binary test files, which ksolve does not support"
     )
@@ -297,6 +301,7 @@ class _Row(pydantic.BaseModel):
             image=self.image,
             test_command=self.test_command,
             hints=self.hints_text,
+            resources=self.resources,
         )
         oracle = Oracle(
             eval_script=self.eval_script,

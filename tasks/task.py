@@ -54,10 +54,13 @@ class Issue:
     test_command: str = ""
     # How the visible tests are run, "" when the task does not say.
     hints: str = ""
-    network: bool = False
-    # Whether the sandbox of this task may reach the network.
     resources: Resources = Resources()
-    """What else its sandboxes may use."""
+    """What its sandboxes may use."""
+
+    @property
+    def network(self) -> bool:
+        """Whether the sandboxes of this task may reach the network."""
+        return bool(self.resources.network)
 
 
 @dataclass(frozen=True, kw_only=True)
