@@ -24,8 +24,8 @@ from eval.store import Store
 from eval.sweep import Plan, Sweep, first_error
 from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
-from sandbox.sandbox import SandboxError
-from tasks.task import Resources, Task
+from sandbox.sandbox import HostDownError, SandboxError
+from tasks.task import ImageBuild, Resources, Task
 
 if TYPE_CHECKING:
     from sandbox.docker import DockerHost
@@ -67,7 +67,8 @@ async def sweep_on_docker(
 ) -> Sweep:
     """Draw and verify what is owed; `wanted` is the number of samples by model, for the bars.
 
-    Raises what `Sweep.run` and `ready_images` raise.
+    Tasks whose image cannot be made ready stay owed (`Sweep.left_out`). Raises what `Sweep.run`
+    and `ready_images` raise.
     """
     from sandbox.orphans import remove_run
 
@@ -75,7 +76,7 @@ async def sweep_on_docker(
     # Of an earlier session that was killed: the store's lock says that it is over.
     await remove_run(run_id)
     async with docker_host(run_id, session.resources) as host:
-        await ready_images(host, plan.tasks, session.console)
+        left_out = await ready_images(host, plan.tasks, session.console)
         judging = session.judging
         with (
             SweepProgress(session.console, store, tasks=len(plan.tasks), wanted=wanted) as progress,
@@ -106,6 +107,7 @@ async def sweep_on_docker(
                 ),
                 workers=session.workers,
                 observer=progress,
+                left_out=left_out,
             )
             try:
                 with _ending_once(session.stages):
@@ -181,31 +183,50 @@ def docker_host(run_id: str = "", resources: Resources | None = None) -> DockerH
     return DockerHost(run_id=run_id, resources=resources)
 
 
-async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console) -> None:
-    """Find, build or pull the image of every task; raises ImageMissingError, SandboxError."""
+async def ready_images(
+    host: DockerHost, tasks: Sequence[Task], console: Console
+) -> dict[str, SandboxError]:
+    """Find, build or pull the image of every task.
+
+    Returns why, by their ids, of the tasks whose image is not ready, which is said, too. Raises
+    SandboxError when none is, or when the engine is gone.
+    """
     from sandbox.images import ensure_image
 
     places = asyncio.Semaphore(BUILDS_AT_ONCE)
-    by_image = {task.issue.image: task for task in tasks}
+    by_image: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_image.setdefault(task.issue.image, []).append(task)
+    missing: dict[str, SandboxError] = {}
     with counting("images", console) as progress:
         bar = progress.add_task("", total=len(by_image))
 
-        async def ready(task: Task) -> None:
+        async def ready(image: str, build: ImageBuild | None) -> None:
             async with places:
-                await ensure_image(
-                    host,
-                    task.issue.image,
-                    task.build,
-                    lambda text: progress.update(bar, description=text),
-                )
+                try:
+                    await ensure_image(
+                        host, image, build, lambda text: progress.update(bar, description=text)
+                    )
+                except HostDownError:
+                    raise
+                except SandboxError as error:
+                    missing[image] = error
                 progress.advance(bar)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for task in by_image.values():
-                    group.create_task(ready(task))
+                for image, [first, *_] in by_image.items():
+                    group.create_task(ready(image, first.build))
         except* SandboxError as errors:
             raise first_error(errors) from None
+    if len(missing) == len(by_image):
+        for error in missing.values():
+            raise error
+    for image, error in missing.items():
+        ids = ", ".join(task.id for task in by_image[image])
+        console.print(Text(f"{error}", style="red"), soft_wrap=True)
+        console.print(Text(f"  pending for want of {image}: {ids}"), soft_wrap=True)
+    return {task.id: error for image, error in missing.items() for task in by_image[image]}
 
 
 def counting(what: str, console: Console) -> Progress:

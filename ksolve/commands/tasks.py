@@ -17,18 +17,33 @@ from rich.text import Text
 
 from eval.audit import Audit, audit
 from eval.cache import VerdictCache
+from eval.cost import count
 from eval.flaky import Findings, FlakyTasks
 from eval.validate import Validation, validate
 from eval.verdict import Verdict
 from eval.verifier import Verifier
 from eval.verify import evaluate
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
-from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, WorkersOption
+from ksolve.options import (
+    WORKERS,
+    CapAddOption,
+    CpusOption,
+    DiskOption,
+    ExcludeOption,
+    IdsOption,
+    JsonOption,
+    LimitOption,
+    MemoryOption,
+    NetworkOption,
+    ProcessesOption,
+    WorkersOption,
+    resources_of,
+)
 from ksolve.screen import screen
 from ksolve.session import docker_host, ready_images
-from sandbox.sandbox import SandboxError
+from sandbox.sandbox import Limits, SandboxError
 from tasks.load import load_tasks, tasks_digest
-from tasks.task import Task
+from tasks.task import Resources, Task
 
 app = typer.Typer(
     help="List, show, validate, audit tasks, and build their images.\n\n"
@@ -44,14 +59,20 @@ Source = Annotated[
 
 @app.command("list")
 @one_sentence_errors
-def list_tasks(source: Source, *, limit: LimitOption = None, json: JsonOption = False) -> None:
+def list_tasks(
+    source: Source,
+    *,
+    exclude: ExcludeOption = None,
+    limit: LimitOption = None,
+    json: JsonOption = False,
+) -> None:
     """List the tasks of a source.
 
     [bold]Example[/bold]
 
         ksolve tasks list starter
     """
-    tasks = load_tasks(source, limit=limit)
+    tasks = load_tasks(source, exclude=exclude or (), limit=limit)
     if json:
         rows = [
             {
@@ -107,16 +128,25 @@ def show_task(
 
 @app.command("build")
 @one_sentence_errors
-def build(source: Source, *, ids: IdsOption = None, limit: LimitOption = None) -> None:
+def build(
+    source: Source,
+    *,
+    ids: IdsOption = None,
+    exclude: ExcludeOption = None,
+    limit: LimitOption = None,
+) -> None:
     """Build or pull the image of every task.
 
     [bold]Example[/bold]
 
         ksolve tasks build starter
     """
-    tasks = load_tasks(source, ids=ids or (), limit=limit)
-    asyncio.run(_build(tasks))
-    typer.echo(f"{len({task.issue.image for task in tasks})} images are here.")
+    tasks = load_tasks(source, ids=ids or (), exclude=exclude or (), limit=limit)
+    left_out = asyncio.run(_build(tasks))
+    here = {task.issue.image for task in tasks if task.id not in left_out}
+    typer.echo(f"{count(len(here), 'image')} {'is' if len(here) == 1 else 'are'} here.")
+    if left_out:
+        raise typer.Exit(INFRASTRUCTURE)
 
 
 @app.command("validate")
@@ -127,6 +157,12 @@ def validate_tasks(
     repeat: Annotated[
         int, typer.Option(min=1, help="Runs of each base and gold patch, to find flaky tests.")
     ] = 1,
+    memory: MemoryOption = None,
+    cpus: CpusOption = None,
+    processes: ProcessesOption = None,
+    disk: DiskOption = None,
+    network: NetworkOption = None,
+    cap_add: CapAddOption = None,
     prove: Annotated[
         bool,
         typer.Option(
@@ -136,6 +172,7 @@ def validate_tasks(
         ),
     ] = False,
     ids: IdsOption = None,
+    exclude: ExcludeOption = None,
     limit: LimitOption = None,
     workers: WorkersOption = WORKERS,
     json: JsonOption = False,
@@ -153,14 +190,24 @@ def validate_tasks(
 
         ksolve tasks validate starter --repeat 5
     """
-    tasks = load_tasks(source, ids=ids or (), limit=limit)
+    tasks = load_tasks(source, ids=ids or (), exclude=exclude or (), limit=limit)
     console = screen(stderr=json)
+    resources = resources_of(
+        memory=memory,
+        cpus=cpus,
+        processes=processes,
+        disk=disk,
+        network=network,
+        cap_add=cap_add,
+    )
     if repeat > 1:
         # A record that cannot be used is told now, not after hours of runs.
         FlakyTasks().load()
     with contextlib.closing(VerdictCache()) as cache:
         proofs = cache if prove else None
-        found = asyncio.run(_validate(tasks, workers, console, repeat=repeat, prove=proofs))
+        found = asyncio.run(
+            _validate(tasks, workers, console, repeat=repeat, prove=proofs, resources=resources)
+        )
     validations = [one for one in found if isinstance(one, Validation)]
     known = (FlakyTasks().load() if repeat > 1 else Findings()).flaky(tasks)
     if json:
@@ -191,6 +238,7 @@ def audit_tasks(
     source: Source,
     *,
     ids: IdsOption = None,
+    exclude: ExcludeOption = None,
     limit: LimitOption = None,
     workers: WorkersOption = WORKERS,
     json: JsonOption = False,
@@ -207,7 +255,7 @@ def audit_tasks(
 
         ksolve tasks audit starter
     """
-    tasks = load_tasks(source, ids=ids or (), limit=limit)
+    tasks = load_tasks(source, ids=ids or (), exclude=exclude or (), limit=limit)
     console = screen(stderr=json)
     found = asyncio.run(_audit(tasks, workers, console))
     audits = [one for one in found if isinstance(one, Audit)]
@@ -228,9 +276,9 @@ def audit_tasks(
     raise typer.Exit(0 if clean == len(tasks) else UNSOLVED)
 
 
-async def _build(tasks: Sequence[Task]) -> None:
+async def _build(tasks: Sequence[Task]) -> dict[str, SandboxError]:
     async with docker_host() as host:
-        await ready_images(host, tasks, screen())
+        return await ready_images(host, tasks, screen())
 
 
 async def _validate(
@@ -240,16 +288,18 @@ async def _validate(
     *,
     repeat: int,
     prove: VerdictCache | None,
+    resources: Resources,
 ) -> list[Validation | SandboxError]:
     places = asyncio.Semaphore(workers)
     record, dataset = FlakyTasks().record, tasks_digest(tasks)
-    async with docker_host() as host:
-        await ready_images(host, tasks, console)
-        verifier = Verifier(host, workers=workers, cache=prove, fresh=True)
+    async with docker_host(resources=resources) as host:
+        left_out = await ready_images(host, tasks, console)
+        verifier = Verifier(host, workers=workers, cache=prove, fresh=True, resources=resources)
 
         async def run(task: Task, patch: str) -> Verdict:
             async with places:
-                return await evaluate(task, patch, host)
+                limits = Limits().with_resources(task.issue.resources)
+                return await evaluate(task, patch, host, limits)
 
         async def one(task: Task) -> Validation | SandboxError:
             try:
@@ -265,7 +315,10 @@ async def _validate(
             console.print(_line(task, result, repeat, proved=proved))
             return result
 
-        return await asyncio.gather(*(one(task) for task in tasks))
+        return [
+            *left_out.values(),
+            *await asyncio.gather(*(one(task) for task in tasks if task.id not in left_out)),
+        ]
 
 
 async def _audit(
@@ -273,7 +326,7 @@ async def _audit(
 ) -> list[Audit | SandboxError]:
     places = asyncio.Semaphore(workers)
     async with docker_host() as host:
-        await ready_images(host, tasks, console)
+        left_out = await ready_images(host, tasks, console)
 
         async def one(task: Task) -> Audit | SandboxError:
             async with places:
@@ -286,7 +339,10 @@ async def _audit(
             console.print(Text(f"{task.id}: {told or 'clean'}", style="red" if told else ""))
             return result
 
-        return await asyncio.gather(*(one(task) for task in tasks))
+        return [
+            *left_out.values(),
+            *await asyncio.gather(*(one(task) for task in tasks if task.id not in left_out)),
+        ]
 
 
 async def _as_judged(task: Task, result: Validation, verifier: Verifier) -> Validation:
