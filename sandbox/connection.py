@@ -132,10 +132,10 @@ def endpoint() -> Endpoint:
         told = json.loads(meta.read_text(encoding="utf-8"))["Endpoints"]["docker"]
         url, verify = str(told.get("Host") or DEFAULT_SOCKET), not told.get("SkipTLSVerify")
     except FileNotFoundError:
+        by = "DOCKER_CONTEXT" if os.environ.get("DOCKER_CONTEXT") else settings / "config.json"
         raise EngineError(
-            f"There is no docker context {name!r}, which "
-            f"{'DOCKER_CONTEXT' if os.environ.get('DOCKER_CONTEXT') else 'the docker command'} "
-            "uses: choose one of `docker context ls` with `docker context use NAME`.",
+            f"There is no docker context {name!r}, which {by} names: choose one of "
+            "`docker context ls`.",
             "setting",
         ) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -333,9 +333,10 @@ def _knock(found: Endpoint, wire: Wire) -> None:
 
 def _unheard(found: Endpoint, error: OSError) -> EngineError:
     path = found.socket_path
+    said = f"{found.url}, which {found.source} names" if found.source else found.url
     if path is None:
         return EngineError(
-            f"No engine answers at {found} ({error.strerror or error}): start it there, or correct "
+            f"No engine answers at {said}: {error.strerror or error}; start it there, or correct "
             f"{found.source}.",
             "unreachable",
         )
@@ -350,7 +351,7 @@ def _unheard(found: Endpoint, error: OSError) -> EngineError:
     why = error.strerror or str(error)
     if isinstance(error, FileNotFoundError):
         fault, why = "absent", "there is no such socket"
-    return EngineError(f"No engine answers at {found} ({why}): {way}.", fault)
+    return EngineError(f"No engine answers at {said}: {why}; {way}.", fault)
 
 
 def _not_permitted(path: Path) -> str:
