@@ -34,13 +34,15 @@ class SshTunnel:
         self._folder = tempfile.TemporaryDirectory(prefix="ksolve-ssh-")
         self.path = Path(self._folder.name, "engine.sock")
         self._url = url
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._serving = threading.Thread(target=self._serve, name="ssh tunnel", daemon=True)
+        self._listening: socket.socket | None = None
+        # One for each connection.
+        self.processes: set[subprocess.Popen[bytes]] = set()
+        self._serving: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Listen, once a login has worked. Blocks. Raises HostDownError with what ssh says."""
         if shutil.which("ssh") is None:
+            self._folder.cleanup()
             raise HostDownError(
                 f"The engine at {self._url} is reached by the `ssh` program, which is not here: "
                 "install openssh-client."
@@ -55,8 +57,12 @@ class SshTunnel:
                 f"ssh does not reach {self._url} ({' '.join(words) or tried.returncode}): "
                 f"`{shlex.join(['ssh', *self._target(), 'true'])}` has to work without a question."
             )
+        self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(self.path))
         self._listening.listen(128)
+        self._serving = threading.Thread(
+            target=self._serve, args=(self._listening,), name="ssh tunnel", daemon=True
+        )
         self._serving.start()
         return self
 
@@ -67,12 +73,13 @@ class SshTunnel:
         traceback: TracebackType | None,
     ) -> None:
         """Close every connection and the login."""
-        # Wakes who waits in `accept`, which closing alone does not.
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._serving.join()
-        self._listening.close()
-        for process in self._running:
+        if self._listening is not None and self._serving is not None:
+            # Wakes who waits in `accept`, which closing alone does not.
+            with contextlib.suppress(OSError):
+                self._listening.shutdown(socket.SHUT_RDWR)
+            self._serving.join()
+            self._listening.close()
+        for process in self.processes:
             process.kill()
             process.wait()
         subprocess.run(
@@ -83,22 +90,22 @@ class SshTunnel:
         )
         self._folder.cleanup()
 
-    def _serve(self) -> None:
+    def _serve(self, listening: socket.socket) -> None:
         path = unquote(urlsplit(self._url).path)
         host = ["--host", f"unix://{path}"] if path.strip("/") else []
         command = self._command(shlex.join(["sh", "-c", _DIAL, "sh", *host]))
         while True:
             try:
-                connection, _ = self._listening.accept()
+                connection, _ = listening.accept()
             except OSError:
                 return
             # ssh itself reads and writes the connection, so that closing one side is closing it.
             with connection:
                 ends = connection.fileno()
-                self._running.add(
+                self.processes.add(
                     subprocess.Popen(command, stdin=ends, stdout=ends, stderr=subprocess.DEVNULL)
                 )
-            self._running = {one for one in self._running if one.poll() is None}
+            self.processes = {one for one in self.processes if one.poll() is None}
 
     def _command(self, remote: str) -> list[str]:
         return ["ssh", "-o", "BatchMode=yes", *self._shared(), *self._target(), remote]
