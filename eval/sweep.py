@@ -118,15 +118,9 @@ class Sweep:
         budgets: Budgets | None = None,
         workers: int = 2,
         observer: Observer | None = None,
-        left_out: Mapping[str, SandboxError] | None = None,
+        is_part: bool = False,
     ) -> None:
-        """Draw and verify a plan, of which the tasks `left_out`, by id, cannot be had now."""
-        left_out = left_out or {}
-        plan = dataclasses.replace(
-            plan, tasks=[one for one in plan.tasks if one.id not in left_out]
-        )
         self.plan = plan
-        self.left_out = left_out
         self.unusable: dict[str, BackendUnusableError] = {}
         self.budget_spent = False
         self.issues_spent: set[str] = set()
@@ -146,8 +140,8 @@ class Sweep:
         self._allocation: Allocation | None = None
         self._samplers: asyncio.Task[None] | None = None
         self._faults = 0
-        self._failed = False
         # Whether something could not be drawn or judged, for no want of money.
+        self._failed = is_part
         self._may_verify = asyncio.Event()
         self._may_verify.set()
         self._undisturbed_now = 0
@@ -160,7 +154,7 @@ class Sweep:
     @property
     def ending(self) -> Ending:
         """Why nothing more is drawn, once that is so."""
-        if self.unusable or self._failed or self.left_out:
+        if self.unusable or self._failed:
             return "failed"
         if self.budget_spent or self.issues_spent:
             return "budget"
@@ -174,7 +168,6 @@ class Sweep:
         try:
             async with self._recorder, asyncio.TaskGroup() as group:
                 self.solved |= await asyncio.to_thread(self._store.solved)
-                await self._fail_left_out()
                 owed = {arm: await self._owed(solver) for arm, solver in self._solvers.items()}
                 by_backend = await self._schedule(owed)
                 # Asked after what is drawn: a sample that comes in between is judged all the same.
@@ -190,29 +183,6 @@ class Sweep:
         except BaseExceptionGroup as group_error:
             raise first_error(group_error) from None
         await asyncio.to_thread(self._store.end, self.ending)
-
-    async def _fail_left_out(self) -> None:
-        """Record why nothing is done for the tasks that were left out: once where nothing is drawn.
-
-        They say nothing of the sandboxes of the others.
-        """
-        keys: list[tuple[SampleKey, Stage]] = [
-            (key, "verify")
-            for key in await asyncio.to_thread(self._store.unverified)
-            if key.task_id in self.left_out
-        ]
-        for model, strategy in self._solvers:
-            drawn = await asyncio.to_thread(self._store.drawn, model, strategy)
-            keys += [
-                (SampleKey(task_id=one, model=model, strategy=strategy, index=0), "sample")
-                for one in self.left_out
-                if 0 not in drawn.get(one, ())
-            ]
-        for key, stage in keys:
-            error = self.left_out[key.task_id]
-            failure = Failure(key=key, stage=stage, message=str(error), cost=0.0, usage=Usage())
-            await asyncio.to_thread(self._store.add_failure, failure)
-            self._observer.failed(failure)
 
     async def _schedule(self, owed: Owed) -> Sequence[tuple[Model, Schedule]]:
         """Put what is owed in order, for each backend; models that take turns take them in it."""

@@ -15,7 +15,7 @@ from agent.models import Model, ModelOptions, resolve
 from agent.price import Price, parse_price
 from agent.prompts import ContextKind
 from ksolve.errors import InputError
-from tasks.resources import SIZE, capabilities, size
+from tasks.resources import SIZE, capability_names, size
 from tasks.task import Resources
 
 TASKS_OPTION: Any = typer.Option(
@@ -238,7 +238,7 @@ def _size(option: str, text: str | None) -> int | None:
 
 def _capabilities(names: Sequence[str]) -> tuple[str, ...]:
     try:
-        return capabilities(names)
+        return capability_names(names)
     except ValueError:
         raise InputError(
             f"--cap-add takes the names of Linux capabilities, such as SYS_PTRACE, not "

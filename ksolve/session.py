@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from agent.endpoint.backend import EndpointBackend
 from eval.budget import Budget, Budgets
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
+from eval.left_out import record_left_out
 from eval.store import Store
 from eval.sweep import Plan, Sweep, first_error
 from eval.verifier import Verifier
@@ -67,8 +68,8 @@ async def sweep_on_docker(
 ) -> Sweep:
     """Draw and verify what is owed; `wanted` is the number of samples by model, for the bars.
 
-    Tasks whose image cannot be made ready stay owed (`Sweep.left_out`). Raises what `Sweep.run`
-    and `ready_images` raise.
+    Tasks whose image cannot be made ready stay owed. Raises what `Sweep.run` and `ready_images`
+    raise.
     """
     from sandbox.orphans import remove_run
 
@@ -76,13 +77,18 @@ async def sweep_on_docker(
     # Of an earlier session that was killed: the store's lock says that it is over.
     await remove_run(run_id)
     async with docker_host(run_id, session.resources) as host:
-        left_out = await ready_images(host, plan.tasks, session.console)
+        missing = await ready_images(host, plan.tasks, session.console)
+        owed = await asyncio.to_thread(record_left_out, plan, store, missing)
+        every = len(plan.tasks)
+        plan = replace(plan, tasks=[task for task in plan.tasks if task.id not in missing])
         judging = session.judging
         with (
-            SweepProgress(session.console, store, tasks=len(plan.tasks), wanted=wanted) as progress,
+            SweepProgress(session.console, store, tasks=every, wanted=wanted) as progress,
             contextlib.closing(VerdictCache()) as cache,
         ):
             session.stages.listener = progress.stage
+            for failure in owed:
+                progress.failed(failure)
             endpoints = _recalled(plan, store)
             verifier = Verifier(
                 host,
@@ -107,7 +113,7 @@ async def sweep_on_docker(
                 ),
                 workers=session.workers,
                 observer=progress,
-                left_out=left_out,
+                is_part=bool(owed),
             )
             try:
                 with _ending_once(session.stages):

@@ -35,7 +35,7 @@ from agent.limits import AgentLimits
 from agent.prompts import ContextKind
 from agent.strategy import Strategy
 from ksolve.errors import InputError
-from tasks.resources import SIZE, capabilities, size
+from tasks.resources import SIZE, capability_names, size
 from tasks.task import Resources
 
 StrategyName = Literal["oneshot", "loop", "monkeys"]
@@ -154,7 +154,7 @@ class SweepConfig(BaseModel):
     cap_add: Annotated[
         tuple[str, ...],
         BeforeValidator(_listed),
-        AfterValidator(capabilities),
+        AfterValidator(capability_names),
         Field(description="a list of Linux capabilities, such as SYS_PTRACE"),
     ] = ()
     solvers: tuple[SolverConfig, ...] = ()

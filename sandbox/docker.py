@@ -13,9 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import math
 import re
-import resource
 import time
 import uuid
 from collections import defaultdict
@@ -24,15 +22,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from docker import DockerClient
-from docker.errors import APIError
-from docker.models.containers import Container
-from docker.types import LogConfig, Ulimit
 
 from sandbox.archive import read_file
 from sandbox.connection import THREADS, Engine, connect, engine_errors
+from sandbox.container import Containers, Rlimits
 from sandbox.layers import container_changes
 from sandbox.orphans import labels, remove_container
 from sandbox.processes import KILLED, Processes
@@ -43,38 +39,12 @@ from tasks.task import Resources
 
 T = TypeVar("T")
 
-Rlimits = Literal["usual", "not raised", "none"]
-"""How processes are limited by themselves (setrlimit), beside the limits on all of a container: on
-the size of a file and of a core; likewise, with every other limit as this process has it, since
-Podman else raises some, which not every machine lets it do; not at all."""
-
-# Process 1 ignores the end of its children, so the kernel itself clears away orphans: nothing has
-# to run for that, and nothing can be killed. dash does not pass this on, bash does.
-_KEEP = 'exec "$(command -v bash || command -v sh)" -c \'trap "" CHLD; exec sleep "$0"\' "$0"'
-# Nobody's, so that a command cannot trace it either. For root, see `_ROOT_CAPABILITIES`.
-_KEEPER = "65533:65533"
-
-# What root in an image needs to handle files of any owner (pip, git, tar). Under
-# no-new-privileges a command only has them if process 1 has: that is then root, too.
-_ROOT_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
-# With more of them a command may become another user, whose processes have to be ended, too.
-_TO_END_ALL = "KILL"
-
-# Where a container's own name leads while it has no network, as in Debian. Docker itself gives it
-# an address of the network else. It is not 127.0.0.1, whose name stays localhost.
-_OWN_ADDRESS = "127.0.1.1"
-_OWN_NAME = 12
-
 # Of the engine's words, those that blame the command or its folder.
 _NO_PROGRAM = re.compile(
     rb"not found|denied|no such file|(not|is) a directory|too (many|long)|format|invalid argument"
 )
 # What the engine writes in the place of a command's output when there is no process.
 _NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
-# What Podman raises unless it is told, and what it has itself at most (it lowers the second).
-_NOT_RAISED = {"nofile": 1 << 20, "nproc": 1 << 15}
-# What an engine says where it may not limit what a process may do by itself (setrlimit).
-_NO_RLIMITS = re.compile("(?i)rlimit")
 
 _PATH_MAX = 4096
 _WRITE = (
@@ -86,16 +56,6 @@ _WRITE = (
 _WRITE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Started:
-    """A container that runs; the user and the working directory are its image's."""
-
-    user: str
-    workdir: PurePosixPath
-    pid: int
-    container_id: str
-
-
 class DockerHost:
     """Opens containers. Used as `async with DockerHost(run_id="...") as host`."""
 
@@ -103,8 +63,6 @@ class DockerHost:
         """Open containers for a run, whose `resources` win over what `open` is told."""
         self._labels = labels(run_id)
         self._resources = resources or Resources()
-        # What is still to be tried, the best first: the first works once a container was started.
-        self._rlimits: tuple[Rlimits, ...] = ("usual", "not raised", "none")
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._engine: Engine | None = None
         # Held while an image of that name is made ready.
@@ -113,6 +71,7 @@ class DockerHost:
     async def __aenter__(self) -> Self:
         """Connect. Raises SandboxError when the engine does not answer."""
         self._engine = await self.call(connect)
+        self._containers = Containers(self._engine, self._labels)
         return self
 
     async def __aexit__(
@@ -129,7 +88,7 @@ class DockerHost:
         """Open a sandbox; when the block ends, cancelled or not, its container is gone."""
         name = f"ksolve-{uuid.uuid4().hex[:16]}"
         limits = limits.with_resources(self._resources)
-        starting = self.call(self._start, name, image, limits)
+        starting = self.call(self._containers.start, name, image, limits)
         try:
             started = await asyncio.shield(starting)
             processes = Processes(
@@ -160,7 +119,7 @@ class DockerHost:
     @property
     def rlimits(self) -> Rlimits:
         """How processes are limited by themselves, once a container was opened."""
-        return self._rlimits[0]
+        return self._containers.rlimits
 
     @property
     def client(self) -> DockerClient:
@@ -175,65 +134,6 @@ class DockerHost:
                 return function(*args, **kwargs)
 
         return asyncio.get_running_loop().run_in_executor(self._threads, guarded)
-
-    def _start(self, name: str, image: str, limits: Limits) -> _Started:
-        config = self.client.images.get(image).attrs["Config"]
-        user = config.get("User") or "0"
-        container = self._started(user, name, image, limits)
-        container.reload()
-        return _Started(
-            user=user,
-            workdir=PurePosixPath(config.get("WorkingDir") or "/"),
-            pid=int(container.attrs["State"]["Pid"]),
-            container_id=str(container.id),
-        )
-
-    def _started(self, user: str, name: str, image: str, limits: Limits) -> Container:
-        """Start a container with the best limits on processes that the engine can set."""
-        kind = self._rlimits[0]
-        try:
-            return self._start_with(kind, user, name, image, limits)
-        except APIError as error:
-            if kind == "none" or not _NO_RLIMITS.search(str(error)):
-                raise
-        remove_container(self.client, name)
-        # Another thread may have found it out meanwhile.
-        if self._rlimits[0] == kind:
-            self._rlimits = self._rlimits[1:]
-        return self._started(user, name, image, limits)
-
-    def _start_with(
-        self, rlimits: Rlimits, user: str, name: str, image: str, limits: Limits
-    ) -> Container:
-        is_root = user.partition(":")[0] in ("0", "root")
-        own_name = name[-_OWN_NAME:]
-        more = (_TO_END_ALL, *limits.capabilities) if limits.capabilities else ()
-        container = self.client.containers.create(
-            image,
-            name=name,
-            labels=self._labels,
-            # Ends by itself and is then removed, even if ksolve was killed.
-            entrypoint=["sh", "-c", _KEEP, str(math.ceil(limits.lifetime))],
-            auto_remove=True,
-            user="0" if is_root else _KEEPER,
-            working_dir="/",
-            hostname=own_name,
-            extra_hosts={} if limits.network else {own_name: _OWN_ADDRESS},
-            network_mode="bridge" if limits.network else "none",
-            mem_limit=limits.memory_bytes,
-            memswap_limit=limits.memory_bytes,
-            nano_cpus=round(min(limits.cpus, self.engine.cpus) * 1e9),
-            pids_limit=limits.pids,
-            cap_drop=["ALL"],
-            cap_add=sorted({*_ROOT_CAPABILITIES, *more}) if is_root else [],
-            security_opt=["no-new-privileges"],
-            ulimits=_ulimits(rlimits, limits),
-            # Else what is written to the keeper's output would fill the host's disk.
-            log_config=LogConfig(type="none"),
-            healthcheck={"test": ["NONE"]},
-        )
-        container.start()
-        return container
 
     async def _remove(self, starting: asyncio.Future[Any], name: str) -> None:
         await asyncio.wait([starting])
@@ -368,18 +268,6 @@ class DockerSandbox:
                 pause = min(1.0, pause * 1.5)
         finally:
             talking.cancel()
-
-
-def _ulimits(kind: Rlimits, limits: Limits) -> list[Ulimit] | None:
-    if kind == "none":
-        # With a list, even an empty one, Podman sets limits of its own.
-        return None
-    said = {"fsize": limits.disk_bytes, "core": 0}
-    if kind == "not raised":
-        for name, most in _NOT_RAISED.items():
-            _, own = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))
-            said[name] = most if own == resource.RLIM_INFINITY else min(own, most)
-    return [Ulimit(name=name, soft=value, hard=value) for name, value in said.items()]
 
 
 def _refused(why: str) -> ExecResult:

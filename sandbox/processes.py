@@ -34,9 +34,13 @@ LIMITS = ("deadline", "disk", "memory", "processes")
 # It spares itself and process 1, and fails when it finds no other.
 _KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]
 _KILL_ATTEMPTS = 20
-# What the C library, Python and shells say of a file that grows past its limit (EFBIG, SIGXFSZ):
-# neither the engine nor the kernel counts that.
-_TOO_LARGE = re.compile(rb"(?:: |Errno 27\] )[Ff]ile too large|File size limit exceeded")
+# What the C library, Python, Go and shells say of a file that grows past its limit: neither the
+# engine nor the kernel counts that.
+_TOO_LARGE = re.compile(
+    rb"(?:: |Errno 27\] )File too large|write [^\s:]+: file too large|File size limit exceeded"
+)
+# In each of them, and found much sooner in what is long.
+_PARTS = (b"ile too large", b"size limit exceeded")
 # Seconds.
 _ASKING = 10.0
 _KILLING = 2.0
@@ -129,7 +133,7 @@ class Processes:
         Raises SandboxError when the container was ended, too.
         """
         met = {killed_for}
-        if any(_TOO_LARGE.search(bytes(output)) for output in outputs):
+        if any(_says_too_large(bytes(output)) for output in outputs):
             met.add("disk")
         counters = await self.call(counters_here, self.pid, self.container_id)
         # Asking inside takes as long as a command: only where something went wrong.
@@ -182,3 +186,7 @@ class Processes:
     def _bytes_written(self) -> int:
         found = self.client.api.containers(filters={"name": f"^/{self.name}$"}, size=True)
         return int(found[0].get("SizeRw", 0)) if found else 0
+
+
+def _says_too_large(said: bytes) -> bool:
+    return any(part in said for part in _PARTS) and _TOO_LARGE.search(said) is not None

@@ -48,7 +48,7 @@ def size(value: object) -> int:
     return number
 
 
-def capabilities(names: Sequence[str]) -> tuple[str, ...]:
+def capability_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names of capabilities in one form. Raises ValueError for what is no name."""
     found = {name.upper().removeprefix("CAP_") for name in names}
     if not all(re.fullmatch("[A-Z][A-Z_]+", name) for name in found):
@@ -67,7 +67,7 @@ class _Written(pydantic.BaseModel):
     processes: Annotated[int, pydantic.Field(ge=1)] | None = None
     disk: _Size | None = None
     network: pydantic.StrictBool | None = None
-    capabilities: Annotated[tuple[str, ...], pydantic.AfterValidator(capabilities)] = ()
+    capabilities: Annotated[tuple[str, ...], pydantic.AfterValidator(capability_names)] = ()
 
 
 def resources_of_task(value: object) -> Resources:

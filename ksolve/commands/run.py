@@ -310,7 +310,7 @@ def sweep_and_report(
         limit = session.budget_per_issue or 0.0
         on = f" on each of {len(paid)} of {len(plan.tasks)} issues"
         session.console.print(short_of("--budget-per-issue", limit, paid, on=on))
-    return complain_of(sweep) or (INFRASTRUCTURE if failures or sweep.left_out else 0)
+    return complain_of(sweep) or (INFRASTRUCTURE if failures else 0)
 
 
 def short_of(option: str, limit: float, spent: Sequence[float], *, on: str = "") -> str:

@@ -156,14 +156,14 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
         store.begin(config, free=("tasks", "predictions", "flaky"))
         for sample in samples:
             store.add_sample(sample)
-        sweep = asyncio.run(sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted))
+        asyncio.run(sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted))
         of = findings([read_run(store)])
         failures = store.failures()
         reports = write_reports(store, STRATEGY, wanted, asked.tasks, _dataset(asked.source))
     show(of, json=json)
     for path in reports:
         session.console.print(Text(f"In SWE-bench form: {path}"), soft_wrap=True)
-    if failures or sweep.left_out:
+    if failures:
         return INFRASTRUCTURE
     resolved = sum(arm.outcomes["resolved"] for arm in of.summary.arms)
     return 0 if resolved == len(samples) else UNSOLVED
