@@ -1,30 +1,26 @@
-"""The way to the container engine: where it is, a client, and its faults as one sentence each.
+"""The way to the container engine: a client, further connections, and faults as one sentence each.
 
-It is found as the `docker` command finds it: DOCKER_HOST, else DOCKER_CONTEXT, else the current
-context of the command's settings, else the usual socket. A Unix socket, TCP, TLS and `ssh://` lead
-to it. What the engine can do is not looked at here (`sandbox.engine`).
+A Unix socket, TCP, TLS and `ssh://` lead to it (`sandbox.endpoint`). What the engine can do is not
+looked at here (`sandbox.abilities`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
 
 import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.tls import TLSConfig
 
+from sandbox.endpoint import Endpoint, EngineError, Fault, endpoint
 from sandbox.sandbox import HostDownError, ImageMissingError, SandboxError
 from sandbox.ssh import SshTunnel
 
@@ -34,54 +30,12 @@ THREADS = 32
 API_WANTED = (1, 41)
 """The oldest API that can do what ksolve asks: Docker 20.10, Podman 4."""
 
-DEFAULT_SOCKET = "unix:///var/run/docker.sock"
-
-Fault = Literal["absent", "refused", "not permitted", "unreachable", "tls", "ssh", "old", "setting"]
-"""Why an engine cannot be used: no socket; nobody listens; this user may not; no way there; the
-certificates; ssh; an API that is too old; the setting that names it cannot be read."""
-
 # Seconds for one call; creating a container takes long when the disk is busy.
 _PATIENCE = 120
 # Seconds until somebody must listen.
 _KNOCKING = 20
-_SCHEMES = ("unix", "tcp", "http", "https", "ssh")
 # Of every engine, also of those that are too old.
 _ANY_API = "1.24"
-
-
-class EngineError(HostDownError):
-    """The engine cannot be reached, or not be used. The message says why, and what mends it."""
-
-    def __init__(self, sentence: str, fault: Fault) -> None:
-        super().__init__(sentence)
-        self.fault = fault
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Endpoint:
-    """Where an engine is, and who says so."""
-
-    url: str
-    source: str
-    """`DOCKER_HOST`, `the docker context NAME`, or "" where nothing was said."""
-    certificates: Path | None = None
-    """The folder of ca.pem, cert.pem and key.pem, as far as there are; None without TLS."""
-    verify: bool = True
-    """Whether the engine's certificate is checked."""
-
-    @property
-    def parts(self) -> SplitResult:
-        """The address in its parts."""
-        return urlsplit(self.url)
-
-    @property
-    def socket_path(self) -> Path | None:
-        """The Unix socket, None for an engine that is reached in another way."""
-        parts = self.parts
-        return Path(f"{parts.netloc}{parts.path}") if parts.scheme == "unix" else None
-
-    def __str__(self) -> str:
-        return f"{self.url} (set by {self.source})" if self.source else self.url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,35 +70,6 @@ class Engine:
         self._ends()
 
 
-def endpoint() -> Endpoint:
-    """Return where the engine is. Raises EngineError for a setting that cannot be used."""
-    address = os.environ.get("DOCKER_HOST", "")
-    if address:
-        return _checked(Endpoint(url=address, source="DOCKER_HOST", **_tls_of_environment()))
-    settings = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    name = os.environ.get("DOCKER_CONTEXT") or _current_context(settings / "config.json")
-    if name == "default":
-        return _checked(Endpoint(url=DEFAULT_SOCKET, source=""))
-    key = hashlib.sha256(name.encode()).hexdigest()
-    meta = settings / "contexts" / "meta" / key / "meta.json"
-    source = f"the docker context {name}"
-    try:
-        told = json.loads(meta.read_text(encoding="utf-8"))["Endpoints"]["docker"]
-        url, verify = str(told.get("Host") or DEFAULT_SOCKET), not told.get("SkipTLSVerify")
-    except FileNotFoundError:
-        by = "DOCKER_CONTEXT" if os.environ.get("DOCKER_CONTEXT") else settings / "config.json"
-        raise EngineError(
-            f"There is no docker context {name!r}, which {by} names: choose one of "
-            "`docker context ls`.",
-            "setting",
-        ) from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise EngineError(f"{meta} of {source} cannot be read: {error!r}.", "setting") from None
-    folder = settings / "contexts" / "tls" / key / "docker"
-    certificates = folder if folder.is_dir() or not verify else None
-    return _checked(Endpoint(url=url, source=source, certificates=certificates, verify=verify))
-
-
 def connect() -> Engine:
     """Return the engine, spoken to in the newest API that it knows. Blocks.
 
@@ -175,7 +100,7 @@ def connect() -> Engine:
             endpoint=found,
             client=client,
             wire=wire,
-            version=str((podman or [told])[0]["Version"]),
+            version=str((podman or [told])[0].get("Version", "")),
             api=api,
             cpus=_cpus(client),
             is_podman=bool(podman),
@@ -183,49 +108,16 @@ def connect() -> Engine:
         )
 
 
-def _checked(found: Endpoint) -> Endpoint:
-    """Return an endpoint whose address is one. Raises EngineError."""
-    parts = found.parts
-    try:
-        if parts.scheme in _SCHEMES and (
-            parts.path if parts.scheme == "unix" else parts.hostname and (parts.port or 1)
-        ):
-            return found
-    except ValueError:
-        # A port that is no number.
-        pass
-    raise EngineError(
-        f"{found.source or 'The setting'} says {found.url!r}, which is no address of an engine: "
-        "write unix:///path/of/docker.sock, tcp://host:port or ssh://user@host.",
-        "setting",
-    )
-
-
-def _tls_of_environment() -> dict[str, Any]:
-    """Return what DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say, as the docker command reads them."""
-    verify = bool(os.environ.get("DOCKER_TLS_VERIFY"))
-    folder = os.environ.get("DOCKER_CERT_PATH")
-    if not (verify or folder or os.environ.get("DOCKER_TLS")):
-        return {}
-    settings = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
-    return {"certificates": Path(folder or settings), "verify": verify}
-
-
-def _current_context(settings: Path) -> str:
-    """Return the context that the docker command uses; an unreadable file says nothing."""
-    try:
-        return str(json.loads(settings.read_text(encoding="utf-8"))["currentContext"] or "default")
-    except (OSError, ValueError, TypeError, KeyError):
-        return "default"
-
-
 def _wire(found: Endpoint, opened: contextlib.ExitStack) -> Wire:
-    """Return how connections are made; what that needs is opened."""
+    """Return how connections are made; what that needs is opened. Raises EngineError."""
     parts = found.parts
     if parts.scheme == "unix":
         return Wire(path=str(found.socket_path), name=found.url)
     if parts.scheme == "ssh":
-        tunnel = opened.enter_context(SshTunnel(found.url))
+        try:
+            tunnel = opened.enter_context(SshTunnel(found.url))
+        except HostDownError as error:
+            raise EngineError(str(error), "ssh") from error
         return Wire(path=str(tunnel.path), name=found.url)
     is_tls = found.certificates is not None or parts.scheme == "https"
     return Wire(
@@ -280,10 +172,12 @@ def _client(found: Endpoint, wire: Wire, api: str) -> DockerClient:
 def _version(found: Endpoint, client: DockerClient) -> dict[str, Any]:
     """Ask the engine who it is. Raises EngineError."""
     try:
-        return dict(client.version(api_version=False))
+        told = dict(client.version(api_version=False))
+        # What knows no version of its API is no engine.
+        return told | {"ApiVersion": told["ApiVersion"]}
     except requests.exceptions.SSLError as error:
         raise _tls_error(found, error) from error
-    except (DockerException, requests.exceptions.RequestException, ValueError) as error:
+    except (DockerException, requests.exceptions.RequestException, ValueError, KeyError) as error:
         words = str(error)
         if "HTTP request to an HTTPS server" in words:
             raise EngineError(

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import platformdirs
 
-from sandbox.connection import DEFAULT_SOCKET, EngineError, Fault, connect, endpoint
+from sandbox.connection import connect
+from sandbox.endpoint import DEFAULT_SOCKET, EngineError, Fault, endpoint
 from sandbox.sandbox import SandboxError
 
 Progress = Callable[[str], None]

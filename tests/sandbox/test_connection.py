@@ -19,8 +19,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from sandbox.connection import EngineError, connect, endpoint
+from sandbox.connection import connect
 from sandbox.docker import DockerHost
+from sandbox.endpoint import EngineError, endpoint
 from sandbox.sandbox import HostDownError, Limits, SandboxError
 from sandbox.ssh import SshTunnel
 
