@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from sandbox.docker import DockerHost, DockerSandbox
+from sandbox.layers import layers_of
 from sandbox.orphans import remove_run, sweep_orphans
 from sandbox.sandbox import Limits, Sandbox, SandboxError
 
@@ -96,6 +98,27 @@ open("/tmp/d/f", "w").close()
     assert changes[home / ".bashrc"] == "deleted"
     assert changes[PurePosixPath("/tmp/d/f")] == "added"
     assert changes[home] == "modified"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+async def test_engine_whose_storage_may_not_be_read_is_asked(host: DockerHost) -> None:
+    make = "mkdir /tmp/d; echo x > /tmp/d/f; echo x >> ~/.profile; rm ~/.bashrc"
+    group = Path("/var/run/docker.sock").stat().st_gid
+    async with host.open(IMAGE, Limits()) as sandbox:
+        await sandbox.exec(["sh", "-c", make], timeout=60)
+        container = await host.call(host.client.api.inspect_container, name_of(sandbox))
+        read = await sandbox.changes()
+        assert layers_of(container)
+        os.setegid(group)
+        os.seteuid(65534)
+        try:
+            assert not layers_of(container)
+            asked = await sandbox.changes()
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+    assert asked == read
+    assert read[PurePosixPath("/tmp/d/f")] == "added"
 
 
 async def test_many_sandboxes_at_once(host: DockerHost) -> None:
