@@ -29,7 +29,7 @@ from requests import Response
 from requests.exceptions import RequestException
 
 from sandbox.docker import DockerHost
-from sandbox.sandbox import ImageMissingError, SandboxError
+from sandbox.sandbox import HostDownError, ImageMissingError, SandboxError
 
 Progress = Callable[[str], None]
 
@@ -78,19 +78,28 @@ async def build(
 
 async def pull(host: DockerHost, image: str, progress: Progress) -> bool:
     """Pull an image; False when no registry answers in time or none has it."""
-    if not await host.call(_registry_has, host, image):
+    # Podman cannot be asked whether a registry has one, and does not try for long.
+    cannot_ask = host.engine.is_podman
+    if not cannot_ask and not await host.call(_registry_has, host, image):
         return False
     repository, tag = parse_repository_tag(image)
     params = {"fromImage": repository, "tag": tag or "latest"}
-    await _job(
-        host,
-        "/images/create",
-        params,
-        name=f"pulling {image}",
-        body=None,
-        headers=_credentials(host, image),
-        progress=progress,
-    )
+    try:
+        await _job(
+            host,
+            "/images/create",
+            params,
+            name=f"pulling {image}",
+            body=None,
+            headers=_credentials(host, image),
+            progress=progress,
+        )
+    except HostDownError:
+        raise
+    except SandboxError:
+        if cannot_ask:
+            return False
+        raise
     return True
 
 

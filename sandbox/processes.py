@@ -184,7 +184,7 @@ class Processes:
             pause = max(1.0, 10 * (time.monotonic() - began))
 
     def _bytes_written(self) -> int:
-        found = self.client.api.containers(filters={"name": f"^/{self.name}$"}, size=True)
+        found = self.client.api.containers(filters={"id": self.container_id}, size=True)
         return int(found[0].get("SizeRw", 0)) if found else 0
 
 

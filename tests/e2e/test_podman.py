@@ -21,8 +21,9 @@ from sandbox.bootstrap import BASE_IMAGE, ensure_base, ensure_base_image
 from sandbox.build import label_of
 from sandbox.docker import DockerHost
 from sandbox.engine import engine_status
+from sandbox.images import ensure_image
 from sandbox.orphans import remove_run
-from sandbox.sandbox import MIB, Limits
+from sandbox.sandbox import MIB, ImageMissingError, Limits
 
 pytestmark = pytest.mark.docker
 
@@ -115,6 +116,21 @@ async def test_limits_hold_or_doctor_says_that_they_do_not() -> None:
         bomb = await sandbox.exec(["python3", "-c", code], timeout=60)
     assert (hog.killed_for == "memory") is is_limited
     assert (bomb.limits_met == ("processes",)) is is_limited
+
+
+async def test_an_image_that_nobody_has_is_named() -> None:
+    async with DockerHost() as host:
+        with pytest.raises(ImageMissingError, match="127.0.0.1:1/no/such:1"):
+            await ensure_image(host, "127.0.0.1:1/no/such:1", None, lambda _: None)
+
+
+async def test_a_disk_filler_is_ended() -> None:
+    await ensure_base_image(lambda _: None)
+    fill = "i=0; while :; do i=$((i+1)); head -c 1000000 /dev/zero > /tmp/fill$i; done"
+    limits = Limits(disk_bytes=20 * MIB)
+    async with DockerHost(run_id="test") as host, host.open(BASE_IMAGE, limits) as sandbox:
+        result = await sandbox.exec(["sh", "-c", fill], timeout=60)
+    assert result.killed_for == "disk"
 
 
 async def test_nothing_is_left_behind() -> None:
