@@ -77,6 +77,7 @@ async def open_clean(
     No strategy sees a sandbox that was not opened by this or by a `Workspace`. Raises
     ImageMissingError or SandboxError on entry.
     """
+    limits = limits.with_resources(issue.resources)
     async with sandboxes.open(issue.image, limits) as sandbox:
         await remove_leaks(sandbox, workdir=issue.workdir, base_commit=issue.base_commit)
         yield sandbox
@@ -181,9 +182,8 @@ class Workspace:
         self._open = self._quick = None
         await self._stack.aclose()
         limits = replace(
-            Limits(),
+            Limits().with_resources(self._issue.resources),
             output_bytes=OUTPUT_LIMIT,
-            network=self._issue.network,
             lifetime=max(Limits().lifetime, self._limits.seconds + _SPARE_LIFE),
         )
         async with AsyncExitStack() as stack:

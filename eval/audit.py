@@ -112,7 +112,8 @@ class Audit:
 
 async def audit(task: Task, sandboxes: SandboxHost, limits: Limits | None = None) -> Audit:
     """Look through the image of a task, without network. Raises SandboxError."""
-    limits = dataclasses.replace(limits or Limits(), network=False, output_bytes=_OUTPUT_LIMIT)
+    limits = (limits or Limits()).with_resources(task.issue.resources)
+    limits = dataclasses.replace(limits, network=False, output_bytes=_OUTPUT_LIMIT)
     issue = task.issue
     async with sandboxes.open(issue.image, limits) as sandbox:
         history = await find_leaks(sandbox, workdir=issue.workdir, base_commit=issue.base_commit)

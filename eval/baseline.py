@@ -174,7 +174,6 @@ async def _look(
     baseline = Baseline(script=script)
     limits = dataclasses.replace(
         limits,
-        network=task.issue.network,
         lifetime=oracle.time_limit + LIFETIME_SLACK,
         output_bytes=max(limits.output_bytes, _LARGEST_ARCHIVE),
     )
@@ -185,7 +184,7 @@ async def _look(
             script.before,
             workdir=workdir,
             timeout=oracle.time_limit,
-            network=task.issue.network,
+            network=limits.network,
         )
         if prepared.patch is not None and not prepared.patch.ok:
             raise ImageUnfitError(

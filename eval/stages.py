@@ -84,16 +84,6 @@ _RETRIES = (
     "BUNDLE_RETRY",
 )
 
-# Whether the kernel ended something here for want of memory; cgroups of version 2, then of 1.
-_SAY_MEMORY = r"""
-for ksolve_name in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
-    [ ! -r "$ksolve_name" ] || while read -r ksolve_field ksolve_count; do
-        [ "$ksolve_field $ksolve_count" = "oom_kill 0" ] || [ "$ksolve_field" != oom_kill ] ||
-            ksolve_say "no memory"
-    done < "$ksolve_name"
-done
-"""
-
 _PREPARE = (
     _PROLOGUE
     + r"""
@@ -133,9 +123,6 @@ rm -rf "$ksolve_dir"
     printf 'cd %q\n' "$PWD"
     ksolve_say options
     printf '%s\n' "$ksolve_options"
-"""
-    + _SAY_MEMORY
-    + r"""
     ksolve_say prepared
 } >&9
 # Before anybody looks at what the candidate has done, it can do no more.
@@ -182,17 +169,11 @@ ksolve_told=${ksolve_told[3]}$'\n'${ksolve_told[4]}
 eval "unset ksolve_told"$'\n'"$ksolve_told"
 """
 
-_LOOK = (
-    r"""
+_LOOK = r"""
 kill -9 -1 2> /dev/null
-ksolve_say() { printf '%s\n' "$1"; }
-"""
-    + _SAY_MEMORY
-    + r"""
 cd "$1" || exit 125
 xargs -0 -r "$(type -P stat)" -c '%n %i %z' -- 2>&1
 """
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,8 +210,6 @@ class Prepared:
     # What the script's first part printed.
     shell: Shell | None
     # None when the script ended, or was ended, before its tests.
-    out_of_memory: bool = False
-    # Something was ended for want of it.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,7 +248,6 @@ class Ran:
     """No guarded file was touched."""
     hindered: tuple[str, ...]
     """What kept files from being put back, and folders of theirs that are links."""
-    out_of_memory: bool
     told: str
     """Lines of the witness, and whatever else was written there."""
     secret: str
@@ -338,7 +316,6 @@ async def prepare(
         patch=outcome,
         log=log,
         shell=shell,
-        out_of_memory=heard.said("no memory") is not None,
     )
 
 
@@ -407,16 +384,13 @@ async def run_tests(
         timeout=timeout,
         cwd=workdir,
     )
-    look = await stage("ksolve-look", _LOOK, files["guarded"])
-    out_of_memory = "no memory" in look
-    after = [line for line in look if line != "no memory"]
+    after = await stage("ksolve-look", _LOOK, files["guarded"])
     return Ran(
         result=result,
         log=result.stdout.decode("utf-8", "replace"),
         exit_code=None if result.killed_for or result.exit_code == _KILLED else result.exit_code,
         intact=before == after,
         hindered=tuple(hindered),
-        out_of_memory=out_of_memory,
         told=result.stderr.decode("utf-8", "replace"),
         secret=secret,
         canary=canary,

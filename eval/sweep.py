@@ -118,6 +118,7 @@ class Sweep:
         budgets: Budgets | None = None,
         workers: int = 2,
         observer: Observer | None = None,
+        is_part: bool = False,
     ) -> None:
         self.plan = plan
         self.unusable: dict[str, BackendUnusableError] = {}
@@ -139,8 +140,8 @@ class Sweep:
         self._allocation: Allocation | None = None
         self._samplers: asyncio.Task[None] | None = None
         self._faults = 0
-        self._failed = False
         # Whether something could not be drawn or judged, for no want of money.
+        self._failed = is_part
         self._may_verify = asyncio.Event()
         self._may_verify.set()
         self._undisturbed_now = 0

@@ -31,7 +31,7 @@ from sandbox.sandbox import (
     SandboxError,
     SandboxHost,
 )
-from tasks.task import Task
+from tasks.task import Resources, Task
 
 AHEAD = 2
 """Verifications under way for each that may run its tests: the others' containers start or end."""
@@ -59,13 +59,15 @@ class Verifier:
         exact: bool = False,
         flaky: Findings | None = None,
         flaky_runs: int = FLAKY_RUNS,
+        resources: Resources | None = None,
     ) -> None:
         """Judge with no more than `workers` test runs at once.
 
         `cache` is what other runs on this machine found, which `fresh` does not read, only write;
         `exact` runs all tests of every patch,
         in the order of the suite, even where FAIL_TO_PASS alone has been shown to decide; a
-        verdict on a task that `flaky` knows is the majority of `flaky_runs`.
+        verdict on a task that `flaky` knows is the majority of `flaky_runs`. `resources` are what
+        `sandboxes` give to every task, whatever it asks for itself.
         """
         self._sandboxes = sandboxes
         self._limits = limits or Limits()
@@ -75,6 +77,7 @@ class Verifier:
         self._exact = exact
         self._flaky = flaky or Findings()
         self._flaky_runs = flaky_runs
+        self._resources = resources or Resources()
         self._digests: dict[str, str] = {}
         self._latest: OrderedDict[str, Verdict] = OrderedDict()
         # For those who ask before the one who asked first has written it down.
@@ -88,7 +91,7 @@ class Verifier:
 
     async def key(self, task: Task, patch: str) -> str:
         """Return the key that the verdict on a patch is kept under. Raises SandboxError."""
-        key = verdict_key(await self._digest(task), patch, task.oracle)
+        key = self._limited(verdict_key(await self._digest(task), patch, task.oracle), task)
         if not self._changes_its_mind(task):
             return key
         return hashlib.sha256(f"{key} majority of {self._flaky_runs}".encode()).hexdigest()
@@ -119,14 +122,24 @@ class Verifier:
 
         Raises SandboxError.
         """
-        key = baseline_key(await self._digest(task), task.oracle)
+        key = self._limited(baseline_key(await self._digest(task), task.oracle), task)
         baseline = await self._baseline(task)
         async with self._lock(key):
-            baseline = await proved(task, baseline, self._sandboxes, self._limits)
+            baseline = await proved(task, baseline, self._sandboxes, self._limits_of(task))
             if self._cache is not None:
                 await asyncio.to_thread(self._cache.add_baseline, key, baseline)
             self._baselines[key] = replace(baseline, hurry=baseline.hurry and not self._exact)
         return baseline.hurry
+
+    def _limits_of(self, task: Task) -> Limits:
+        """Return what the sandboxes of a task may use: what the run says wins."""
+        asked = self._limits.with_resources(task.issue.resources)
+        return asked.with_resources(self._resources)
+
+    def _limited(self, key: str, task: Task) -> str:
+        """Return the key of the same under the limits of its task."""
+        digest = self._limits_of(task).digest
+        return hashlib.sha256(f"{key} {digest}".encode()).hexdigest() if digest else key
 
     async def _digest(self, task: Task) -> str:
         image = task.issue.image
@@ -145,7 +158,7 @@ class Verifier:
                         task,
                         patch,
                         self._sandboxes,
-                        self._limits,
+                        self._limits_of(task),
                         baseline=baseline,
                         turns=self._turns,
                     )
@@ -169,15 +182,16 @@ class Verifier:
 
     async def _baseline(self, task: Task) -> Baseline:
         """Return what is known of a task without a candidate; learn it where nothing is."""
-        key = baseline_key(await self._digest(task), task.oracle)
+        key = self._limited(baseline_key(await self._digest(task), task.oracle), task)
         async with self._lock(key):
             if key not in self._baselines:
                 known = None
                 if self._cache is not None and not self._fresh_only:
                     known = await asyncio.to_thread(self._cache.baseline, key)
                 if known is None:
+                    limits = self._limits_of(task)
                     async with self._turns:
-                        known = await _patiently(lambda: learn(task, self._sandboxes, self._limits))
+                        known = await _patiently(lambda: learn(task, self._sandboxes, limits))
                     if self._cache is not None and known.settled:
                         await asyncio.to_thread(self._cache.add_baseline, key, known)
                 self._baselines[key] = replace(known, hurry=known.hurry and not self._exact)

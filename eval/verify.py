@@ -23,6 +23,7 @@ from eval.record import changed_settings, differences, foreign_modules, new_plug
 from eval.stages import TOO_LARGE, Orders, Prepared, Ran, Shell, prepare, run_tests, split
 from eval.verdict import Verdict
 from sandbox.patch import check_patch
+from sandbox.processes import LIMITS
 from sandbox.sandbox import Change, ExecResult, Limits, Sandbox, SandboxHost
 from tasks.task import END_MARKER, EXIT_CODE_PARSER, START_MARKER, Task
 
@@ -63,14 +64,18 @@ async def evaluate(
     meanwhile. Raises SandboxError.
     """
     limits = dataclasses.replace(
-        limits or Limits(),
-        network=task.issue.network,
+        limits or Limits().with_resources(task.issue.resources),
         # Others may run their tests first.
         lifetime=TURNS * task.oracle.time_limit + LIFETIME_SLACK,
     )
     async with sandboxes.open(task.issue.image, limits) as sandbox, turns or asyncio.Semaphore():
         started = time.monotonic()
-        run = _Run(task, baseline or Baseline(script=split(task.oracle)), sandbox)
+        run = _Run(
+            task,
+            baseline or Baseline(script=split(task.oracle)),
+            sandbox,
+            network=limits.network,
+        )
         verdict = await run.verdict(patch)
         return dataclasses.replace(verdict, seconds=time.monotonic() - started)
 
@@ -78,10 +83,11 @@ async def evaluate(
 class _Run:
     """One verification in its sandbox."""
 
-    def __init__(self, task: Task, baseline: Baseline, sandbox: Sandbox) -> None:
+    def __init__(self, task: Task, baseline: Baseline, sandbox: Sandbox, *, network: bool) -> None:
         self.task = task
         self.baseline = baseline
         self.sandbox = sandbox
+        self.network = network
         self.workdir = task.issue.workdir
         self.limit = task.oracle.time_limit
         # Of it, for what is still to be run.
@@ -101,7 +107,7 @@ class _Run:
             before,
             workdir=self.workdir,
             timeout=self.limit,
-            network=self.task.issue.network,
+            network=self.network,
         )
         if prepared.patch is not None and not prepared.patch.ok:
             return Verdict(
@@ -151,7 +157,7 @@ class _Run:
         verdict = await asyncio.to_thread(self._judge, tested, evidence, forbidden)
         set_aside = [path for path in self.set_aside if path in own]
         notes = [
-            "memory ran out" if prepared.out_of_memory or tested.out_of_memory else "",
+            _limits_met(prepared.result, tested.result),
             "output past its limit was dropped"
             if prepared.result.truncated or tested.result.truncated
             else "",
@@ -326,6 +332,11 @@ class _Run:
     def _put_back(self) -> list[PurePosixPath]:
         """Files of the work tree that are what they are without the candidate, absolute."""
         return [self.workdir / path for path in self.baseline.guarded]
+
+
+def _limits_met(*results: ExecResult) -> str:
+    met = [name for name in LIMITS if any(name in one.limits_met for one in results)]
+    return f"the limit of {' and '.join(met)} was met" if met else ""
 
 
 def _why_not_applied(patch: str, prepared: Prepared) -> str:

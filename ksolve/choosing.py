@@ -27,7 +27,7 @@ from eval.selection.scripts import ScriptVote
 from eval.selection.votes import ANY, MAJORITY, PURE
 from ksolve.session import counting, docker_host
 from sandbox.sandbox import Limits, Sandbox, SandboxError, SandboxHost
-from tasks.task import Task
+from tasks.task import Resources, Task
 
 if TYPE_CHECKING:
     from sandbox.docker import DockerHost
@@ -67,8 +67,10 @@ class Choosing:
     max_tokens: int | None
     workers: int
     read_code: bool
-    run_id: str
     # Of containers: not the run's own, whose a sweep that goes on may remove.
+    run_id: str
+    # Of the run.
+    resources: Resources = dataclasses.field(default_factory=Resources)
 
     def way(self, name: str, group: Group) -> Way:
         """Return under what the words of a method are kept."""
@@ -174,7 +176,9 @@ class _Opened:
         async with self._starting:
             if self._host is None:
                 self._stack.push_async_callback(_swept, run_id)
-                self._host = await self._stack.enter_async_context(docker_host(run_id))
+                self._host = await self._stack.enter_async_context(
+                    docker_host(run_id, self._of.resources)
+                )
             if image in self._builds:
                 await ensure_image(self._host, image, self._builds[image], tell)
                 del self._builds[image]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +17,9 @@ from agent.price import Price, parse_price
 from agent.prompts import ContextKind
 from ksolve.errors import InputError, console
 from tasks.load import load_tasks
+from tasks.resources import SIZE, capability_names, size
 from tasks.rows import SHOWN, SKIP_INVALID, Problem
-from tasks.task import Task
+from tasks.task import Resources, Task
 
 TASKS_OPTION: Any = typer.Option(
     help="`starter`; a SWE-bench dataset (lite, verified, full, multilingual, a hub name); "
@@ -147,6 +148,31 @@ FlakyRunsOption = Annotated[
         min=1, help="Runs behind a verdict on a task that is known to be flaky; most decide."
     ),
 ]
+MemoryOption = Annotated[
+    str | None, typer.Option(help="Memory of one container, such as 512m or 8g: 2g.")
+]
+CpusOption = Annotated[
+    float | None, typer.Option(min=0.01, help="Processors that one container may keep busy: 1.")
+]
+ProcessesOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes and threads in one container: 256.")
+]
+DiskOption = Annotated[
+    str | None, typer.Option(help="What one container may write, such as 512m or 8g: 2g.")
+]
+NetworkOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--network/--no-network",
+        help="Whether containers reach the network: by default those of tasks that ask for it.",
+    ),
+]
+CapAddOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A Linux capability for root in containers, such as SETUID; repeat it for more."
+    ),
+]
 IdsOption = Annotated[
     list[str] | None, typer.Option("--id", help="Only this task; repeat it for more.")
 ]
@@ -154,6 +180,10 @@ SKIP_INVALID_OPTION: Any = typer.Option(
     SKIP_INVALID, help="Leave out the rows that cannot be used, and say which and why."
 )
 SkipInvalidOption = Annotated[bool, SKIP_INVALID_OPTION]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Not this task; * and ? stand for others. Repeat it for more."),
+]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
@@ -162,13 +192,18 @@ def tasks_of(
     source: str,
     *,
     ids: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
     limit: int | None = None,
     skip_invalid: bool = False,
 ) -> list[Task]:
     """Load tasks, and say on standard error which rows were left out. Raises DatasetError."""
     left_out: list[Problem] = []
     tasks = load_tasks(
-        source, ids=ids or (), limit=limit, on_invalid=left_out.append if skip_invalid else None
+        source,
+        ids=ids or (),
+        exclude=exclude or (),
+        limit=limit,
+        on_invalid=left_out.append if skip_invalid else None,
     )
     if left_out:
         count = len({problem.place for problem in left_out})
@@ -194,6 +229,59 @@ def extra_body_of(text: str | None) -> dict[str, Any] | None:
     if not isinstance(body, dict):
         raise InputError(f"--extra-body {text!r} is no object: write it as '{{\"name\": value}}'.")
     return body
+
+
+def resources_of(
+    *,
+    memory: str | None = None,
+    cpus: float | None = None,
+    processes: int | None = None,
+    disk: str | None = None,
+    network: bool | None = None,
+    cap_add: Sequence[str] | None = None,
+) -> Resources:
+    """Read what containers may use, which wins over what tasks ask for. Raises InputError."""
+    return Resources(
+        memory_bytes=_size("--memory", memory),
+        cpus=cpus,
+        pids=processes,
+        disk_bytes=_size("--disk", disk),
+        network=network,
+        capabilities=_capabilities(cap_add or ()),
+    )
+
+
+def kept_resources(resources: Resources) -> dict[str, Any]:
+    """Return what a run says of its containers, as a part of its configuration; {} for nothing."""
+    said = {name: value for name, value in dataclasses.asdict(resources).items() if value}
+    if resources.network is not None:
+        said["network"] = resources.network
+    if resources.capabilities:
+        said["capabilities"] = list(resources.capabilities)
+    return {"resources": said} if said else {}
+
+
+def resources_in(config: Mapping[str, Any]) -> Resources:
+    """Return what the configuration of a run says of its containers."""
+    said = dict(config.get("resources", {}))
+    return Resources(**said | {"capabilities": tuple(said.get("capabilities", ()))})
+
+
+def _size(option: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else size(text)
+    except ValueError:
+        raise InputError(f"{option} takes {SIZE}, not {text!r}.") from None
+
+
+def _capabilities(names: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return capability_names(names)
+    except ValueError:
+        raise InputError(
+            f"--cap-add takes the names of Linux capabilities, such as SYS_PTRACE, not "
+            f"{', '.join(names)!r}."
+        ) from None
 
 
 def serve_of(texts: Sequence[str] | None) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,13 @@ from agent.endpoint.backend import EndpointBackend
 from eval.budget import Budget, Budgets
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
+from eval.left_out import record_left_out
 from eval.store import Store
 from eval.sweep import Plan, Sweep, first_error
 from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
-from sandbox.sandbox import SandboxError
-from tasks.task import Task
+from sandbox.sandbox import HostDownError, SandboxError
+from tasks.task import ImageBuild, Resources, Task
 
 if TYPE_CHECKING:
     from sandbox.docker import DockerHost
@@ -57,6 +58,9 @@ class Session:
     budget_per_sample: float | None = None
     stages: Stages = field(default_factory=Stages)
     judging: Judging = field(default_factory=Judging)
+    resources: Resources = field(default_factory=Resources)
+    """What containers may use, whatever their tasks ask for. This changes what is drawn, and is
+    part of the run."""
 
 
 async def sweep_on_docker(
@@ -64,21 +68,27 @@ async def sweep_on_docker(
 ) -> Sweep:
     """Draw and verify what is owed; `wanted` is the number of samples by model, for the bars.
 
-    Raises what `Sweep.run` and `ready_images` raise.
+    Tasks whose image cannot be made ready stay owed. Raises what `Sweep.run` and `ready_images`
+    raise.
     """
     from sandbox.orphans import remove_run
 
     run_id = str(store.folder)
     # Of an earlier session that was killed: the store's lock says that it is over.
     await remove_run(run_id)
-    async with docker_host(run_id) as host:
-        await ready_images(host, plan.tasks, session.console)
+    async with docker_host(run_id, session.resources) as host:
+        missing = await ready_images(host, plan.tasks, session.console)
+        owed = await asyncio.to_thread(record_left_out, plan, store, missing)
+        every = len(plan.tasks)
+        plan = replace(plan, tasks=[task for task in plan.tasks if task.id not in missing])
         judging = session.judging
         with (
-            SweepProgress(session.console, store, tasks=len(plan.tasks), wanted=wanted) as progress,
+            SweepProgress(session.console, store, tasks=every, wanted=wanted) as progress,
             contextlib.closing(VerdictCache()) as cache,
         ):
             session.stages.listener = progress.stage
+            for failure in owed:
+                progress.failed(failure)
             endpoints = _recalled(plan, store)
             verifier = Verifier(
                 host,
@@ -88,6 +98,7 @@ async def sweep_on_docker(
                 exact=judging.exact,
                 flaky=await asyncio.to_thread(FlakyTasks().load),
                 flaky_runs=judging.flaky_runs,
+                resources=session.resources,
             )
             sweep = Sweep(
                 plan,
@@ -102,6 +113,7 @@ async def sweep_on_docker(
                 ),
                 workers=session.workers,
                 observer=progress,
+                is_part=bool(owed),
             )
             try:
                 with _ending_once(session.stages):
@@ -170,38 +182,57 @@ def _recalled(plan: Plan, store: Store) -> dict[str, EndpointBackend]:
     return endpoints
 
 
-def docker_host(run_id: str = "") -> DockerHost:
-    """Return the Docker Engine of this machine, whose client only those import who need it."""
+def docker_host(run_id: str = "", resources: Resources | None = None) -> DockerHost:
+    """Return the container engine, whose client only those import who need it."""
     from sandbox.docker import DockerHost
 
-    return DockerHost(run_id=run_id)
+    return DockerHost(run_id=run_id, resources=resources)
 
 
-async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console) -> None:
-    """Find, build or pull the image of every task; raises ImageMissingError, SandboxError."""
+async def ready_images(
+    host: DockerHost, tasks: Sequence[Task], console: Console
+) -> dict[str, SandboxError]:
+    """Find, build or pull the image of every task.
+
+    Returns why, by their ids, of the tasks whose image is not ready, which is said, too. Raises
+    SandboxError when none is, or when the engine is gone.
+    """
     from sandbox.images import ensure_image
 
     places = asyncio.Semaphore(BUILDS_AT_ONCE)
-    by_image = {task.issue.image: task for task in tasks}
+    by_image: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_image.setdefault(task.issue.image, []).append(task)
+    missing: dict[str, SandboxError] = {}
     with counting("images", console) as progress:
         bar = progress.add_task("", total=len(by_image))
 
-        async def ready(task: Task) -> None:
+        async def ready(image: str, build: ImageBuild | None) -> None:
             async with places:
-                await ensure_image(
-                    host,
-                    task.issue.image,
-                    task.build,
-                    lambda text: progress.update(bar, description=text),
-                )
+                try:
+                    await ensure_image(
+                        host, image, build, lambda text: progress.update(bar, description=text)
+                    )
+                except HostDownError:
+                    raise
+                except SandboxError as error:
+                    missing[image] = error
                 progress.advance(bar)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for task in by_image.values():
-                    group.create_task(ready(task))
+                for image, [first, *_] in by_image.items():
+                    group.create_task(ready(image, first.build))
         except* SandboxError as errors:
             raise first_error(errors) from None
+    if len(missing) == len(by_image):
+        for error in missing.values():
+            raise error
+    for image, error in missing.items():
+        ids = ", ".join(task.id for task in by_image[image])
+        console.print(Text(f"{error}", style="red"), soft_wrap=True)
+        console.print(Text(f"  pending for want of {image}: {ids}"), soft_wrap=True)
+    return {task.id: error for image, error in missing.items() for task in by_image[image]}
 
 
 def counting(what: str, console: Console) -> Progress:

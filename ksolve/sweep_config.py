@@ -28,13 +28,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import tomlkit
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from agent.backend import Sampling
 from agent.limits import AgentLimits
 from agent.prompts import ContextKind
 from agent.strategy import Strategy
 from ksolve.errors import InputError
+from tasks.resources import SIZE, capability_names, size
+from tasks.task import Resources
 
 StrategyName = Literal["oneshot", "loop", "monkeys"]
 _STRATEGIES = "oneshot, loop or monkeys"
@@ -87,6 +89,9 @@ class _Settings(BaseModel):
     command_seconds: _Seconds = _LIMITS.command_seconds
 
 
+_Size = Annotated[int | None, BeforeValidator(size), Field(description=SIZE)]
+
+
 class SolverConfig(_Settings):
     """One model under one strategy."""
 
@@ -127,6 +132,7 @@ class SweepConfig(BaseModel):
 
     tasks: _Text
     id: _Texts = ()
+    exclude: _Texts = ()
     limit: _Limit = None
     skip_invalid: Annotated[bool, Field(description="true or false")] = False
     model: _Texts = ()
@@ -139,7 +145,32 @@ class SweepConfig(BaseModel):
     budget: _Money = None
     budget_per_issue: _Money = None
     budget_per_sample: _Money = None
+    memory: _Size = None
+    cpus: Annotated[
+        float | None, Field(gt=0.0, allow_inf_nan=False, description="a number above 0")
+    ] = None
+    processes: _Limit = None
+    disk: _Size = None
+    network: Annotated[bool | None, Field(description="true or false")] = None
+    cap_add: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_listed),
+        AfterValidator(capability_names),
+        Field(description="a list of Linux capabilities, such as SYS_PTRACE"),
+    ] = ()
     solvers: tuple[SolverConfig, ...] = ()
+
+    @property
+    def resources(self) -> Resources:
+        """What its containers may use, where that is said."""
+        return Resources(
+            memory_bytes=self.memory,
+            cpus=self.cpus,
+            pids=self.processes,
+            disk_bytes=self.disk,
+            network=self.network,
+            capabilities=self.cap_add,
+        )
 
 
 _AGENT = {"steps", "tokens", "seconds", "command_seconds"}

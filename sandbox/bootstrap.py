@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 import zstandard
@@ -52,17 +53,20 @@ _INSTALL = (
 )
 
 
-def has_base_image() -> bool:
-    """Whether the base image is here and as this version makes it. Blocks."""
+def base_image_state() -> Literal["present", "other", "absent"]:
+    """Say whether the base image is here, as this version makes it or in another way.
 
-    async def look() -> bool:
+    Blocks. Raises SandboxError without an engine.
+    """
+
+    async def look() -> str | None:
         async with DockerHost() as host:
-            return await label_of(host, BASE_IMAGE) == _wanted()
+            return await label_of(host, BASE_IMAGE)
 
-    try:
-        return asyncio.run(look())
-    except SandboxError:
-        return False
+    label = asyncio.run(look())
+    if label is None:
+        return "absent"
+    return "present" if label == _wanted() else "other"
 
 
 async def ensure_base_image(progress: Progress) -> str:

@@ -29,7 +29,7 @@ from requests import Response
 from requests.exceptions import RequestException
 
 from sandbox.docker import DockerHost
-from sandbox.sandbox import ImageMissingError, SandboxError
+from sandbox.sandbox import HostDownError, ImageMissingError, SandboxError
 
 Progress = Callable[[str], None]
 
@@ -78,19 +78,28 @@ async def build(
 
 async def pull(host: DockerHost, image: str, progress: Progress) -> bool:
     """Pull an image; False when no registry answers in time or none has it."""
-    if not await host.call(_registry_has, host, image):
+    # Podman cannot be asked whether a registry has one, and does not try for long.
+    cannot_ask = host.engine.is_podman
+    if not cannot_ask and not await host.call(_registry_has, host, image):
         return False
     repository, tag = parse_repository_tag(image)
     params = {"fromImage": repository, "tag": tag or "latest"}
-    await _job(
-        host,
-        "/images/create",
-        params,
-        name=f"pulling {image}",
-        body=None,
-        headers=_credentials(host, image),
-        progress=progress,
-    )
+    try:
+        await _job(
+            host,
+            "/images/create",
+            params,
+            name=f"pulling {image}",
+            body=None,
+            headers=_credentials(host, image),
+            progress=progress,
+        )
+    except HostDownError:
+        raise
+    except SandboxError:
+        if cannot_ask:
+            return False
+        raise
     return True
 
 
@@ -100,7 +109,7 @@ async def import_archive(
     """Make an image of one layer from the pieces of an uncompressed tar archive."""
     repository, version = parse_repository_tag(tag)
     params = {"fromSrc": "-", "repo": repository, "tag": version or "latest"}
-    await _job(
+    told = await _job(
         host,
         "/images/create",
         params,
@@ -109,6 +118,9 @@ async def import_archive(
         headers=_TAR,
         progress=progress,
     )
+    # Podman 4 leaves out the tag, and says which image it made.
+    if await label_of(host, tag) is None:
+        await host.call(host.client.api.tag, told, repository, version or "latest")
 
 
 async def label_of(host: DockerHost, image: str) -> str | None:
@@ -208,8 +220,11 @@ async def _job(
     body: IO[bytes] | Iterator[bytes] | None,
     headers: Mapping[str, str],
     progress: Progress,
-) -> None:
-    """Run one long request to its end. Raises SandboxError when the engine reports an error."""
+) -> str:
+    """Run one long request to its end; return the engine's last status, "" when it has none.
+
+    Raises SandboxError when the engine reports an error.
+    """
     loop = asyncio.get_running_loop()
     cancelled = threading.Event()
     streams: list[CancellableStream[bytes]] = []
@@ -217,7 +232,7 @@ async def _job(
     def tell(text: str) -> None:
         loop.call_soon_threadsafe(progress, text)
 
-    def work() -> None:
+    def work() -> str:
         api = host.client.api
         with api.post(
             f"{api.base_url}/v{api.api_version}{path}",
@@ -230,13 +245,12 @@ async def _job(
             if not answer.ok:
                 raise SandboxError(f"The Docker Engine refused {name}: {_message(answer)}")
             streams.append(CancellableStream(answer.iter_lines(), answer))
-            if not cancelled.is_set():
-                _follow(streams[0], name, tell)
+            return "" if cancelled.is_set() else _follow(streams[0], name, tell)
 
     tell(name)
     working = host.call(work)
     try:
-        await asyncio.shield(working)
+        return await asyncio.shield(working)
     except asyncio.CancelledError:
         cancelled.set()
         for stream in streams:
@@ -246,7 +260,8 @@ async def _job(
         raise
 
 
-def _follow(lines: Iterator[bytes], name: str, tell: Progress) -> None:
+def _follow(lines: Iterator[bytes], name: str, tell: Progress) -> str:
+    status = ""
     log: deque[str] = deque(maxlen=_LOG_LINES)
     for line in lines:
         said: dict[str, Any] = json.loads(line)
@@ -255,10 +270,12 @@ def _follow(lines: Iterator[bytes], name: str, tell: Progress) -> None:
             raise SandboxError(
                 f"{name[0].upper()}{name[1:]} failed: {said['error']}\nIts last words:{shown}"
             )
+        status = str(said.get("status") or status)
         text = str(said.get("stream") or said.get("status") or "").strip()
         log.extend(text.splitlines())
-        if text.startswith("Step "):
+        if text.upper().startswith("STEP "):
             tell(f"{name} ({text.splitlines()[0]})")
+    return status
 
 
 def _message(answer: Response) -> str:

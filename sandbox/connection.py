@@ -1,76 +1,262 @@
-"""The way to the Docker Engine: its address, a client, and its faults as one sentence each.
+"""The way to the container engine: a client, further connections, and faults as one sentence each.
 
-The engine is reached over a Unix socket or plain TCP; TLS and SSH addresses are refused, because
-a command's standard input cannot be closed by itself through them.
+A Unix socket, TCP, TLS and `ssh://` lead to it (`sandbox.endpoint`). What the engine can do is not
+looked at here (`sandbox.abilities`).
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import requests
 from docker import DockerClient
-from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.tls import TLSConfig
 
+from sandbox.endpoint import Endpoint, EngineError, Fault, endpoint
 from sandbox.sandbox import HostDownError, ImageMissingError, SandboxError
+from sandbox.ssh import SshTunnel
 
 THREADS = 32
 """How many calls to the engine may be under way at once."""
 
-_PATIENCE = 120
+API_WANTED = (1, 41)
+"""The oldest API that can do what ksolve asks: Docker 20.10, Podman 4."""
+
 # Seconds for one call; creating a container takes long when the disk is busy.
+_PATIENCE = 120
+# Seconds until somebody must listen.
+_KNOCKING = 20
+# Of every engine, also of those that are too old.
+_ANY_API = "1.24"
 
 
-def engine_address() -> str:
-    """Return where the engine is, as `unix:///...` or `tcp://...`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wire:
+    """How one more connection to the engine is made: a Unix socket, or a host and port."""
 
-    It is `DOCKER_HOST`, else what `docker context` says. Raises SandboxError for an address of
-    another kind.
+    path: str = ""
+    host: str = ""
+    port: int = 0
+    tls: ssl.SSLContext | None = None
+    name: str = ""
+    """The engine's address as a person knows it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """An engine that answered."""
+
+    endpoint: Endpoint
+    client: DockerClient
+    wire: Wire
+    version: str
+    api: str
+    cpus: int
+    """How many the engine's machine has."""
+    is_podman: bool
+    _ends: Callable[[], None] = field(repr=False)
+
+    def close(self) -> None:
+        """Leave it. Blocks."""
+        self.client.close()
+        self._ends()
+
+
+def connect() -> Engine:
+    """Return the engine, spoken to in the newest API that it knows. Blocks.
+
+    Raises EngineError when it does not answer or cannot be used.
     """
-    address = os.environ.get("DOCKER_HOST", "")
-    if not address:
-        # Of a context that is chosen but not there, the package returns nothing.
-        address = getattr(ContextAPI.get_current_context(), "Host", None) or ""
-    if os.environ.get("DOCKER_TLS_VERIFY") or not address.startswith(("unix://", "tcp://")):
-        raise SandboxError(
-            f"The Docker Engine at {address or 'no address'} is reached neither by a Unix socket "
-            "nor by plain TCP: set DOCKER_HOST to unix:///path/of/docker.sock."
+    found = endpoint()
+    with contextlib.ExitStack() as opened:
+        wire = _wire(found, opened)
+        _knock(found, wire)
+        client = _client(found, wire, _ANY_API)
+        try:
+            told = _version(found, client)
+        finally:
+            client.close()
+        api = str(told["ApiVersion"])
+        if tuple(int(part) for part in api.split(".")) < API_WANTED:
+            wanted = ".".join(str(part) for part in API_WANTED)
+            raise EngineError(
+                f"The engine at {found} speaks API {api}, and ksolve needs {wanted}: upgrade it to "
+                "Docker 20.10 or Podman 4, or newer.",
+                "old",
+            )
+        client = _client(found, wire, api)
+        opened.callback(client.close)
+        components = told.get("Components") or ()
+        podman = [one for one in components if one.get("Name") == "Podman Engine"]
+        return Engine(
+            endpoint=found,
+            client=client,
+            wire=wire,
+            version=str((podman or [told])[0].get("Version", "")),
+            api=api,
+            cpus=_cpus(client),
+            is_podman=bool(podman),
+            _ends=opened.pop_all().close,
         )
-    return address
 
 
-def connect() -> DockerClient:
-    """Return a client that speaks the newest API version the engine knows. Blocks.
+def _wire(found: Endpoint, opened: contextlib.ExitStack) -> Wire:
+    """Return how connections are made; what that needs is opened. Raises EngineError."""
+    parts = found.parts
+    if parts.scheme == "unix":
+        return Wire(path=str(found.socket_path), name=found.url)
+    if parts.scheme == "ssh":
+        try:
+            tunnel = opened.enter_context(SshTunnel(found.url))
+        except HostDownError as error:
+            raise EngineError(str(error), "ssh") from error
+        return Wire(path=str(tunnel.path), name=found.url)
+    is_tls = found.certificates is not None or parts.scheme == "https"
+    return Wire(
+        host=parts.hostname or "",
+        port=parts.port or (2376 if is_tls else 2375),
+        tls=_tls_context(found) if is_tls else None,
+        name=found.url,
+    )
 
-    Raises SandboxError when the engine does not answer.
-    """
-    address = engine_address()
-    _knock(address)
-    with engine_errors():
-        return DockerClient(
-            base_url=address, version="auto", timeout=_PATIENCE, max_pool_size=THREADS
-        )
+
+def _certificate(found: Endpoint, name: str) -> str | None:
+    path = found.certificates / name if found.certificates else None
+    return str(path) if path and path.is_file() else None
 
 
-def _knock(address: str) -> None:
-    """Raise SandboxError where nobody listens: the docker package would leave a socket open."""
-    parts = urlsplit(address)
+def _tls_context(found: Endpoint) -> ssl.SSLContext:
+    ca, cert, key = (_certificate(found, name) for name in ("ca.pem", "cert.pem", "key.pem"))
     try:
-        if parts.scheme == "unix":
-            with socket.socket(socket.AF_UNIX) as knocking:
-                knocking.connect(parts.path)
-        else:
-            socket.create_connection((parts.hostname, parts.port), _PATIENCE).close()
-    except OSError as error:
-        raise HostDownError(
-            f"No Docker Engine answers at {address} ({error.strerror or error}): "
-            "run `ksolve doctor`."
+        context = ssl.create_default_context(cafile=ca)
+        if not found.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if cert and key:
+            context.load_cert_chain(cert, key)
+    except (ssl.SSLError, OSError) as error:
+        raise EngineError(
+            f"The certificates in {found.certificates} for {found.url} cannot be used "
+            f"({error.strerror or error}): ca.pem, cert.pem and key.pem belong there.",
+            "tls",
+        ) from None
+    return context
+
+
+def _client(found: Endpoint, wire: Wire, api: str) -> DockerClient:
+    tls: TLSConfig | bool = False
+    if wire.tls is not None:
+        ca, cert, key = (_certificate(found, name) for name in ("ca.pem", "cert.pem", "key.pem"))
+        pair = (cert, key) if cert and key else None
+        tls = TLSConfig(client_cert=pair, ca_cert=ca, verify=found.verify)
+    address = f"unix://{wire.path}" if wire.path else f"tcp://{wire.host}:{wire.port}"
+    if ":" in wire.host:
+        address = f"tcp://[{wire.host}]:{wire.port}"
+    with engine_errors():
+        client = DockerClient(
+            base_url=address, version=api, timeout=_PATIENCE, max_pool_size=THREADS, tls=tls
+        )
+    # Else REQUESTS_CA_BUNDLE, which many companies set, would replace the engine's own authority.
+    client.api.trust_env = False
+    return client
+
+
+def _version(found: Endpoint, client: DockerClient) -> dict[str, Any]:
+    """Ask the engine who it is. Raises EngineError."""
+    try:
+        told = dict(client.version(api_version=False))
+        # What knows no version of its API is no engine.
+        return told | {"ApiVersion": told["ApiVersion"]}
+    except requests.exceptions.SSLError as error:
+        raise _tls_error(found, error) from error
+    except (DockerException, requests.exceptions.RequestException, ValueError, KeyError) as error:
+        words = str(error)
+        if "HTTP request to an HTTPS server" in words:
+            raise EngineError(
+                f"The engine at {found} wants TLS: set DOCKER_TLS_VERIFY=1, and "
+                "DOCKER_CERT_PATH to the folder of its ca.pem, cert.pem and key.pem.",
+                "tls",
+            ) from error
+        raise EngineError(
+            f"What answers at {found} is no engine ({_last(error)}): correct "
+            f"{found.source or 'DOCKER_HOST'}.",
+            "unreachable",
         ) from error
+
+
+def _cpus(client: DockerClient) -> int:
+    with engine_errors():
+        return int(client.info()["NCPU"])
+
+
+def _tls_error(found: Endpoint, error: Exception) -> EngineError:
+    words = _last(error)
+    folder = found.certificates or "DOCKER_CERT_PATH"
+    mend = f"{folder} must hold the ca.pem, cert.pem and key.pem that it knows"
+    if "verify failed" in words.lower():
+        mend = f"put its ca.pem into {folder}"
+    return EngineError(f"TLS with the engine at {found} fails ({words}): {mend}.", "tls")
+
+
+def _last(error: BaseException) -> str:
+    """Return the words of what is at the bottom of an error."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _knock(found: Endpoint, wire: Wire) -> None:
+    """Raise EngineError, with the reason, where nobody listens."""
+    try:
+        if wire.path:
+            with socket.socket(socket.AF_UNIX) as knocking:
+                knocking.connect(wire.path)
+        else:
+            socket.create_connection((wire.host, wire.port), _KNOCKING).close()
+    except OSError as error:
+        raise _unheard(found, error) from error
+
+
+def _unheard(found: Endpoint, error: OSError) -> EngineError:
+    path = found.socket_path
+    said = f"{found.url}, which {found.source} names" if found.source else found.url
+    if path is None:
+        return EngineError(
+            f"No engine answers at {said}: {error.strerror or error}; start it there, or correct "
+            f"{found.source}.",
+            "unreachable",
+        )
+    if isinstance(error, PermissionError):
+        return EngineError(_not_permitted(path), "not permitted")
+    way = (
+        f"correct {found.source}, or start the engine that it means"
+        if found.source
+        else "run `ksolve doctor --mend`"
+    )
+    fault: Fault = "refused"
+    why = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError):
+        fault, why = "absent", "there is no such socket"
+    return EngineError(f"No engine answers at {said}: {why}; {way}.", fault)
+
+
+def _not_permitted(path: Path) -> str:
+    try:
+        group = path.group()
+    except (OSError, KeyError):
+        group = ""
+    mend = "ask who administers this machine"
+    if group and group != "root":
+        mend = f"run `sudo usermod -aG {group} $USER` and log in again"
+    return f"This user may not use the engine's socket {path}: {mend}."
 
 
 @contextmanager
@@ -88,15 +274,13 @@ def engine_errors() -> Iterator[None]:
             f"The sandbox is gone: it was removed or its lifetime ran out ({_line(error)})."
         ) from error
     except APIError as error:
-        raise SandboxError(f"The Docker Engine refused: {_line(error)}.") from error
+        raise SandboxError(f"The engine refused: {_line(error)}.") from error
     except requests.exceptions.Timeout as error:
         raise SandboxError(
-            f"The Docker Engine did not answer within {_PATIENCE} seconds: run `ksolve doctor`."
+            f"The engine did not answer within {_PATIENCE} seconds: run `ksolve doctor`."
         ) from error
     except (DockerException, requests.exceptions.RequestException) as error:
-        raise HostDownError(
-            f"The Docker Engine at {engine_address()} stopped answering: run `ksolve doctor`."
-        ) from error
+        raise HostDownError("The engine stopped answering: run `ksolve doctor`.") from error
 
 
 def _line(error: APIError) -> str:

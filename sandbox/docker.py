@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import math
 import re
 import time
 import uuid
@@ -26,35 +25,26 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from docker import DockerClient
-from docker.types import LogConfig, Ulimit
 
 from sandbox.archive import read_file
-from sandbox.connection import THREADS, connect, engine_address, engine_errors
+from sandbox.connection import THREADS, Engine, connect, engine_errors
+from sandbox.container import Containers, Rlimits
 from sandbox.layers import container_changes
 from sandbox.orphans import labels, remove_container
 from sandbox.processes import KILLED, Processes
 from sandbox.resident import ResidentSandbox
 from sandbox.sandbox import Change, ExecResult, Limits, Sandbox, SandboxError
 from sandbox.stream import ExecStream
+from tasks.task import Resources
 
 T = TypeVar("T")
 
-# Process 1 ignores the end of its children, so the kernel itself clears away orphans: nothing has
-# to run for that, and nothing can be killed. dash does not pass this on, bash does.
-_KEEP = 'exec "$(command -v bash || command -v sh)" -c \'trap "" CHLD; exec sleep "$0"\' "$0"'
-_KEEPER = "65533:65533"
-# Nobody's, so that a command cannot trace it either. For root, see `_ROOT_CAPABILITIES`.
-
-_ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
-# What root in an image needs to handle files of any owner (pip, git, tar). Under
-# no-new-privileges a command only has them if process 1 has: that is then root, too.
-
+# Of the engine's words, those that blame the command or its folder.
 _NO_PROGRAM = re.compile(
     rb"not found|denied|no such file|(not|is) a directory|too (many|long)|format|invalid argument"
 )
-# Of the engine's words, those that blame the command or its folder.
-_NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
 # What the engine writes in the place of a command's output when there is no process.
+_NOT_STARTED = re.compile(rb"^OCI runtime exec failed|: unknown\r?\n\Z")
 
 _PATH_MAX = 4096
 _WRITE = (
@@ -69,19 +59,19 @@ _WRITE_SECONDS = 60.0
 class DockerHost:
     """Opens containers. Used as `async with DockerHost(run_id="...") as host`."""
 
-    def __init__(self, *, run_id: str = "") -> None:
+    def __init__(self, *, run_id: str = "", resources: Resources | None = None) -> None:
+        """Open containers for a run, whose `resources` win over what `open` is told."""
         self._labels = labels(run_id)
+        self._resources = resources or Resources()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
-        self._client: DockerClient | None = None
-        self.address = ""
-        # Of the engine, once entered.
-        self.image_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._engine: Engine | None = None
         # Held while an image of that name is made ready.
+        self.image_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def __aenter__(self) -> Self:
         """Connect. Raises SandboxError when the engine does not answer."""
-        self.address = engine_address()
-        self._client = await self.call(connect)
+        self._engine = await self.call(connect)
+        self._containers = Containers(self._engine, self._labels)
         return self
 
     async def __aexit__(
@@ -97,18 +87,21 @@ class DockerHost:
     async def open(self, image: str, limits: Limits) -> AsyncIterator[Sandbox]:
         """Open a sandbox; when the block ends, cancelled or not, its container is gone."""
         name = f"ksolve-{uuid.uuid4().hex[:16]}"
-        starting = self.call(self._start, name, image, limits)
+        limits = limits.with_resources(self._resources)
+        starting = self.call(self._containers.start, name, image, limits)
         try:
-            user, workdir = await asyncio.shield(starting)
+            started = await asyncio.shield(starting)
             processes = Processes(
                 client=self.client,
                 call=self.call,
-                address=self.address,
+                wire=self.engine.wire,
                 name=name,
-                user=user,
                 limits=limits,
+                user=started.user,
+                pid=started.pid,
+                container_id=started.container_id,
             )
-            yield DockerSandbox(self, processes, workdir)
+            yield DockerSandbox(self, processes, started.workdir)
         finally:
             await _to_its_end(asyncio.create_task(self._remove(starting, name)))
 
@@ -117,11 +110,21 @@ class DockerHost:
         return str((await self.call(self.client.images.get, image)).id)
 
     @property
-    def client(self) -> DockerClient:
-        """The client, once entered."""
-        if self._client is None:
+    def engine(self) -> Engine:
+        """The engine, once entered."""
+        if self._engine is None:
             raise SandboxError("DockerHost is used outside of its `async with` block.")
-        return self._client
+        return self._engine
+
+    @property
+    def rlimits(self) -> Rlimits:
+        """How processes are limited by themselves, once a container was opened."""
+        return self._containers.rlimits
+
+    @property
+    def client(self) -> DockerClient:
+        """The engine's client, once entered."""
+        return self.engine.client
 
     def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> asyncio.Future[T]:
         """Run a blocking call to the engine in a thread. Its faults are raised as SandboxError."""
@@ -132,39 +135,6 @@ class DockerHost:
 
         return asyncio.get_running_loop().run_in_executor(self._threads, guarded)
 
-    def _start(self, name: str, image: str, limits: Limits) -> tuple[str, PurePosixPath]:
-        """Start a container; return the image's user and working directory."""
-        config = self.client.images.get(image).attrs["Config"]
-        user = config.get("User") or "0"
-        is_root = user.partition(":")[0] in ("0", "root")
-        container = self.client.containers.create(
-            image,
-            name=name,
-            labels=self._labels,
-            # Ends by itself and is then removed, even if ksolve was killed.
-            entrypoint=["sh", "-c", _KEEP, str(math.ceil(limits.lifetime))],
-            auto_remove=True,
-            user="0" if is_root else _KEEPER,
-            working_dir="/",
-            network_mode="bridge" if limits.network else "none",
-            mem_limit=limits.memory_bytes,
-            memswap_limit=limits.memory_bytes,
-            nano_cpus=round(limits.cpus * 1e9),
-            pids_limit=limits.pids,
-            cap_drop=["ALL"],
-            cap_add=_ROOT_CAPABILITIES if is_root else [],
-            security_opt=["no-new-privileges"],
-            ulimits=[
-                Ulimit(name="fsize", soft=limits.disk_bytes, hard=limits.disk_bytes),
-                Ulimit(name="core", soft=0, hard=0),
-            ],
-            # Else what is written to the keeper's output would fill the host's disk.
-            log_config=LogConfig(type="none"),
-            healthcheck={"test": ["NONE"]},
-        )
-        container.start()
-        return user, PurePosixPath(config.get("WorkingDir") or "/")
-
     async def _remove(self, starting: asyncio.Future[Any], name: str) -> None:
         await asyncio.wait([starting])
         starting.exception()  # was raised where it was awaited, or nobody waits for it any more
@@ -172,8 +142,8 @@ class DockerHost:
 
     def _close(self) -> None:
         self._threads.shutdown()
-        if self._client is not None:
-            self._client.close()
+        if self._engine is not None:
+            self._engine.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +217,7 @@ class DockerSandbox:
         env: Mapping[str, str] | None,
     ) -> ExecResult | None:
         """Run a command once. None when the engine could not even start it."""
-        since, began = time.time(), time.monotonic()
+        began = time.monotonic()
         exit_code: int | None = None
         async with self.processes.start(
             argv, cwd=self.workdir / (cwd or ""), env=env or {}, stdin=bool(stdin)
@@ -260,10 +230,12 @@ class DockerSandbox:
                     return None
                 stream.stdout, stream.stderr = stream.stderr, stream.stdout
             exit_code = int(ended["ExitCode"])
-            if exit_code == KILLED and await self.processes.ran_out_of_memory(since):
-                exit_code, killed_for = None, "memory"
         seconds = time.monotonic() - began
         if killed_for:
+            await self.processes.end_all()
+        met = await self.processes.limits_met(exit_code, killed_for, stream.stdout, stream.stderr)
+        if exit_code == KILLED and "memory" in met:
+            exit_code, killed_for = None, "memory"
             await self.processes.end_all()
         return ExecResult(
             exit_code=exit_code,
@@ -273,6 +245,7 @@ class DockerSandbox:
             timed_out=killed_for == "deadline",
             seconds=seconds,
             killed_for=killed_for,
+            limits_met=met,
         )
 
     async def _until_ended(self, exec_id: str, stream: ExecStream, stdin: bytes) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import platformdirs
 
-from sandbox.connection import connect, engine_address, engine_errors
+from sandbox.connection import connect
+from sandbox.endpoint import DEFAULT_SOCKET, EngineError, Fault, endpoint
 from sandbox.sandbox import SandboxError
 
 Progress = Callable[[str], None]
@@ -32,24 +33,24 @@ class EngineStatus:
     """What is known of the engine."""
 
     version: str | None = None
-    # None when it does not answer.
+    """None when it does not answer."""
     api: str | None = None
+    is_podman: bool = False
     why_not: str = ""
-    # One sentence, "" when it answers.
+    """One sentence with what mends it, "" when it answers."""
+    fault: Fault | None = None
 
 
 def engine_status() -> EngineStatus:
     """Ask the engine who it is. Blocks; raises nothing."""
     try:
-        client = connect()
-        try:
-            with engine_errors():
-                told = client.version()
-        finally:
-            client.close()
+        engine = connect()
+    except EngineError as error:
+        return EngineStatus(why_not=str(error), fault=error.fault)
     except SandboxError as error:
         return EngineStatus(why_not=str(error))
-    return EngineStatus(version=told["Version"], api=told["ApiVersion"])
+    engine.close()
+    return EngineStatus(version=engine.version, api=engine.api, is_podman=engine.is_podman)
 
 
 def install_and_start(progress: Progress) -> None:
@@ -57,15 +58,14 @@ def install_and_start(progress: Progress) -> None:
 
     Raises SandboxError with one sentence on what is missing.
     """
-    if engine_status().version:
+    status = engine_status()
+    if status.version:
         return
-    if "DOCKER_HOST" in os.environ:
-        raise SandboxError(
-            f"No Docker Engine answers at {engine_address()}, which DOCKER_HOST names: start "
-            "it, or unset DOCKER_HOST to use an engine of this machine."
-        )
+    # What somebody chose is theirs to mend, and what answers is not to be replaced.
+    if endpoint().source or status.fault not in ("absent", "refused", "not permitted"):
+        raise SandboxError(status.why_not)
     root = as_root("Setting up a Docker Engine")
-    if not _is_shut_out():
+    if status.fault != "not permitted":
         if program("dockerd") is None:
             install_packages(["docker.io", "iptables"], progress)
         _start(root, progress)
@@ -130,8 +130,7 @@ def _start(root: list[str], progress: Progress) -> None:
 
 def _is_shut_out() -> bool:
     """Whether an engine is there that this user may not talk to."""
-    path = Path(engine_address().removeprefix("unix://"))
-    return path.is_socket() and not os.access(path, os.R_OK | os.W_OK)
+    return engine_status().fault == "not permitted"
 
 
 def _let_in(root: list[str], progress: Progress) -> None:
@@ -139,7 +138,7 @@ def _let_in(root: list[str], progress: Progress) -> None:
     user = getpass.getuser()
     progress(f"letting {user} use the Docker Engine")
     _run([*root, "usermod", "-aG", "docker", user])
-    _run([*root, "chgrp", str(os.getgid()), engine_address().removeprefix("unix://")])
+    _run([*root, "chgrp", str(os.getgid()), DEFAULT_SOCKET.removeprefix("unix://")])
 
 
 def program(name: str) -> str | None:

@@ -45,7 +45,8 @@ def layers_of(container: Mapping[str, object]) -> tuple[Path, ...]:
     if not isinstance(data, Mapping) or not {"UpperDir", "LowerDir"} <= data.keys():
         return ()
     layers = tuple(Path(name) for name in (data["UpperDir"], *data["LowerDir"].split(":")))
-    return layers if all(os.access(layer, os.R_OK | os.X_OK) for layer in layers) else ()
+    may = os.R_OK | os.X_OK
+    return layers if all(os.access(layer, may, effective_ids=True) for layer in layers) else ()
 
 
 def changes_in(layers: Sequence[Path]) -> dict[PurePosixPath, Change]:

@@ -56,7 +56,8 @@ def remove_container(client: DockerClient, name: str) -> None:
 
 
 def _remove_where(label: str, chosen: Callable[[Mapping[str, str]], bool]) -> list[str]:
-    client = connect()
+    engine = connect()
+    client = engine.client
     try:
         with engine_errors():
             # Not `client.containers.list`, which then asks for each: one that hangs hangs it.
@@ -66,7 +67,7 @@ def _remove_where(label: str, chosen: Callable[[Mapping[str, str]], bool]) -> li
                 remove_container(client, name)
             return doomed
     finally:
-        client.close()
+        engine.close()
 
 
 def _orphaned(container_labels: Mapping[str, str]) -> bool:

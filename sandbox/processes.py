@@ -8,26 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from docker import DockerClient
 
+from sandbox.cgroup import COUNTERS, Counters, counters_here, told
+from sandbox.connection import Wire
 from sandbox.orphans import remove_container
 from sandbox.sandbox import Limits, SandboxError
-from sandbox.stream import ExecStream, start_exec
+from sandbox.stream import ExecStream, Output, start_exec
 
 T = TypeVar("T")
 
 KILLED = 137
 """The exit code of what was killed."""
 
-_KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]
+LIMITS = ("deadline", "disk", "memory", "processes")
+"""The limits that a command can meet."""
+
 # It spares itself and process 1, and fails when it finds no other.
+_KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]
 _KILL_ATTEMPTS = 20
+# What the C library, Python, Go and shells say of a file that grows past its limit: neither the
+# engine nor the kernel counts that.
+_TOO_LARGE = re.compile(
+    rb"(?:: |Errno 27\] )File too large|write [^\s:]+: file too large|File size limit exceeded"
+)
+# In each of them, and found much sooner in what is long.
+_PARTS = (b"ile too large", b"size limit exceeded")
+# Seconds.
+_ASKING = 10.0
+_KILLING = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,13 +51,16 @@ class Processes:
     """Those of the container `name`; all but process 1 are of `user`."""
 
     client: DockerClient
-    call: Callable[..., asyncio.Future[Any]]
+    wire: Wire
     # Runs a blocking call to the engine in a thread.
-    address: str
-    # Of the engine.
+    call: Callable[..., asyncio.Future[Any]]
     name: str
     user: str
     limits: Limits
+    pid: int
+    """Of process 1, on the engine's machine."""
+    container_id: str
+    _counted: dict[str, int] = field(default_factory=dict, repr=False)
 
     @contextlib.asynccontextmanager
     async def start(
@@ -62,7 +81,7 @@ class Processes:
             environment=dict(env),
         )
         most = self.limits.output_bytes
-        async with start_exec(self.address, api.api_version, made["Id"], most) as stream:
+        async with start_exec(self.wire, api.api_version, made["Id"], most) as stream:
             yield made["Id"], stream
 
     async def state(self, exec_id: str) -> dict[str, Any]:
@@ -106,22 +125,49 @@ class Processes:
             await asyncio.sleep(0.2)
         await self.call(remove_container, self.client, self.name)
 
-    async def ran_out_of_memory(self, since: float) -> bool:
-        """Tell why something was killed. Raises SandboxError when the container was, too."""
-        # The engine hears of the end of a container and of the kernel's reasons a little later.
-        await asyncio.sleep(0.2)
-        state = await self.call(self.client.api.inspect_container, self.name)
-        if not state["State"]["Running"]:
-            raise SandboxError(f"The sandbox {self.name} was ended from outside.")
-        return bool(await self.call(self._has_event, "oom", since))
+    async def limits_met(
+        self, exit_code: int | None, killed_for: str, *outputs: Output
+    ) -> tuple[str, ...]:
+        """Return the limits that a command met which has ended, those of `LIMITS` in that order.
+
+        Raises SandboxError when the container was ended, too.
+        """
+        met = {killed_for}
+        if any(_says_too_large(bytes(output)) for output in outputs):
+            met.add("disk")
+        counters = await self.call(counters_here, self.pid, self.container_id)
+        # Asking inside takes as long as a command: only where something went wrong.
+        if counters is None and exit_code != 0:
+            counters = await self._counters_inside()
+        if counters is not None:
+            met |= {name for name, times in counters.items() if times > self._counted.get(name, 0)}
+            self._counted.update(counters)
+        if exit_code == KILLED and "memory" not in met:
+            # The engine hears of the end of a container a little later.
+            await asyncio.sleep(0.2)
+            state = await self.call(self.client.api.inspect_container, self.name)
+            if not state["State"]["Running"]:
+                raise SandboxError(f"The sandbox {self.name} was ended from outside.")
+        return tuple(name for name in LIMITS if name in met)
+
+    async def _counters_inside(self) -> Counters | None:
+        start = self.start(["sh", "-c", COUNTERS], cwd=PurePosixPath("/"), env={}, stdin=False)
+        with contextlib.suppress(SandboxError, TimeoutError):
+            async with asyncio.timeout(_ASKING), start as (_, stream):
+                await stream.talk(b"")
+                return told(bytes(stream.stdout).decode(errors="replace").splitlines())
+        return None
 
     async def _kill_all(self) -> bool:
         """Kill every process once; tell whether none is left."""
-        api = self.client.api
-        killer = await self.call(api.exec_create, self.name, _KILL_ALL, user=self.user, workdir="/")
-        await self.call(api.exec_start, killer["Id"], detach=True)
+        # Listened to, though it says nothing: Podman does not tell of others when they end.
+        start = self.start(_KILL_ALL, cwd=PurePosixPath("/"), env={}, stdin=False)
+        async with start as (exec_id, stream):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KILLING):
+                    await stream.talk(b"")
         for _ in range(_KILL_ATTEMPTS):
-            record = await self.state(killer["Id"])
+            record = await self.state(exec_id)
             if not record["Running"]:
                 return bool(record["ExitCode"] == 0)
             await asyncio.sleep(0.1)
@@ -138,12 +184,9 @@ class Processes:
             pause = max(1.0, 10 * (time.monotonic() - began))
 
     def _bytes_written(self) -> int:
-        found = self.client.api.containers(filters={"name": f"^/{self.name}$"}, size=True)
+        found = self.client.api.containers(filters={"id": self.container_id}, size=True)
         return int(found[0].get("SizeRw", 0)) if found else 0
 
-    def _has_event(self, event: str, since: float) -> bool:
-        now: Any = time.time()  # a fraction of a second is fine, but the stubs want whole ones
-        seen = self.client.events(
-            since=int(since), until=now, filters={"container": self.name, "event": event}
-        )
-        return len(list(seen)) > 0
+
+def _says_too_large(said: bytes) -> bool:
+    return any(part in said for part in _PARTS) and _TOO_LARGE.search(said) is not None

@@ -110,7 +110,7 @@ class ResidentSandbox:
         starter = self._starter or await self._start()
         if starter is None:
             return None
-        since, began = time.time(), time.monotonic()
+        began = time.monotonic()
         told = _Told(self._processes.limits.output_bytes)
         over = None
         try:
@@ -121,7 +121,8 @@ class ResidentSandbox:
         if not (told.begun or killed_for):
             return None
         exit_code = None if killed_for else KILLED if told.exit_code is None else told.exit_code
-        if exit_code == KILLED and await self._processes.ran_out_of_memory(since):
+        met = await self._processes.limits_met(exit_code, killed_for, told.stdout, told.stderr)
+        if exit_code == KILLED and "memory" in met:
             exit_code, killed_for = None, "memory"
         if not (over or killed_for):
             told.stderr.add(_LOST)
@@ -138,6 +139,7 @@ class ResidentSandbox:
             timed_out=killed_for == "deadline",
             seconds=seconds,
             killed_for=killed_for,
+            limits_met=met,
         )
 
     async def _start(self) -> _Starter | None:

@@ -7,11 +7,16 @@ Every provider passes the one suite in `tests/sandbox/contract.py`.
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
+
+from tasks.task import Resources
 
 Change = Literal["modified", "added", "deleted"]
 MIB = 1024 * 1024
@@ -41,12 +46,29 @@ class Limits:
     cpus: float = 1.0
     pids: int = 256
     disk_bytes: int = 2048 * MIB
-    # Written above the image, in all; a process that goes on writing is ended.
+    """Written above the image, in all; a process that goes on writing is ended."""
     output_bytes: int = 16 * MIB
-    # Kept of each of stdout and stderr of one command: beginning and end. The middle is dropped.
+    """Kept of each of stdout and stderr of one command; the middle of what is longer is dropped."""
     network: bool = False
+    capabilities: tuple[str, ...] = ()
+    """Of root inside, beyond what it needs to handle files of any owner; without `CAP_`."""
     lifetime: float = 3600.0
-    # Seconds after which the sandbox ends by itself, even if ksolve is gone.
+    """Seconds after which the sandbox ends by itself, even if ksolve is gone."""
+
+    def with_resources(self, resources: Resources) -> Self:
+        """Return the same with what a task or a run says of them."""
+        said = {name: value for name, value in dataclasses.asdict(resources).items() if value}
+        # The one that may be said to be none.
+        if resources.network is not None:
+            said["network"] = resources.network
+        return dataclasses.replace(self, **said)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what can change how a command ends; "" for the usual limits."""
+        usual, own = dataclasses.asdict(type(self)()), dataclasses.asdict(self)
+        said = {name: own[name] for name in own if own[name] != usual[name] and name != "lifetime"}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest() if said else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,15 +76,18 @@ class ExecResult:
     """What one command did."""
 
     exit_code: int | None
-    # None when it was ended by its deadline or a limit.
+    """None when it was ended by its deadline or a limit."""
     stdout: bytes
     stderr: bytes
     truncated: bool
-    # Output went past `Limits.output_bytes` and its middle was dropped.
+    """Output went past `Limits.output_bytes` and its middle was dropped."""
     timed_out: bool
     seconds: float
     killed_for: str = ""
-    # The limit that ended it ("deadline", "disk", "memory"), "" when none did.
+    """The limit that ended it ("deadline", "disk", "memory"), "" when none did."""
+    limits_met: tuple[str, ...] = ()
+    """Every limit that was met while it ran ("deadline", "disk", "memory", "processes"), in that
+    order, whether or not it ended for it: a test that could not start a process may go on."""
 
 
 class Sandbox(Protocol):

@@ -13,9 +13,10 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urlsplit
 
+from sandbox.connection import Wire
 from sandbox.sandbox import HostDownError, SandboxError
+from sandbox.tls import open_tls
 
 _HEADER = struct.Struct(">BxxxL")
 STDERR = 2
@@ -116,13 +117,13 @@ class ExecStream:
 
 @contextlib.asynccontextmanager
 async def start_exec(
-    address: str, api_version: str, exec_id: str, limit: int
+    wire: Wire, api_version: str, exec_id: str, limit: int
 ) -> AsyncIterator[ExecStream]:
     """Start a command made by `exec_create`. Raises SandboxError."""
-    with _connection_errors(address):
-        reader, writer = await _connect(address)
+    with _connection_errors(wire):
+        reader, writer = await _connect(wire)
     try:
-        with _connection_errors(address):
+        with _connection_errors(wire):
             await _upgrade(reader, writer, f"/v{api_version}/exec/{exec_id}/start")
         yield ExecStream(reader, writer, limit)
     finally:
@@ -131,20 +132,21 @@ async def start_exec(
 
 
 @contextlib.contextmanager
-def _connection_errors(address: str) -> Iterator[None]:
+def _connection_errors(wire: Wire) -> Iterator[None]:
     try:
         yield
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise HostDownError(
-            f"The Docker Engine at {address} broke off the connection: run `ksolve doctor`."
+            f"The engine at {wire.name} broke off the connection: run `ksolve doctor`."
         ) from error
 
 
-async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    parts = urlsplit(address)
-    if parts.scheme == "unix":
-        return await asyncio.open_unix_connection(parts.path)
-    return await asyncio.open_connection(parts.hostname, parts.port)
+async def _connect(wire: Wire) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if wire.path:
+        return await asyncio.open_unix_connection(wire.path)
+    if wire.tls is not None:
+        return await open_tls(wire.host, wire.port, wire.tls)
+    return await asyncio.open_connection(wire.host, wire.port)
 
 
 async def _upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
@@ -158,4 +160,4 @@ async def _upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, p
         answer = await reader.readuntil(b"\r\n\r\n")
         if int(answer.split(maxsplit=2)[1]) not in (101, 200):
             why = (await reader.read(_PIECE)).decode(errors="replace").strip()
-            raise SandboxError(f"The Docker Engine did not start a command: {why}")
+            raise SandboxError(f"The engine did not start a command: {why}")

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import fnmatch
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tasks.rows import DatasetError, OnInvalid, Problem
 from tasks.swebench import ALIASES, is_dataset_file, tasks_from_file, tasks_from_hub
-from tasks.task import Task
+from tasks.task import Issue, Task
 from tasks.taskrepo import is_task_repo, starter_path, tasks_from_repo
 
 _HUB_NAME = re.compile(r"\A[\w.-]+/[\w.-]+\Z")
@@ -26,10 +28,14 @@ def load_tasks(
     *,
     split: str = "test",
     ids: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     limit: int | None = None,
     on_invalid: OnInvalid | None = None,
 ) -> list[Task]:
     """Load tasks, those of `ids` only when any are given, and at most `limit` of them.
+
+    Those that a pattern of `exclude` matches (an id, in which * and ? stand for others) are left
+    out before the first are taken.
 
     `source` is `starter`, a file (.jsonl, .json, .parquet), a task-repo folder, or a dataset on
     the hub by alias (`lite`, `verified`, `full`, `multilingual`) or `owner/name`. `split` is
@@ -49,6 +55,8 @@ def load_tasks(
     if on_invalid is not None:
         for problem in invalid:
             on_invalid(problem)
+    if exclude:
+        tasks = _without(source, tasks, exclude)
     if limit is not None and limit < 1:
         raise DatasetError(f"The limit on tasks must be at least 1, not {limit}.")
     return tasks[:limit]
@@ -58,9 +66,17 @@ def tasks_digest(tasks: Iterable[Task]) -> str:
     """Return the SHA-256 (hex) of a set of tasks, whatever their order: issues and oracles."""
     lines = []
     for task in tasks:
-        issue = json.dumps(dataclasses.asdict(task.issue), sort_keys=True, default=str)
+        issue = json.dumps(_fields(task.issue), sort_keys=True, default=str)
         lines.append(f"{hashlib.sha256(issue.encode()).hexdigest()} {task.oracle.digest}\n")
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def _fields(issue: Issue) -> dict[str, Any]:
+    """Return what is in an issue, in the form that runs were begun with before it had resources."""
+    fields = dataclasses.asdict(issue)
+    resources = {name: value for name, value in fields.pop("resources").items() if value}
+    fields["network"] = resources.pop("network", False)
+    return fields | ({"resources": resources} if resources else {})
 
 
 def _all_tasks(
@@ -97,9 +113,21 @@ def _chosen(
     asked = [one for one in invalid if one.instance_id in ids and one.instance_id not in known]
     if asked:
         raise DatasetError(f"{source} has tasks that were asked for and cannot be used:", asked)
-    unknown = [name for name in ids if name not in known]
+    _refuse_unknown(source, known, [name for name in ids if name not in known])
+    return [task for task in tasks if task.id in ids]
+
+
+def _without(source: str, tasks: list[Task], exclude: Sequence[str]) -> list[Task]:
+    known = [task.id for task in tasks]
+    _refuse_unknown(source, known, [one for one in exclude if not fnmatch.filter(known, one)])
+    left = [task for task in tasks if not any(fnmatch.fnmatchcase(task.id, o) for o in exclude)]
+    if not left:
+        raise DatasetError(f"All {len(tasks)} tasks of {source} are excluded.")
+    return left
+
+
+def _refuse_unknown(source: str, known: Sequence[str], unknown: Sequence[str]) -> None:
     if unknown:
         near = {match for name in unknown for match in difflib.get_close_matches(name, known, 3)}
         hint = f"; near ones are {', '.join(sorted(near))}" if near else ""
         raise DatasetError(f"{source} has no task {', '.join(unknown)}{hint}.")
-    return [task for task in tasks if task.id in ids]

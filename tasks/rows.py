@@ -8,6 +8,7 @@ exists, or whether the gold patch resolves, is not looked at.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import json
 import textwrap
@@ -21,7 +22,17 @@ import pydantic
 
 from tasks.completion import IncompleteRowError
 from tasks.families import OLDER, SWEBENCH4, TASK_REPO, Family, RefusedRowError, completed
-from tasks.task import END_MARKER, START_MARKER, TESTBED, EvalType, Issue, Oracle, Task
+from tasks.resources import EXPECTED, resources_of_task
+from tasks.task import (
+    END_MARKER,
+    START_MARKER,
+    TESTBED,
+    EvalType,
+    Issue,
+    Oracle,
+    Resources,
+    Task,
+)
 from tasks.testnames import test_names
 
 SHOWN = 50
@@ -321,11 +332,17 @@ class _Row(pydantic.BaseModel):
     time_limit: Annotated[float, pydantic.Field(gt=0)] | None = pydantic.Field(
         None, description="seconds for one evaluation, as a number above 0"
     )
+    resources: Annotated[Resources, pydantic.BeforeValidator(resources_of_task)] = pydantic.Field(
+        Resources(), description=EXPECTED
+    )
     image_assets: Annotated[None, pydantic.BeforeValidator(_no_assets)] = pydantic.Field(
         None, description="no binary test files, which ksolve does not support"
     )
 
     def task(self) -> Task:
+        resources = self.resources
+        if self.network is not None:
+            resources = dataclasses.replace(resources, network=self.network)
         issue = Issue(
             id=self.instance_id,
             statement=self.problem_statement,
@@ -333,9 +350,9 @@ class _Row(pydantic.BaseModel):
             base_commit=self.base_commit,
             image=self.image,
             workdir=self.workdir,
-            network=bool(self.network),
             test_command=self.test_command,
             hints=self.hints_text,
+            resources=resources,
         )
         oracle = Oracle(
             eval_script=self.eval_script,

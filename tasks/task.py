@@ -28,6 +28,19 @@ EXIT_CODE_PARSER = "exit_code"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Resources:
+    """What the sandboxes of a task, or of a run, may use; None, or no capability: as usual."""
+
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+    disk_bytes: int | None = None
+    network: bool | None = None
+    capabilities: tuple[str, ...] = ()
+    """Linux capabilities by name, without `CAP_`, in the order of the alphabet."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Issue:
     """What a strategy may see of a task."""
 
@@ -41,8 +54,13 @@ class Issue:
     test_command: str = ""
     # How the visible tests are run, "" when the task does not say.
     hints: str = ""
-    network: bool = False
-    # Whether the sandbox of this task may reach the network.
+    resources: Resources = Resources()
+    """What its sandboxes may use."""
+
+    @property
+    def network(self) -> bool:
+        """Whether the sandboxes of this task may reach the network."""
+        return bool(self.resources.network)
 
 
 @dataclass(frozen=True, kw_only=True)

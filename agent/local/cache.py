@@ -66,10 +66,15 @@ def cached_folder(
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the folder was finished and every file of it still has the size it had then."""
+    """Whether the folder was finished and every file of it still has the size it had then.
+
+    Raises PermissionError where nobody can tell.
+    """
     try:
         sizes: dict[str, int] = json.loads((folder / _STAMP).read_text())
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except PermissionError:
+        raise
     except (OSError, ValueError):
         return False
 

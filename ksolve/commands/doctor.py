@@ -18,7 +18,7 @@ from rich.text import Text
 from ksolve.errors import INFRASTRUCTURE, InputError
 from ksolve.options import JsonOption
 from ksolve.screen import screen
-from ksolve.setup import Part, parts
+from ksolve.setup import Found, Part, parts
 
 GIB = 1024**3
 DISK_WANTED = 15 * GIB
@@ -36,7 +36,7 @@ def doctor(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Say what this machine lacks; with --mend set it up, with --sweep clean up.
+    """Say what this machine lacks, and why; with --mend set it up, with --sweep clean up.
 
     Ends with 0 when nothing is missing, 3 when something is.
 
@@ -62,17 +62,24 @@ def doctor(
             set_up(one, console)
     found = {one.name: one.look() for one in chosen}
     if json:
-        typer.echo(jsonlib.dumps({**found, **_room()}, indent=2))
+        states = {name: one.state for name, one in found.items()}
+        why_not = {name: one.why_not for name, one in found.items() if one.why_not}
+        notes = {name: list(one.notes) for name, one in found.items() if one.notes}
+        told = {**states, **_room(), "why_not": why_not, "notes": notes}
+        typer.echo(jsonlib.dumps(told, indent=2))
     else:
         console.print(_table(chosen, found))
-    if None in found.values():
-        console.print("`ksolve doctor --mend` sets up what is missing.")
+        for name, part_found in found.items():
+            for sentence in filter(None, (part_found.why_not, *part_found.notes)):
+                console.print(Text(f"{name}: {sentence}"), soft_wrap=True)
+    if any(one.state is None for one in found.values()):
+        console.print("`ksolve doctor --mend` sets up what it can of that.")
         raise typer.Exit(INFRASTRUCTURE)
 
 
 def set_up(part: Part, console: Console) -> None:
     """Set one part up unless it stands, saying what is done and how far it is."""
-    if part.look() is not None:
+    if part.look().state is not None:
         return
     started = time.monotonic()
     console.print(f"Setting up {part.name}: {part.purpose} ...")
@@ -92,12 +99,13 @@ def set_up(part: Part, console: Console) -> None:
     console.print(f"  {part.name} stands ({time.monotonic() - started:.0f} s).")
 
 
-def _table(chosen: list[Part], found: dict[str, str | None]) -> Table:
+def _table(chosen: list[Part], found: dict[str, Found]) -> Table:
     table = Table("part", "state", "what it is", box=None, pad_edge=False)
     for one in chosen:
-        state = found[one.name]
+        state = found[one.name].state
         style = "" if state else "red"
-        table.add_row(one.name, Text(state or "missing", style=style), one.purpose)
+        otherwise = "missing" if found[one.name].is_missing else "not usable"
+        table.add_row(one.name, Text(state or otherwise, style=style), one.purpose)
     room = _room()
     short = "" if room["disk_free_bytes"] >= DISK_WANTED else f", {DISK_WANTED // GIB} GiB wanted"
     table.add_row("disk", f"{room['disk_free_bytes'] / GIB:.0f} GiB free{short}", "for the cache")

@@ -33,9 +33,12 @@ from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import (
     WORKERS,
     BudgetOption,
+    CapAddOption,
     CommandSecondsOption,
     ContextOption,
+    CpusOption,
     DepthOption,
+    DiskOption,
     EffortOption,
     ExtraBodyOption,
     FreshOption,
@@ -43,8 +46,11 @@ from ksolve.options import (
     InFlightOption,
     JsonOption,
     MaxTokensOption,
+    MemoryOption,
     ModelOption,
+    NetworkOption,
     PriceOption,
+    ProcessesOption,
     SecondsOption,
     SeedOption,
     ServeOption,
@@ -56,6 +62,7 @@ from ksolve.options import (
     WindowOption,
     WorkersOption,
     extra_body_of,
+    kept_resources,
     serve_of,
 )
 from ksolve.progress import Stages
@@ -69,8 +76,9 @@ from ksolve.session import (
     sweep_on_docker,
 )
 from ksolve.sweep_options import resolve_config
+from sandbox.sandbox import Limits
 from tasks.local import local_task, without_undone
-from tasks.task import Task
+from tasks.task import Resources, Task
 from tasks.worktree import apply_to_work_tree, commit, dirty_files, left_out
 
 IN_FLIGHT = 4
@@ -131,6 +139,12 @@ def fix(
     price: PriceOption = None,
     in_flight: InFlightOption = IN_FLIGHT,
     workers: WorkersOption = WORKERS,
+    memory: MemoryOption = None,
+    cpus: CpusOption = None,
+    processes: ProcessesOption = None,
+    disk: DiskOption = None,
+    network: NetworkOption = None,
+    cap_add: CapAddOption = None,
     fresh: FreshOption = False,
     out: Annotated[
         Path | None, typer.Option(help="The run folder; by default one of ksolve's own.")
@@ -164,6 +178,14 @@ def fix(
         "seconds": seconds,
         "command_seconds": command_seconds,
     }
+    containers = {
+        "memory": memory,
+        "cpus": cpus,
+        "processes": processes,
+        "disk": disk,
+        "network": network,
+        "cap_add": cap_add,
+    }
     asked = resolve_config(
         None,
         {
@@ -176,6 +198,7 @@ def fix(
             "header": header,
             "extra_body": extra_body_of(extra_body),
             "serve": serve_of(serve),
+            **containers,
             **sampling,
         },
     )
@@ -219,20 +242,23 @@ def fix(
             price=price,
             extra_body=extra_body,
             serve=serve,
+            **containers,
             **sampling,
         )
     }
+    config |= kept_resources(asked.resources)
     folder = out or _own_folder(config)
     asyncio.run(check_served(plan))
     with Store(folder) as store:
         store.begin(config, free=FREE)
         if not store.solved():
-            asyncio.run(_refuse_passing_base(task, console))
+            asyncio.run(_refuse_passing_base(task, asked.resources, console))
         session = Session(
             console=console,
             workers=workers,
             budget=budget,
             stages=stages,
+            resources=asked.resources,
             judging=Judging(fresh=fresh),
         )
         wanted = {solver.model.name: samples for solver in plan.solvers}
@@ -270,17 +296,21 @@ def repeating(repo: Path, **options: Path | float | str | list[str] | None) -> s
     """Return the command that looks for a patch once more; an option that is None has no part."""
     words = ["ksolve", "fix", str(repo)]
     for name, given in options.items():
+        option = name.replace("_", "-")
         for one in given if isinstance(given, list) else [given]:
-            if one is not None:
-                words += [f"--{name.replace('_', '-')}", str(one)]
+            if isinstance(one, bool):
+                words.append(f"--{option}" if one else f"--no-{option}")
+            elif one is not None:
+                words += [f"--{option}", str(one)]
     return shlex.join([*words, "--out", "runs/again"])
 
 
-async def _refuse_passing_base(task: Task, console: Console) -> None:
+async def _refuse_passing_base(task: Task, resources: Resources, console: Console) -> None:
     """Without a test that fails now, nothing could tell a fix from any other change."""
-    async with docker_host() as host:
+    async with docker_host(resources=resources) as host:
         await ready_images(host, [task], console)
-        base = await evaluate(task, "", host)
+        limits = Limits().with_resources(task.issue.resources)
+        base = await evaluate(task, "", host, limits)
     if base.outcome == "resolved":
         raise InputError(
             f"`{task.issue.test_command}` passes already: add a test that shows the issue."

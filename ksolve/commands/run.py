@@ -26,11 +26,15 @@ from ksolve.options import (
     TASKS_OPTION,
     WORKERS,
     BudgetOption,
+    CapAddOption,
     CommandSecondsOption,
     ContextOption,
+    CpusOption,
     DepthOption,
+    DiskOption,
     EffortOption,
     ExactOption,
+    ExcludeOption,
     ExtraBodyOption,
     FlakyRunsOption,
     FreshOption,
@@ -40,7 +44,10 @@ from ksolve.options import (
     JsonOption,
     LimitOption,
     MaxTokensOption,
+    MemoryOption,
+    NetworkOption,
     PriceOption,
+    ProcessesOption,
     SecondsOption,
     SeedOption,
     ServeOption,
@@ -53,6 +60,7 @@ from ksolve.options import (
     WorkersOption,
     extra_body_of,
     headers_of,
+    kept_resources,
     prices_of,
     serve_of,
     tasks_of,
@@ -126,10 +134,17 @@ def run(
     price: PriceOption = None,
     in_flight: InFlightOption = None,
     workers: WorkersOption = WORKERS,
+    memory: MemoryOption = None,
+    cpus: CpusOption = None,
+    processes: ProcessesOption = None,
+    disk: DiskOption = None,
+    network: NetworkOption = None,
+    cap_add: CapAddOption = None,
     fresh: FreshOption = False,
     exact: ExactOption = False,
     flaky_runs: FlakyRunsOption = FLAKY_RUNS,
     ids: IdsOption = None,
+    exclude: ExcludeOption = None,
     limit: LimitOption = None,
     skip_invalid: Annotated[bool | None, SKIP_INVALID_OPTION] = None,
     json: JsonOption = False,
@@ -172,13 +187,24 @@ def run(
             "budget_per_sample": budget_per_sample,
             "price": price,
             "in_flight": in_flight,
+            "memory": memory,
+            "cpus": cpus,
+            "processes": processes,
+            "disk": disk,
+            "network": network,
+            "cap_add": cap_add,
             "id": ids,
+            "exclude": exclude,
             "limit": limit,
             "skip_invalid": skip_invalid,
         },
     )
     selected = tasks_of(
-        asked.tasks, ids=asked.id, limit=asked.limit, skip_invalid=asked.skip_invalid
+        asked.tasks,
+        ids=asked.id,
+        exclude=asked.exclude,
+        limit=asked.limit,
+        skip_invalid=asked.skip_invalid,
     )
     stages = Stages()
     plan = plan_of(asked, selected, stages)
@@ -189,6 +215,7 @@ def run(
         budget_per_issue=asked.budget_per_issue,
         budget_per_sample=asked.budget_per_sample,
         stages=stages,
+        resources=asked.resources,
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
     code = sweep_and_report(plan, out, session, source=asked.tasks, json=json, toml=as_toml(asked))
@@ -270,6 +297,7 @@ def sweep_and_report(
         # What an adaptive session left unequal stays so, whatever the sessions after it do.
         store.begin(
             configuration(plan, source, list(limits.values()))
+            | kept_resources(session.resources)
             | {"was_adaptive": was_adaptive or before.get("was_adaptive", False)},
             free=FREE,
         )

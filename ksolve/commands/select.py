@@ -36,6 +36,7 @@ from ksolve.options import (
     PriceOption,
     models_of,
     refuse_unwritable,
+    resources_in,
 )
 from ksolve.screen import screen
 from ksolve.worth import plain_table, terminal
@@ -164,6 +165,7 @@ def select(
                 workers=workers,
                 read_code=read_code,
                 run_id=f"select from {store.folder}",
+                resources=resources_in(store.config() or {}),
             )
             chosen = asyncio.run(choosing.chosen(groups, kept, screen(stderr=True)))
     if compare:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from eval.audit import Audit, audit
 from eval.cache import VerdictCache
+from eval.cost import count
 from eval.flaky import Findings, FlakyTasks
 from eval.validate import Validation, validate
 from eval.verdict import Verdict
@@ -25,18 +26,26 @@ from eval.verify import evaluate
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
 from ksolve.options import (
     WORKERS,
+    CapAddOption,
+    CpusOption,
+    DiskOption,
+    ExcludeOption,
     IdsOption,
     JsonOption,
     LimitOption,
+    MemoryOption,
+    NetworkOption,
+    ProcessesOption,
     SkipInvalidOption,
     WorkersOption,
+    resources_of,
     tasks_of,
 )
 from ksolve.screen import screen
 from ksolve.session import docker_host, ready_images
-from sandbox.sandbox import SandboxError
+from sandbox.sandbox import Limits, SandboxError
 from tasks.load import tasks_digest
-from tasks.task import Task
+from tasks.task import Resources, Task
 
 app = typer.Typer(
     help="List, show, validate, audit tasks, and build their images.\n\n"
@@ -55,6 +64,7 @@ Source = Annotated[
 def list_tasks(
     source: Source,
     *,
+    exclude: ExcludeOption = None,
     limit: LimitOption = None,
     skip_invalid: SkipInvalidOption = False,
     json: JsonOption = False,
@@ -65,7 +75,7 @@ def list_tasks(
 
         ksolve tasks list starter
     """
-    tasks = tasks_of(source, limit=limit, skip_invalid=skip_invalid)
+    tasks = tasks_of(source, exclude=exclude, limit=limit, skip_invalid=skip_invalid)
     if json:
         rows = [
             {
@@ -126,6 +136,7 @@ def build(
     source: Source,
     *,
     ids: IdsOption = None,
+    exclude: ExcludeOption = None,
     limit: LimitOption = None,
     skip_invalid: SkipInvalidOption = False,
 ) -> None:
@@ -135,9 +146,12 @@ def build(
 
         ksolve tasks build starter
     """
-    tasks = tasks_of(source, ids=ids, limit=limit, skip_invalid=skip_invalid)
-    asyncio.run(_build(tasks))
-    typer.echo(f"{len({task.issue.image for task in tasks})} images are here.")
+    tasks = tasks_of(source, ids=ids, exclude=exclude, limit=limit, skip_invalid=skip_invalid)
+    left_out = asyncio.run(_build(tasks))
+    here = {task.issue.image for task in tasks if task.id not in left_out}
+    typer.echo(f"{count(len(here), 'image')} {'is' if len(here) == 1 else 'are'} here.")
+    if left_out:
+        raise typer.Exit(INFRASTRUCTURE)
 
 
 @app.command("validate")
@@ -148,6 +162,12 @@ def validate_tasks(
     repeat: Annotated[
         int, typer.Option(min=1, help="Runs of each base and gold patch, to find flaky tests.")
     ] = 1,
+    memory: MemoryOption = None,
+    cpus: CpusOption = None,
+    processes: ProcessesOption = None,
+    disk: DiskOption = None,
+    network: NetworkOption = None,
+    cap_add: CapAddOption = None,
     prove: Annotated[
         bool,
         typer.Option(
@@ -157,6 +177,7 @@ def validate_tasks(
         ),
     ] = False,
     ids: IdsOption = None,
+    exclude: ExcludeOption = None,
     limit: LimitOption = None,
     skip_invalid: SkipInvalidOption = False,
     workers: WorkersOption = WORKERS,
@@ -175,14 +196,24 @@ def validate_tasks(
 
         ksolve tasks validate starter --repeat 5
     """
-    tasks = tasks_of(source, ids=ids, limit=limit, skip_invalid=skip_invalid)
+    tasks = tasks_of(source, ids=ids, exclude=exclude, limit=limit, skip_invalid=skip_invalid)
     console = screen(stderr=json)
+    resources = resources_of(
+        memory=memory,
+        cpus=cpus,
+        processes=processes,
+        disk=disk,
+        network=network,
+        cap_add=cap_add,
+    )
     if repeat > 1:
         # A record that cannot be used is told now, not after hours of runs.
         FlakyTasks().load()
     with contextlib.closing(VerdictCache()) as cache:
         proofs = cache if prove else None
-        found = asyncio.run(_validate(tasks, workers, console, repeat=repeat, prove=proofs))
+        found = asyncio.run(
+            _validate(tasks, workers, console, repeat=repeat, prove=proofs, resources=resources)
+        )
     validations = [one for one in found if isinstance(one, Validation)]
     known = (FlakyTasks().load() if repeat > 1 else Findings()).flaky(tasks)
     if json:
@@ -213,6 +244,7 @@ def audit_tasks(
     source: Source,
     *,
     ids: IdsOption = None,
+    exclude: ExcludeOption = None,
     limit: LimitOption = None,
     skip_invalid: SkipInvalidOption = False,
     workers: WorkersOption = WORKERS,
@@ -230,7 +262,7 @@ def audit_tasks(
 
         ksolve tasks audit starter
     """
-    tasks = tasks_of(source, ids=ids, limit=limit, skip_invalid=skip_invalid)
+    tasks = tasks_of(source, ids=ids, exclude=exclude, limit=limit, skip_invalid=skip_invalid)
     console = screen(stderr=json)
     found = asyncio.run(_audit(tasks, workers, console))
     audits = [one for one in found if isinstance(one, Audit)]
@@ -251,9 +283,9 @@ def audit_tasks(
     raise typer.Exit(0 if clean == len(tasks) else UNSOLVED)
 
 
-async def _build(tasks: Sequence[Task]) -> None:
+async def _build(tasks: Sequence[Task]) -> dict[str, SandboxError]:
     async with docker_host() as host:
-        await ready_images(host, tasks, screen())
+        return await ready_images(host, tasks, screen())
 
 
 async def _validate(
@@ -263,16 +295,18 @@ async def _validate(
     *,
     repeat: int,
     prove: VerdictCache | None,
+    resources: Resources,
 ) -> list[Validation | SandboxError]:
     places = asyncio.Semaphore(workers)
     record, dataset = FlakyTasks().record, tasks_digest(tasks)
-    async with docker_host() as host:
-        await ready_images(host, tasks, console)
-        verifier = Verifier(host, workers=workers, cache=prove, fresh=True)
+    async with docker_host(resources=resources) as host:
+        left_out = await ready_images(host, tasks, console)
+        verifier = Verifier(host, workers=workers, cache=prove, fresh=True, resources=resources)
 
         async def run(task: Task, patch: str) -> Verdict:
             async with places:
-                return await evaluate(task, patch, host)
+                limits = Limits().with_resources(task.issue.resources)
+                return await evaluate(task, patch, host, limits)
 
         async def one(task: Task) -> Validation | SandboxError:
             try:
@@ -288,7 +322,10 @@ async def _validate(
             console.print(_line(task, result, repeat, proved=proved))
             return result
 
-        return await asyncio.gather(*(one(task) for task in tasks))
+        return [
+            *left_out.values(),
+            *await asyncio.gather(*(one(task) for task in tasks if task.id not in left_out)),
+        ]
 
 
 async def _audit(
@@ -296,7 +333,7 @@ async def _audit(
 ) -> list[Audit | SandboxError]:
     places = asyncio.Semaphore(workers)
     async with docker_host() as host:
-        await ready_images(host, tasks, console)
+        left_out = await ready_images(host, tasks, console)
 
         async def one(task: Task) -> Audit | SandboxError:
             async with places:
@@ -309,7 +346,10 @@ async def _audit(
             console.print(Text(f"{task.id}: {told or 'clean'}", style="red" if told else ""))
             return result
 
-        return await asyncio.gather(*(one(task) for task in tasks))
+        return [
+            *left_out.values(),
+            *await asyncio.gather(*(one(task) for task in tasks if task.id not in left_out)),
+        ]
 
 
 async def _as_judged(task: Task, result: Validation, verifier: Verifier) -> Validation:

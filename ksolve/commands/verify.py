@@ -26,15 +26,24 @@ from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError, console
 from ksolve.findings import findings, read_run
 from ksolve.options import (
     WORKERS,
+    CapAddOption,
+    CpusOption,
+    DiskOption,
     ExactOption,
+    ExcludeOption,
     FlakyRunsOption,
     FreshOption,
     IdsOption,
     JsonOption,
     LimitOption,
+    MemoryOption,
+    NetworkOption,
+    ProcessesOption,
     SkipInvalidOption,
     TasksOption,
     WorkersOption,
+    kept_resources,
+    resources_of,
     tasks_of,
 )
 from ksolve.screen import screen
@@ -74,10 +83,17 @@ def verify_predictions(
     ],
     out: Annotated[Path, typer.Option(help="The run folder; made, or continued.")],
     workers: WorkersOption = WORKERS,
+    memory: MemoryOption = None,
+    cpus: CpusOption = None,
+    processes: ProcessesOption = None,
+    disk: DiskOption = None,
+    network: NetworkOption = None,
+    cap_add: CapAddOption = None,
     fresh: FreshOption = False,
     exact: ExactOption = False,
     flaky_runs: FlakyRunsOption = FLAKY_RUNS,
     ids: IdsOption = None,
+    exclude: ExcludeOption = None,
     limit: LimitOption = None,
     skip_invalid: SkipInvalidOption = False,
     json: JsonOption = False,
@@ -93,8 +109,8 @@ def verify_predictions(
 
         ksolve verify --tasks starter --predictions gold --out runs/gold
     """
-    selected = tasks_of(tasks, ids=ids, limit=limit, skip_invalid=skip_invalid)
-    is_part = bool(ids) or limit is not None
+    selected = tasks_of(tasks, ids=ids, exclude=exclude, limit=limit, skip_invalid=skip_invalid)
+    is_part = bool(ids or exclude) or limit is not None
     asked = _Asked(
         source=tasks,
         given=predictions,
@@ -104,6 +120,14 @@ def verify_predictions(
     session = Session(
         console=screen(stderr=json),
         workers=workers,
+        resources=resources_of(
+            memory=memory,
+            cpus=cpus,
+            processes=processes,
+            disk=disk,
+            network=network,
+            cap_add=cap_add,
+        ),
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
     raise typer.Exit(_verify(asked, out, session, json=json))
@@ -131,7 +155,7 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
                 for model in wanted
             ],
             "flaky": sorted(FlakyTasks().load().flaky(tasks)),
-        }
+        } | kept_resources(session.resources)
         store.begin(config, free=("tasks", "predictions", "flaky"))
         for sample in samples:
             store.add_sample(sample)

@@ -15,11 +15,11 @@ from eval.fake import evaluating
 from eval.flaky import FlakyTasks, Observed
 from eval.record import Record
 from eval.stages import Script, split
-from eval.verdict import Verdict
+from eval.verdict import Verdict, verdict_key
 from eval.verifier import Verifier
 from sandbox.fake import FakeHost, FakeSandbox, did
-from sandbox.sandbox import ExecResult, SandboxError
-from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
+from sandbox.sandbox import ExecResult, Limits, SandboxError
+from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Resources, Task
 
 RIGHT = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
 WRONG = RIGHT.replace("+a = 2", "+a = 3")
@@ -148,3 +148,26 @@ async def test_a_blank_patch_needs_no_container() -> None:
     sandboxes = FakeHost(lambda *_: did())
     assert (await Verifier(sandboxes).verify(TASK, " \n")).outcome == "no_patch"
     assert sandboxes.opened == 0
+
+
+async def test_what_sandboxes_may_use_is_part_of_the_key_and_reaches_them() -> None:
+    seen: list[Limits] = []
+
+    def answer(argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
+        seen.append(sandbox.limits)
+        return evaluating(lambda patch: patch == RIGHT)(argv, stdin, sandbox)
+
+    asking = replace(TASK, issue=replace(TASK.issue, resources=Resources(pids=9, cpus=2.0)))
+    of_run = Resources(pids=8)
+    usual, other = Verifier(host()), Verifier(FakeHost(answer), resources=of_run)
+    keys = [
+        await usual.key(TASK, RIGHT),
+        await usual.key(asking, RIGHT),
+        await other.key(asking, RIGHT),
+        await other.key(TASK, RIGHT),
+    ]
+    assert len(set(keys)) == len(keys)
+    # Of who asks for nothing it is what it was before anybody could.
+    assert keys[0] == verdict_key(await host().image_digest("i"), RIGHT, TASK.oracle)
+    assert (await other.verify(asking, RIGHT)).outcome == "resolved"
+    assert {(limits.pids, limits.cpus) for limits in seen} == {(8, 2.0)}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ksolve.errors import InputError
+from ksolve.options import kept_resources, resources_in
 from ksolve.sweep_config import Strategies, SweepConfig, as_toml
 from ksolve.sweep_options import resolve_config
+from tasks.task import Resources
 
 OPTIONS: dict[str, Any] = {
     "tasks": "starter",
@@ -95,3 +98,59 @@ def test_solvers_of_one_strategy_and_its_settings_share_it() -> None:
     made = Strategies()
     first, second, *_ = resolve_config(None, OPTIONS).solvers
     assert made.of(first) is made.of(second)
+
+
+def test_what_containers_may_use_is_said_alike_in_both(tmp_path: Path) -> None:
+    text = """
+    tasks = "starter"
+    model = "scripted:a"
+    memory = "8g"
+    cpus = 2
+    processes = 999
+    disk = "9g"
+    network = false
+    cap-add = ["cap_sys_ptrace"]
+    exclude = ["*-1"]
+    """
+    options: dict[str, Any] = {
+        "tasks": "starter",
+        "model": ["scripted:a"],
+        "memory": "8g",
+        "cpus": 2.0,
+        "processes": 999,
+        "disk": "9g",
+        "network": False,
+        "cap_add": ["SYS_PTRACE"],
+        "exclude": ["*-1"],
+    }
+    config = read(text, tmp_path)
+    assert config == resolve_config(None, options)
+    assert config == read(as_toml(config), tmp_path)
+    assert config.resources == Resources(
+        memory_bytes=8 << 30,
+        cpus=2.0,
+        pids=999,
+        disk_bytes=9 << 30,
+        network=False,
+        capabilities=("SYS_PTRACE",),
+    )
+    kept = json.loads(json.dumps(kept_resources(config.resources)))
+    assert resources_in(kept) == config.resources
+    assert resources_in({}) == Resources()
+    assert kept_resources(Resources()) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "takes"),
+    [
+        ("memory = 'lots'", "a size such as 512m"),
+        ("disk = 1", "a size such as 512m"),
+        ("cpus = 0", "a number above 0"),
+        ("processes = 0", "a whole number"),
+        ("network = 'no'", "true or false"),
+        ("cap_add = ['no such']", "a list of Linux capabilities"),
+    ],
+)
+def test_what_containers_cannot_be_given_is_refused(tmp_path: Path, said: str, takes: str) -> None:
+    with pytest.raises(InputError, match=takes):
+        read(f"tasks = 'starter'\nmodel = 'scripted:a'\n{said}\n", tmp_path)

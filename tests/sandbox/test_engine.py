@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -52,10 +55,58 @@ def test_foreign_engine_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None
         install_and_start(lambda _: None)
 
 
-@pytest.mark.parametrize("address", ["ssh://host", "https://host:2376", "nonsense"])
-def test_address_of_another_kind_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", address)
-    assert "DOCKER_HOST" in engine_status().why_not
+@pytest.mark.docker
+@pytest.mark.usefixtures("docker_engine")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+def test_engine_that_this_user_may_not_use_is_not_missing() -> None:
+    with plain_user():
+        status = engine_status()
+    assert status.fault == "not permitted"
+    assert "usermod -aG docker" in status.why_not
+
+
+@pytest.mark.parametrize(
+    ("said", "fault", "words"),
+    [
+        ({"ApiVersion": "1.24", "Version": "1.12"}, "old", "speaks API 1.24, and ksolve needs"),
+        ({"hello": "world"}, "unreachable", "is no engine"),
+        (None, "unreachable", "is no engine"),
+    ],
+)
+def test_what_answers_and_is_of_no_use_says_so(
+    said: object, fault: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(said) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        status = engine_status()
+    assert (status.version, status.fault) == (None, fault)
+    assert words in status.why_not
+    assert address in status.why_not
+
+
+@contextmanager
+def answering(said: object) -> Iterator[str]:
+    """A server that says one thing, which is no JSON where that is None."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            data = b"<html>" if said is None else json.dumps(said).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"tcp://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_without_root_and_sudo_that_is_what_is_missing(

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from docker.errors import ImageNotFound
 
-from sandbox.bootstrap import BASE_IMAGE, ensure_base_image, has_base_image
+from sandbox.bootstrap import BASE_IMAGE, base_image_state, ensure_base_image
 from sandbox.build import context_digest
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
@@ -158,7 +158,7 @@ async def test_base_image_holds_what_tasks_stand_on(host: DockerHost) -> None:
     said = Said()
     assert await ensure_base_image(said) == digest
     assert said == []
-    assert await asyncio.to_thread(has_base_image)
+    assert await asyncio.to_thread(base_image_state) == "present"
     script = """
 set -e
 id -un; pwd; stat -c %U /testbed; git config user.email; git config safe.directory

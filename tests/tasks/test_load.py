@@ -135,3 +135,18 @@ def test_an_invalid_folder_of_a_task_repo_is_left_out_too(tmp_path: Path) -> Non
     tasks = load_tasks(str(repo), on_invalid=left_out.append)
     assert [problem.place for problem in left_out] == ["tasks/ksolve__ledger-1"]
     assert len(tasks) == len(load_tasks("starter")) - 1
+
+
+def test_excluded_tasks_are_left_out_before_the_first_are_taken(five: str) -> None:
+    left = load_tasks(five, exclude=["anvil-0", "*[13]"], limit=2)
+    assert [task.id for task in left] == ["anvil-2", "anvil-4"]
+    assert [task.id for task in load_tasks(five, ids=["anvil-1", "anvil-2"], exclude=["*-1"])] == [
+        "anvil-2"
+    ]
+
+
+def test_a_pattern_that_excludes_nothing_or_all_is_an_error(five: str) -> None:
+    with pytest.raises(DatasetError, match="has no task anvli-3; near ones are anvil-2, anvil-3"):
+        load_tasks(five, exclude=["anvil-0", "anvli-3"])
+    with pytest.raises(DatasetError, match="All 5 tasks"):
+        load_tasks(five, exclude=["anvil-*"])
