@@ -200,7 +200,7 @@ async def ready_images(host: DockerHost, tasks: Sequence[Task], console: Console
             async with asyncio.TaskGroup() as group:
                 for task in by_image.values():
                     group.create_task(ready(task))
-        except* SandboxError as errors:
+        except BaseExceptionGroup as errors:
             raise first_error(errors) from None
 
 

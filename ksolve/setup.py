@@ -36,8 +36,9 @@ def parts(names: Sequence[str] = ()) -> list[Part]:
 
 
 def _parts() -> Iterator[Part]:
-    from sandbox.bootstrap import BASE_IMAGE, ensure_base_image, has_base_image
+    from sandbox.bootstrap import ensure_base_image, has_base_image
     from sandbox.engine import engine_status, install_and_start
+    from tasks.base import BASE_IMAGE
 
     yield Part(
         name="engine",
