@@ -10,11 +10,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 from docker.errors import ImageNotFound
 
-from sandbox.bootstrap import BASE_IMAGE, ensure_base_image, has_base_image
-from sandbox.build import context_digest
+from sandbox.bootstrap import ensure_base_image, has_base_image
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
 from sandbox.sandbox import MIB, ImageMissingError, Limits, SandboxError
+from tasks.base import BASE_IMAGE
+from tasks.context import context_digest
 from tasks.task import ImageBuild
 
 docker = pytest.mark.docker
