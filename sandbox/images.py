@@ -11,6 +11,8 @@ import asyncio
 import hashlib
 import re
 
+from docker.utils import parse_repository_tag
+
 from sandbox.bootstrap import base_tag, ensure_base
 from sandbox.build import Progress, add_tag, build, context_errors, label_of, pull
 from sandbox.docker import DockerHost
@@ -39,11 +41,21 @@ async def ensure_image(
         if image == BASE_IMAGE:
             return await ensure_base(host, progress)
         if await label_of(host, image) is None and not await pull(host, image, progress):
-            raise ImageMissingError(
-                f"The image {image} is not on this machine, no registry that answers has it, and "
-                "its task does not say how to build it: bring it here with `docker load`."
-            )
+            raise ImageMissingError(await _why_missing(host, image))
         return await host.image_digest(image)
+
+
+async def _why_missing(host: DockerHost, image: str) -> str:
+    repository, version = parse_repository_tag(image)
+    filters = {"reference": f"{repository}:{version or 'latest'}-*"}
+    named = await host.call(host.client.images.list, filters=filters)
+    mend = "bring it here with `docker load`"
+    if tags := sorted(tag for one in named for tag in one.tags if tag.startswith(repository)):
+        mend = f"name one that was built from a task repo ({', '.join(tags[:3])}), or {mend}"
+    return (
+        f"The image {image} is not on this machine, no registry that answers has it, and its task"
+        f" does not say how to build it: {mend}."
+    )
 
 
 async def _ensure_built(host: DockerHost, recipe: ImageBuild, progress: Progress) -> str:

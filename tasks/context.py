@@ -91,8 +91,9 @@ class Listing:
             is_same = False
         if not is_same:
             raise DatasetError(
-                f"{path} is not the file that {self._manifest} lists: put it back (as by installing"
-                f" anew), or after a change of your own list it, by `git ls-files --stage`."
+                f"{path} is not the file that {self._manifest} lists: put it back, as by installing"
+                " anew, or if it was changed on purpose remove that list, for git then tells what"
+                " belongs to the tasks."
             )
 
 
