@@ -104,6 +104,9 @@ def _copy_certificates(folder: Path) -> None:
 async def _image_below(host: DockerHost, progress: Progress) -> str:
     """Make an image with the packages ready; return how the Dockerfile starts from it."""
     archive = _archive()
+    own = f"ksolve/rootfs:{archive.name.removeprefix('rootfs-').removesuffix('.tar.zst')}"
+    if await label_of(host, own) is not None:
+        return f"FROM {own}"
     if not archive.exists():
         if await label_of(host, _OFFICIAL) is not None or await pull(host, _OFFICIAL, progress):
             return f"FROM {_OFFICIAL}\n{_INSTALL}"
@@ -113,7 +116,6 @@ async def _image_below(host: DockerHost, progress: Progress) -> str:
             loop.call_soon_threadsafe(progress, text)
 
         await asyncio.to_thread(_make_archive, archive, tell)
-    own = f"ksolve/rootfs:{archive.name.removeprefix('rootfs-').removesuffix('.tar.zst')}"
     await import_archive(host, own, _unpacked(archive), progress)
     return f"FROM {own}"
 
