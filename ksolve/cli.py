@@ -31,7 +31,7 @@ app = typer.Typer(
     "and see what that bought: coverage and cost per solve.\n\n"
     "[bold]Examples[/bold]\n\n"
     "    ksolve demo\n\n"
-    "    ksolve run --tasks starter --model deepseek:deepseek-chat --samples 8 --out runs/a\n\n"
+    "    ksolve run --tasks starter --model deepseek:deepseek-v4-flash --samples 8 --out runs/a\n\n"
     "    ksolve report runs/a --html report.html",
     no_args_is_help=True,
     add_completion=False,

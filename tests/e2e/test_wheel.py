@@ -175,6 +175,17 @@ def test_help_and_version_are_told(one: Installation) -> None:
 
 
 @registry
+def test_an_extra_is_added_to_what_is_installed(oldest: Installation) -> None:
+    """README says so, and ksolve itself is in no index."""
+    python = oldest.environment / "bin" / "python"
+    asked = ("install", "--dry-run", "--quiet", "--report", "-", "ksolve[anthropic]")
+    done = subprocess.run([python, "-m", "pip", *asked], check=True, capture_output=True, text=True)
+    names = {one["metadata"]["name"] for one in json.loads(done.stdout)["install"]}
+    assert "anthropic" in names
+    assert "ksolve" not in names
+
+
+@registry
 def test_images_are_called_as_from_a_checkout(one: Installation) -> None:
     rows = json.loads(one.run("tasks", "list", "starter", "--json").stdout)
     here = {task.id: task.issue.image for task in load_tasks("starter")}
