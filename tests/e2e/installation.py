@@ -26,7 +26,8 @@ class Installation:
 
     environment: Path
     user: OrdinaryUser
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    """Of the environment that ksolve runs in; None for one that is not set."""
 
     def run(self, *words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run ksolve to its end, which must be with this exit status."""
@@ -49,11 +50,11 @@ class OrdinaryUser:
     umask: int = 0o077
 
     def run(
-        self, program: Path, *words: str | Path, variables: Mapping[str, str]
+        self, program: Path, *words: str | Path, variables: Mapping[str, str | None]
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in the user's folder."""
         engine = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
-        env = {
+        env: dict[str, str | None] = {
             "HOME": str(self.home),
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             # Else every start compiles all anew, where the user may not write.
@@ -65,7 +66,7 @@ class OrdinaryUser:
         return subprocess.run(
             [program, *words],
             cwd=self.folder,
-            env=env,
+            env={name: text for name, text in env.items() if text is not None},
             capture_output=True,
             text=True,
             check=False,

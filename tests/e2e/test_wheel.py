@@ -119,7 +119,8 @@ def changed(place: Place, newest: Installation) -> Iterator[Installation]:
     recipe = overlay / "tasks" / "starter" / "images" / "ledger" / "Dockerfile"
     recipe.write_text(f"{recipe.read_text()}{mark}")
     (overlay / "tasks" / "starter" / MANIFEST).unlink()
-    variables = {**newest.variables, "PYTHONPATH": str(overlay)}
+    library = {name: text for name, text in newest.variables.items() if text is not None}
+    variables = {**library, "PYTHONPATH": str(overlay)}
     before = images()
     # Where no registry answers, only root can make a base image from nothing.
     program = newest.environment / "bin" / "ksolve"
@@ -172,6 +173,16 @@ def test_help_and_version_are_told(one: Installation) -> None:
 
     assert "ksolve run --tasks starter" in one.run("--help").stdout
     assert one.run("--version").stdout == f"ksolve {__version__}\n"
+
+
+@registry
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as a user of no name")
+def test_a_user_without_a_home_is_told_in_a_sentence(oldest: Installation) -> None:
+    homeless = replace(oldest, variables={**oldest.variables, "HOME": None})
+    told = homeless.run("tasks", "validate", "starter", code=2).stderr
+    assert "This user has no home folder" in told
+    assert "Traceback" not in told
+    assert homeless.run("--help").stdout
 
 
 @registry
