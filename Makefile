@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 DEMO ?=
 PYTEST ?=
 
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test lint format lock starter clean
 
 help:
 	@echo "make demo    set everything up and compare two local models on the starter suite"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint    ruff and mypy, as CI runs them"
 	@echo "make format  let ruff put the code into its form"
 	@echo "make lock    choose the newest versions that fit and lock them (needs uv)"
+	@echo "make starter list the files of the starter suite, after a change of them was added to git"
 	@echo "make clean   remove the virtual environment and what tools left"
 
 demo: $(VENV)/installed
@@ -40,6 +41,9 @@ lock:
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --upgrade --quiet --output-file requirements.lock
+
+starter:
+	cd tasks/starter && git ls-files --stage -- images sweb.yaml tasks > tracked-files.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -13,7 +13,6 @@ from itertools import chain
 from eval.flaky import Observed, Side, majority, observe, tells_tests
 from eval.sweep import first_error
 from eval.verdict import Verdict
-from sandbox.sandbox import SandboxError
 from tasks.task import Oracle, Task
 
 Run = Callable[[str], Coroutine[None, None, Verdict]]
@@ -63,7 +62,7 @@ async def validate(task: Task, run: Run, *, repeat: int = 1) -> Validation:
                 side: [group.create_task(run(patch)) for _ in range(repeat)]
                 for side, patch in patches.items()
             }
-    except* SandboxError as errors:
+    except BaseExceptionGroup as errors:
         raise first_error(errors) from None
     runs = {side: [one.result() for one in several] for side, several in under_way.items()}
     problems = _outvoted([_base_problems(oracle, verdict) for verdict in runs["base"]])

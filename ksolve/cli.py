@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,7 +24,7 @@ from ksolve.commands import (
     verify,
     view,
 )
-from ksolve.errors import one_sentence_errors
+from ksolve.errors import BAD_INPUT, InputError, complain, one_sentence_errors
 
 app = typer.Typer(
     name="ksolve",
@@ -31,7 +32,7 @@ app = typer.Typer(
     "and see what that bought: coverage and cost per solve.\n\n"
     "[bold]Examples[/bold]\n\n"
     "    ksolve demo\n\n"
-    "    ksolve run --tasks starter --model deepseek:deepseek-chat --samples 8 --out runs/a\n\n"
+    "    ksolve run --tasks starter --model deepseek:deepseek-v4-flash --samples 8 --out runs/a\n\n"
     "    ksolve report runs/a --html report.html",
     no_args_is_help=True,
     add_completion=False,
@@ -50,11 +51,16 @@ def _version(value: bool) -> None:  # noqa: FBT001 - the form that typer calls
 @app.callback()
 def root(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has seen to it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Hold the options that come before every command."""
+    try:
+        Path.home()
+    except RuntimeError:
+        complain(InputError("This user has no home folder to keep anything in: set HOME to one."))
+        raise typer.Exit(BAD_INPUT) from None
 
 
 app.command("run")(one_sentence_errors(run.run, goes_on=True))

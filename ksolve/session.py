@@ -223,7 +223,7 @@ async def ready_images(
             async with asyncio.TaskGroup() as group:
                 for image, [first, *_] in by_image.items():
                     group.create_task(ready(image, first.build))
-        except* SandboxError as errors:
+        except BaseExceptionGroup as errors:
             raise first_error(errors) from None
     if len(missing) == len(by_image):
         for error in missing.values():

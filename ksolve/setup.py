@@ -50,8 +50,9 @@ def parts(names: Sequence[str] = ()) -> list[Part]:
 
 
 def _parts() -> Iterator[Part]:
-    from sandbox.bootstrap import BASE_IMAGE, ensure_base_image
+    from sandbox.bootstrap import ensure_base_image
     from sandbox.engine import install_and_start
+    from tasks.base import BASE_IMAGE
 
     yield Part(
         name="engine",
@@ -82,8 +83,9 @@ def _parts() -> Iterator[Part]:
 
 def _engine() -> Found:
     from sandbox.abilities import shortcomings
-    from sandbox.bootstrap import BASE_IMAGE, base_image_state
+    from sandbox.bootstrap import base_image_state
     from sandbox.engine import engine_status
+    from tasks.base import BASE_IMAGE
 
     status = engine_status()
     if status.version is None:
@@ -99,7 +101,8 @@ def _engine() -> Found:
 
 
 def _base_image() -> Found:
-    from sandbox.bootstrap import BASE_IMAGE, base_image_state
+    from sandbox.bootstrap import base_image_state
+    from tasks.base import BASE_IMAGE
 
     try:
         state = base_image_state()

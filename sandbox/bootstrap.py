@@ -20,37 +20,27 @@ from typing import Literal
 import platformdirs
 import zstandard
 
-from sandbox.build import Progress, build, import_archive, label_of, pull
+from sandbox.build import Progress, add_tag, build, import_archive, label_of, pull
 from sandbox.docker import DockerHost
 from sandbox.engine import as_root, install_packages, program
 from sandbox.sandbox import SandboxError
-
-BASE_IMAGE = "ksolve/base:1"
+from tasks.base import BASE_IMAGE, DOCKERFILE, PACKAGES, RECIPE
 
 _OFFICIAL = "debian:bookworm-slim"
-_OWN = "ksolve/rootfs:1"
-_PACKAGES = ("ca-certificates", "git", "patch", "python3", "python3-pytest", "python3-venv")
 _CERTIFICATES = Path("/usr/local/share/ca-certificates")
-
-_DOCKERFILE = r"""
-COPY certificates/ /usr/local/share/ca-certificates/
-RUN update-ca-certificates \
- && useradd --uid 1000 --create-home --shell /bin/bash solver \
- && git config --system safe.directory '*' \
- && git config --system user.name ksolve \
- && git config --system user.email ksolve@localhost \
- && mkdir /testbed && chown solver:solver /testbed
-ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
-    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
-    REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
-USER solver
-WORKDIR /testbed
-"""
 _INSTALL = (
     "RUN apt-get update && apt-get install -y --no-install-recommends "
-    + " ".join(_PACKAGES)
+    + " ".join(PACKAGES)
     + " && rm -rf /var/lib/apt/lists/*"
 )
+
+
+def base_tag() -> str:
+    """Return what the base image of this version is called on this machine.
+
+    Another version has another one, and so has a machine that trusts other authorities.
+    """
+    return f"{BASE_IMAGE}-{_wanted()[:12]}"
 
 
 def base_image_state() -> Literal["present", "other", "absent"]:
@@ -59,14 +49,14 @@ def base_image_state() -> Literal["present", "other", "absent"]:
     Blocks. Raises SandboxError without an engine.
     """
 
-    async def look() -> str | None:
+    async def look() -> tuple[str | None, str | None]:
         async with DockerHost() as host:
-            return await label_of(host, BASE_IMAGE)
+            return await label_of(host, base_tag()), await label_of(host, BASE_IMAGE)
 
-    label = asyncio.run(look())
-    if label is None:
-        return "absent"
-    return "present" if label == _wanted() else "other"
+    own, any_version = asyncio.run(look())
+    if own is not None:
+        return "present"
+    return "absent" if any_version is None else "other"
 
 
 async def ensure_base_image(progress: Progress) -> str:
@@ -77,20 +67,28 @@ async def ensure_base_image(progress: Progress) -> str:
 
 async def ensure_base(host: DockerHost, progress: Progress) -> str:
     """Do as `ensure_base_image`, with a host that is open already."""
-    if await label_of(host, BASE_IMAGE) != _wanted():
-        start = await _image_below(host, progress)
-        with tempfile.TemporaryDirectory() as folder:
-            await asyncio.to_thread(_copy_certificates, Path(folder, "certificates"))
-            dockerfile = start + _DOCKERFILE
-            await build(
-                host, BASE_IMAGE, dockerfile, Path(folder), label=_wanted(), progress=progress
-            )
-    return await host.image_digest(BASE_IMAGE)
+    tag, wanted = base_tag(), _wanted()
+    if await label_of(host, tag) is None:
+        # Versions before tags with digests called it so.
+        if await label_of(host, BASE_IMAGE) != wanted:
+            await _build(host, tag, wanted, progress)
+        else:
+            await host.call(add_tag, host, BASE_IMAGE, tag)
+    if await label_of(host, BASE_IMAGE) is None:
+        await host.call(add_tag, host, tag, BASE_IMAGE)
+    return await host.image_digest(tag)
+
+
+async def _build(host: DockerHost, tag: str, label: str, progress: Progress) -> None:
+    start = await _image_below(host, progress)
+    with tempfile.TemporaryDirectory() as folder:
+        await asyncio.to_thread(_copy_certificates, Path(folder, "certificates"))
+        await build(host, tag, start + DOCKERFILE, Path(folder), label=label, progress=progress)
 
 
 def _wanted() -> str:
     """Return the digest of all that the base image is made of, versions of packages left out."""
-    digest = hashlib.sha256(repr((_PACKAGES, _DOCKERFILE)).encode())
+    digest = hashlib.sha256(RECIPE)
     for path in _certificates():
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -110,6 +108,9 @@ def _copy_certificates(folder: Path) -> None:
 async def _image_below(host: DockerHost, progress: Progress) -> str:
     """Make an image with the packages ready; return how the Dockerfile starts from it."""
     archive = _archive()
+    own = f"ksolve/rootfs:{archive.name.removeprefix('rootfs-').removesuffix('.tar.zst')}"
+    if await label_of(host, own) is not None:
+        return f"FROM {own}"
     if not archive.exists():
         if await label_of(host, _OFFICIAL) is not None or await pull(host, _OFFICIAL, progress):
             return f"FROM {_OFFICIAL}\n{_INSTALL}"
@@ -119,13 +120,13 @@ async def _image_below(host: DockerHost, progress: Progress) -> str:
             loop.call_soon_threadsafe(progress, text)
 
         await asyncio.to_thread(_make_archive, archive, tell)
-    await import_archive(host, _OWN, _unpacked(archive), progress)
-    return f"FROM {_OWN}"
+    await import_archive(host, own, _unpacked(archive), progress)
+    return f"FROM {own}"
 
 
 def _archive() -> Path:
     """Return where the packed file system is kept, so that an empty engine is filled quickly."""
-    packages = hashlib.sha256(repr(_PACKAGES).encode()).hexdigest()[:12]
+    packages = hashlib.sha256(repr(PACKAGES).encode()).hexdigest()[:12]
     return platformdirs.user_cache_path("ksolve") / f"rootfs-{_release()}-{packages}.tar.zst"
 
 
@@ -169,7 +170,7 @@ def _debootstrap(
     root: list[str], folder: Path, mirror: str, components: str, tell: Progress
 ) -> None:
     command = [*root, program("debootstrap") or "debootstrap", "--variant=minbase"]
-    command += [f"--components={components}", f"--include={','.join(_PACKAGES)}"]
+    command += [f"--components={components}", f"--include={','.join(PACKAGES)}"]
     command += [_release(), str(folder), mirror]
     last = ""
     with subprocess.Popen(

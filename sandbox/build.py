@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import io
 import json
 import os
-import stat
+import re
 import tarfile
 import tempfile
 import threading
@@ -22,19 +21,22 @@ from pathlib import Path
 from typing import IO, Any
 
 from docker.auth import get_config_header, resolve_repository_name
-from docker.errors import APIError
 from docker.types import CancellableStream
-from docker.utils import exclude_paths, parse_repository_tag
+from docker.utils import parse_repository_tag
 from requests import Response
 from requests.exceptions import RequestException
 
 from sandbox.docker import DockerHost
 from sandbox.sandbox import HostDownError, ImageMissingError, SandboxError
+from tasks.context import entries
 
 Progress = Callable[[str], None]
 
 BUILD_LABEL = "ksolve.build"
 """On an image that ksolve built: the digest of everything that it was built from."""
+
+MTIME = 1_577_836_800
+"""Of every file that is sent to be built: 2020-01-01, which is no machine's own time."""
 
 _DOCKERFILE = ".ksolve.Dockerfile"
 _TAR = {"Content-Type": "application/x-tar"}
@@ -46,13 +48,19 @@ _SILENCE_SECONDS = 3600.0
 
 
 async def build(
-    host: DockerHost, tag: str, dockerfile: str, context: Path, *, label: str, progress: Progress
+    host: DockerHost,
+    tag: str,
+    dockerfile: str,
+    context: Path,
+    *,
+    files: Mapping[str, bool] | None = None,
+    label: str,
+    progress: Progress,
 ) -> None:
-    """Build an image from a folder, with network. Raises SandboxError with the log's end.
+    """Build an image from a folder, or from `files` of it alone (see `ImageBuild`), with network.
 
-    What had the tag before is removed, unless something still needs it.
+    Raises SandboxError with the log's end.
     """
-    former = await host.image_digest(tag) if await label_of(host, tag) is not None else None
     params = {
         "t": tag,
         "dockerfile": _DOCKERFILE,
@@ -61,19 +69,25 @@ async def build(
         "forcerm": "1",
     }
     with tempfile.TemporaryFile() as archive:
-        with _context_errors(context):
-            await asyncio.to_thread(_pack, archive, dockerfile, context)
-        await _job(
-            host,
-            "/build",
-            params,
-            name=f"building {tag}",
-            body=archive,
-            headers=_TAR,
-            progress=progress,
-        )
-    if former is not None:
-        await host.call(_drop_untagged, host, former)
+        with context_errors(context):
+            await asyncio.to_thread(_pack, archive, dockerfile, context, files)
+        try:
+            await _job(
+                host,
+                "/build",
+                params,
+                name=f"building {tag}",
+                body=archive,
+                headers=_TAR,
+                progress=progress,
+            )
+        except SandboxError as error:
+            missed = await asyncio.to_thread(_missed, str(error).partition("\n")[0], context, files)
+            if not missed:
+                raise
+            raise SandboxError(
+                f"{error}\nWhat git does not track was not sent: git add {missed} in {context}."
+            ) from error
 
 
 async def pull(host: DockerHost, image: str, progress: Progress) -> bool:
@@ -123,6 +137,12 @@ async def import_archive(
         await host.call(host.client.api.tag, told, repository, version or "latest")
 
 
+def add_tag(host: DockerHost, image: str, tag: str) -> None:
+    """Give a local image one more tag. Blocks."""
+    repository, version = parse_repository_tag(tag)
+    host.client.images.get(image).tag(repository, version)
+
+
 async def label_of(host: DockerHost, image: str) -> str | None:
     """Return the `BUILD_LABEL` of a local image, "" when it has none; None without the image."""
     try:
@@ -133,7 +153,7 @@ async def label_of(host: DockerHost, image: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _context_errors(context: Path) -> Iterator[None]:
+def context_errors(context: Path) -> Iterator[None]:
     """Turn what goes wrong with a build context, or the disk, into SandboxError."""
     try:
         yield
@@ -141,58 +161,38 @@ def _context_errors(context: Path) -> Iterator[None]:
         raise SandboxError(f"The folder {context} cannot be sent to be built: {error}.") from error
 
 
-def context_digest(context: Path) -> str:
-    """Return the SHA-256 (hex) of what `build` would send of a folder.
-
-    Blocks. Raises SandboxError when it cannot be read.
-    """
-    with _context_errors(context):
-        return _digest(context)
-
-
-def _digest(context: Path) -> str:
-    digest = hashlib.sha256()
-    for name in _sent(context):
-        path = context / name
-        mode = path.lstat().st_mode
-        digest.update(f"{name}\0{stat.S_IFMT(mode)}\0{bool(mode & stat.S_IXUSR)}\0".encode())
-        if path.is_symlink():
-            digest.update(os.fsencode(path.readlink()))
-        elif path.is_file():
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def _missed(said: str, context: Path, files: Mapping[str, bool] | None) -> str:
+    """Return the path that a build was refused for and that was only not sent, "" when none is."""
+    if files is None:
+        return ""
+    sent = {entry.name for entry in entries(context, files)}
+    every = {entry.name for entry in entries(context, None)}
+    found = [name for name in every - sent if re.search(rf"(?<![^\s/]){re.escape(name)}\b", said)]
+    return min(found, key=len, default="")
 
 
-def _sent(context: Path) -> list[str]:
-    """Return the paths that belong to a build context, `.dockerignore` obeyed."""
-    ignore = context / ".dockerignore"
-    lines = ignore.read_text().splitlines() if ignore.is_file() else []
-    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return sorted(exclude_paths(str(context), patterns))
-
-
-def _pack(archive: IO[bytes], dockerfile: str, context: Path) -> None:
-    def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 0
-        member.uname = member.gname = ""
-        return member
-
+def _pack(
+    archive: IO[bytes], dockerfile: str, context: Path, files: Mapping[str, bool] | None
+) -> None:
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name in _sent(context):
-            tar.add(context / name, name, recursive=False, filter=owned_by_root)
+        for entry in entries(context, files):
+            member = tarfile.TarInfo(entry.name)
+            member.mtime = MTIME
+            member.mode = 0o755 if entry.executable else 0o644
+            if entry.kind == "file":
+                with entry.path.open("rb") as file:
+                    member.size = os.fstat(file.fileno()).st_size
+                    tar.addfile(member, file)
+                continue
+            if entry.kind == "folder":
+                member.type = tarfile.DIRTYPE
+            else:
+                member.type, member.linkname = tarfile.SYMTYPE, os.fspath(entry.path.readlink())
+            tar.addfile(member)
         member = tarfile.TarInfo(_DOCKERFILE)
         member.size = len(dockerfile.encode())
         tar.addfile(member, io.BytesIO(dockerfile.encode()))
     archive.seek(0)
-
-
-def _drop_untagged(host: DockerHost, image: str) -> None:
-    try:
-        if not host.client.images.get(image).tags:
-            host.client.images.remove(image)
-    except APIError:
-        return  # others stand on it, or it is gone already
 
 
 def _registry_has(host: DockerHost, image: str) -> bool:

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -96,8 +97,15 @@ class ImageBuild:
     dockerfile: str
     context: Path
     # The folder sent to the engine; `COPY` reads from it.
+    files: Mapping[str, bool] | None = None
+    """What is sent of it: paths below it, and whether each is executable; None for all."""
     parent: ImageBuild | None = None
     # Built first, when the `FROM` of this one names its tag.
+    name: str = ""
+    """What the task calls the image, where `tag` adds a digest of what it is made of.
+
+    Somebody else's image of that name is taken in place of one that would have to be built.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

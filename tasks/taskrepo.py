@@ -3,11 +3,15 @@
 A task's Dockerfile becomes its `ImageBuild`. Where its `FROM` names an image of the repo's own,
 `<anything>/<name>:<version>` with a folder `images/<name>/`, that image is the parent of the
 build; this is ksolve's addition to the form, which swebench does not know and does not mind.
+
+An image that is built is called as the task says with a digest of what it is made of appended, so
+that another version of the task repo has another image, which does not take the place of this one.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -15,12 +19,18 @@ from pathlib import Path
 
 import yaml
 
+from tasks.base import BASE_IMAGE, RECIPE
+from tasks.context import Listing, context_digest
 from tasks.rows import DatasetError, OnInvalid, Placed, Problem, tasks_from_rows
 from tasks.task import ImageBuild, Task
 
-_FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)", re.IGNORECASE | re.MULTILINE)
+_FROM = re.compile(r"^(\s*FROM\s+(?:--\S+\s+)*)(\S+)", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"(?:.*/)?([^/:@]+)")
 # The last part of an image's reference, without its tag.
+_REFERENCE = re.compile(r"(?P<repository>[^@]+?)(?::(?P<version>[^:/@]+))?(?:@.*)?")
+_DIGITS = 12
+# Of a digest of 64 digits, as many as Docker shows of an image's id.
+_LONGEST_VERSION = 128 - 1 - _DIGITS
 
 
 def starter_path() -> Path:
@@ -47,10 +57,7 @@ def tasks_from_repo(
     if split is not None:
         rows = _of_split(path, split, rows)
     builds = _Builds(path)
-    return [
-        dataclasses.replace(task, build=builds.of_task(task))
-        for task in tasks_from_rows(str(path), rows, on_invalid)
-    ]
+    return [builds.added(task) for task in tasks_from_rows(str(path), rows, on_invalid)]
 
 
 def _row(folder: Path) -> Placed:
@@ -97,25 +104,70 @@ class _Builds:
     def __init__(self, repo: Path) -> None:
         self.repo = repo
         self.parents: dict[str, ImageBuild] = {}
+        self.listing = Listing(repo)
 
-    def of_task(self, task: Task) -> ImageBuild | None:
+    def added(self, task: Task) -> Task:
+        """Add to a task how its image is built; one without a Dockerfile is in a registry."""
         folder = self.repo / "tasks" / task.id
-        # A task without a Dockerfile has an image that a registry holds.
         if not (folder / "Dockerfile").is_file():
-            return None
-        return self._build(task.issue.image, folder, seen=frozenset())
+            return task
+        build = self._build(task.issue.image, folder, seen=frozenset())
+        issue = dataclasses.replace(task.issue, image=build.tag)
+        return dataclasses.replace(task, issue=issue, build=build)
 
-    def _build(self, tag: str, folder: Path, seen: frozenset[Path]) -> ImageBuild:
+    def _build(self, name: str, folder: Path, seen: frozenset[Path]) -> ImageBuild:
         try:
             dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise DatasetError(f"{folder / 'Dockerfile'} cannot be read: {error}.") from error
+        files = self.listing.of(folder)
         parent = None
-        for reference in _FROM.findall(dockerfile):
-            name = _NAME.match(reference)
-            own = self.repo / "images" / name[1] if name else folder
+        for _, reference in _FROM.findall(dockerfile):
+            named = _NAME.match(reference)
+            own = self.repo / "images" / named[1] if named else folder
             if (own / "Dockerfile").is_file() and own not in seen | {folder}:
                 if reference not in self.parents:
                     self.parents[reference] = self._build(reference, own, seen | {folder})
                 parent = self.parents[reference]
-        return ImageBuild(tag=tag, dockerfile=dockerfile, context=folder, parent=parent)
+        if parent is not None:
+            dockerfile = _standing_on(parent, dockerfile)
+        try:
+            digest = _digest(dockerfile, context_digest(folder, files))
+        except OSError as error:
+            raise DatasetError(f"{folder} cannot be read: {error}.") from error
+        return ImageBuild(
+            tag=_tag(name, digest),
+            name=name,
+            dockerfile=dockerfile,
+            context=folder,
+            files=files,
+            parent=parent,
+        )
+
+
+def _standing_on(parent: ImageBuild, dockerfile: str) -> str:
+    """Have a Dockerfile start from its parent's tag where it starts from its parent's name."""
+    return _FROM.sub(
+        lambda line: f"{line[1]}{parent.tag if line[2] == parent.name else line[2]}", dockerfile
+    )
+
+
+def _digest(dockerfile: str, context: str) -> str:
+    """Return the SHA-256 (hex) of all that decides what is in an image, as far as it is known here.
+
+    The digests of images below are in the Dockerfile, but for that of ksolve's own.
+    """
+    is_on_base = any(reference == BASE_IMAGE for _, reference in _FROM.findall(dockerfile))
+    digest = hashlib.sha256(f"{context}\0{dockerfile}\0".encode())
+    if is_on_base:
+        digest.update(RECIPE)
+    return digest.hexdigest()
+
+
+def _tag(name: str, digest: str) -> str:
+    """Return an image's name with a digest appended to its version. Raises DatasetError."""
+    parts = _REFERENCE.fullmatch(name)
+    if parts is None:
+        raise DatasetError(f"{name!r} is not the name of an image.")
+    version = (parts["version"] or "latest")[:_LONGEST_VERSION]
+    return f"{parts['repository']}:{version}-{digest[:_DIGITS]}"

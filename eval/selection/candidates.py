@@ -207,7 +207,7 @@ async def together(work: Iterable[Coroutine[None, None, Result]]) -> list[Result
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
-    except* Exception as errors:  # noqa: BLE001 - it is raised
+    except BaseExceptionGroup as errors:
         raise first_error(errors) from None
     return [task.result() for task in tasks]
 

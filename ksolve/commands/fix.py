@@ -159,7 +159,7 @@ def fix(
 
     [bold]Example[/bold]
 
-        ksolve fix . --issue-file bug.md --test "pytest -q" --model deepseek:deepseek-chat --apply
+        ksolve fix . --issue-file bug.md --test pytest --model deepseek:deepseek-v4-flash --apply
     """
     statement = _statement(issue, issue_file)
     stages = Stages()

@@ -84,7 +84,7 @@ def models(
 
     [bold]Example[/bold]
 
-        ksolve models deepseek:deepseek-chat http://127.0.0.1:8000/v1
+        ksolve models deepseek:deepseek-v4-flash http://127.0.0.1:8000/v1
     """
     if not model:
         _list(json=json)

@@ -156,7 +156,7 @@ def run(
 
     [bold]Example[/bold]
 
-        ksolve run --tasks starter --model deepseek:deepseek-chat --samples 8 --out runs/a
+        ksolve run --tasks starter --model deepseek:deepseek-v4-flash --samples 8 --out runs/a
     """
     asked = resolve_config(
         config,

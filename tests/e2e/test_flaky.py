@@ -14,9 +14,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from sandbox.bootstrap import BASE_IMAGE
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
+from tasks.base import BASE_IMAGE
 from tasks.task import ImageBuild
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]

@@ -14,6 +14,7 @@ import pytest
 from swebench.task.repo import load_task_repo
 
 from eval.store import open_run
+from tasks.load import load_tasks
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_engine")]
 
@@ -53,7 +54,10 @@ Answers = dict[tuple[str, str], bool]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Dataset and predictions, as files; the images of the tasks are there."""
     made = tmp_path_factory.mktemp("harness")
-    rows = load_task_repo(STARTER, list(TASKS))
+    built = {task.id: task.issue.image for task in load_tasks("starter", ids=TASKS)}
+    rows = [
+        {**row, "image": built[row["instance_id"]]} for row in load_task_repo(STARTER, list(TASKS))
+    ]
     write_lines(made / "dataset.jsonl", rows)
     for name in PATCHES:
         write_lines(

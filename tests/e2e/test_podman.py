@@ -17,13 +17,14 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from sandbox.abilities import shortcomings
-from sandbox.bootstrap import BASE_IMAGE, ensure_base, ensure_base_image
+from sandbox.bootstrap import ensure_base, ensure_base_image
 from sandbox.build import label_of
 from sandbox.docker import DockerHost
 from sandbox.engine import engine_status
 from sandbox.images import ensure_image
 from sandbox.orphans import remove_run
 from sandbox.sandbox import MIB, ImageMissingError, Limits
+from tasks.base import BASE_IMAGE
 
 pytestmark = pytest.mark.docker
 

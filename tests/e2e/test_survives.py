@@ -25,6 +25,7 @@ from eval.store import Store
 from eval.sweep import Observer, Plan, Sweep
 from eval.verdict import Verdict
 from eval.verifier import Verifier
+from sandbox.bootstrap import base_tag
 from sandbox.docker import DockerHost
 from sandbox.engine import program
 from sandbox.sandbox import SandboxError
@@ -37,7 +38,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-IMAGE = "ksolve/base:1"
+IMAGE = base_tag()
 MANY, WORKERS = 500, 8
 
 

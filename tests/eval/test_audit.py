@@ -17,14 +17,16 @@ import pytest_asyncio
 from docker.errors import ImageNotFound
 
 from eval.audit import audit
+from sandbox.bootstrap import base_tag
 from sandbox.docker import DockerHost
 from sandbox.sandbox import Limits, Sandbox, SandboxError
+from tasks.load import load_tasks
 from tasks.task import Issue, Oracle, Task
 from tasks.taskrepo import starter_path
 
 pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module")]
 
-IMAGE = "ksolve/base:1"
+IMAGE = base_tag()
 LEAKY = "ksolve-test/leaky:1"
 
 GOLD = """\
@@ -258,6 +260,7 @@ async def test_the_command_tells_the_leaky_image_from_the_clean_one(
             "RUN cp -r /testbed/ledger /opt/ledger && cd /opt && git apply /srv/gold.patch"
             " && rm /srv/gold.patch\nUSER solver\n"
         )
+    (image,) = (task.issue.image for task in load_tasks(str(repo), ids=[leaky.name]))
     try:
         done = await asyncio.to_thread(
             subprocess.run,
@@ -267,7 +270,7 @@ async def test_the_command_tells_the_leaky_image_from_the_clean_one(
             check=False,
         )
     finally:
-        remove(LEAKY)
+        remove(image)
     assert done.returncode == 1, done.stderr
     first, second = json.loads(done.stdout)
     assert first == {"id": clean.name, "clean": True, "leaks": []}

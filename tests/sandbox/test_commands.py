@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import psutil
 import pytest
 
+from sandbox.bootstrap import base_tag
 from sandbox.docker import DockerHost
 from sandbox.sandbox import MIB, Limits, Sandbox, SandboxHost
 from tests.sandbox import contract
@@ -16,7 +17,7 @@ from tests.sandbox.resident_host import ResidentHost
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("base_image")]
 
-IMAGE = "ksolve/base:1"
+IMAGE = base_tag()
 
 
 @pytest.fixture(params=["engine", "resident"])

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from sandbox.bootstrap import base_tag
 from sandbox.docker import DockerHost, DockerSandbox
 from sandbox.layers import layers_of
 from sandbox.orphans import remove_run, sweep_orphans
@@ -20,7 +21,7 @@ from sandbox.sandbox import Limits, Sandbox, SandboxError
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("base_image")]
 
-IMAGE = "ksolve/base:1"
+IMAGE = base_tag()
 RUN_ID = f"test-{uuid.uuid4().hex}"
 
 

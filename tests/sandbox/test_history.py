@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from docker.errors import ImageNotFound
 
+from sandbox.bootstrap import base_tag
 from sandbox.docker import DockerHost
 from sandbox.history import Leak, find_leaks, remove_leaks
 from sandbox.images import ensure_image
@@ -21,7 +22,7 @@ from tasks.task import ImageBuild
 pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module")]
 
 REPO = PurePosixPath("/testbed")
-IMAGE = "ksolve/base:1"
+IMAGE = base_tag()
 TAG = "ksolve-test/history:1"
 
 # A commit takes its day; what is planted writes the ids of its objects to /tmp/planted.

@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 from docker.errors import ImageNotFound
 
-from sandbox.bootstrap import BASE_IMAGE, base_image_state, ensure_base_image
-from sandbox.build import context_digest
+from sandbox.bootstrap import base_image_state, base_tag, ensure_base_image
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
 from sandbox.sandbox import MIB, ImageMissingError, Limits, SandboxError
+from tasks.base import BASE_IMAGE
 from tasks.task import ImageBuild
 
 docker = pytest.mark.docker
@@ -111,6 +111,68 @@ async def test_image_that_somebody_else_made_is_left_alone(
 
 
 @docker
+async def test_image_that_somebody_else_gave_the_tasks_name_gets_its_tag(
+    host: DockerHost, recipe: ImageBuild
+) -> None:
+    base = await ensure_image(host, BASE_IMAGE, None, Said())
+    named = dataclasses.replace(recipe, name=PARENT)
+    host.client.images.get(BASE_IMAGE).tag(PARENT)
+    said = Said()
+    assert await ensure_image(host, TAG, named, said) == base == await host.image_digest(TAG)
+    assert said == []
+
+
+@docker
+async def test_image_that_an_earlier_version_built_under_the_tasks_name_is_left_alone(
+    host: DockerHost, recipe: ImageBuild
+) -> None:
+    earlier = dataclasses.replace(recipe, tag=PARENT, dockerfile=f"{recipe.dockerfile}ENV A=b\n")
+    before = await ensure_image(host, PARENT, earlier, Said())
+    said = Said()
+    named = dataclasses.replace(recipe, name=PARENT)
+    assert await ensure_image(host, TAG, named, said) != before
+    assert said.built == [TAG]
+    assert await host.image_digest(PARENT) == before
+
+
+@docker
+async def test_only_the_files_of_a_context_are_sent_and_as_no_machine_has_them(
+    host: DockerHost, recipe: ImageBuild
+) -> None:
+    folder = recipe.context / "repo"
+    (folder / "inner").mkdir(parents=True)
+    for name in ("plain", "run", "left.pyc", "inner/file"):
+        (folder / name).write_text(name)
+        (folder / name).chmod(0o600)
+    (folder / "link").symlink_to("run")
+    folder.chmod(0o700)
+    files = {"repo/plain": False, "repo/run": True, "repo/link": False, "repo/inner/file": False}
+    own = dataclasses.replace(
+        recipe, dockerfile=f"FROM {BASE_IMAGE}\nCOPY . /testbed/\n", files=files
+    )
+    await ensure_image(host, TAG, own, Said())
+    async with host.open(TAG, Limits()) as sandbox:
+        told = await sandbox.exec(["find", "repo", "-printf", "%p %M %u %TY-%Tm-%Td\n"], timeout=60)
+    assert sorted(told.stdout.decode().splitlines()) == [
+        "repo drwxr-xr-x root 2020-01-01",
+        "repo/inner drwxr-xr-x root 2020-01-01",
+        "repo/inner/file -rw-r--r-- root 2020-01-01",
+        "repo/link lrwxrwxrwx root 2020-01-01",
+        "repo/plain -rw-r--r-- root 2020-01-01",
+        "repo/run -rwxr-xr-x root 2020-01-01",
+    ]
+
+
+@docker
+async def test_build_that_misses_an_untracked_file_names_it(
+    host: DockerHost, recipe: ImageBuild
+) -> None:
+    own = dataclasses.replace(recipe, files={"Dockerfile": False})
+    with pytest.raises(SandboxError, match=r"git add hello\.txt in /"):
+        await ensure_image(host, TAG, own, Said())
+
+
+@docker
 async def test_failed_build_tells_the_end_of_its_log(host: DockerHost, recipe: ImageBuild) -> None:
     broken = dataclasses.replace(recipe, dockerfile=f"FROM {BASE_IMAGE}\nRUN echo wat; exit 5\n")
     with pytest.raises(SandboxError, match=r"(?s)non-zero code: 5.*\n +wat\n"):
@@ -121,6 +183,13 @@ async def test_failed_build_tells_the_end_of_its_log(host: DockerHost, recipe: I
 async def test_image_that_nobody_has_is_missing(host: DockerHost, recipe: ImageBuild) -> None:
     with pytest.raises(ImageMissingError, match="ksolve-test/nowhere:1"):
         await ensure_image(host, "ksolve-test/nowhere:1", None, Said())
+    tag = "ksolve-test/images:1-0123456789ab"
+    host.client.images.get(BASE_IMAGE).tag(tag)
+    try:
+        with pytest.raises(ImageMissingError, match=rf"name one that was .* \({tag}\)"):
+            await ensure_image(host, TAG, None, Said())
+    finally:
+        host.client.images.remove(tag)
     orphan = dataclasses.replace(recipe, dockerfile="FROM ksolve-test/nowhere:1\n")
     with pytest.raises(ImageMissingError, match="ksolve-test/nowhere:1"):
         await ensure_image(host, TAG, orphan, Said())
@@ -156,7 +225,7 @@ def host_certificates() -> list[str]:
 async def test_base_image_holds_what_tasks_stand_on(host: DockerHost) -> None:
     digest = await ensure_base_image(Said())
     said = Said()
-    assert await ensure_base_image(said) == digest
+    assert await ensure_base_image(said) == digest == await host.image_digest(base_tag())
     assert said == []
     assert await asyncio.to_thread(base_image_state) == "present"
     script = """
@@ -164,7 +233,7 @@ set -e
 id -un; pwd; stat -c %U /testbed; git config user.email; git config safe.directory
 python3 -m pytest --version; patch --version | head -1; python3 -c 'import venv, ensurepip'
 """
-    async with host.open(BASE_IMAGE, Limits()) as sandbox:
+    async with host.open(base_tag(), Limits()) as sandbox:
         result = await sandbox.exec(["sh", "-c", script], timeout=60)
         trusted = await sandbox.exec(["sh", "-c", 'cat "$SSL_CERT_FILE"'], timeout=60)
     lines = result.stdout.decode().splitlines()
@@ -210,16 +279,3 @@ async def test_pip_reaches_its_registry_where_network_is_given(host: DockerHost)
     async with host.open(BASE_IMAGE, Limits(network=True, memory_bytes=512 * MIB)) as sandbox:
         result = await sandbox.exec(["sh", "-c", script], timeout=300)
     assert result.exit_code == 0, result.stderr
-
-
-def test_what_is_ignored_does_not_change_a_context(tmp_path: Path) -> None:
-    (tmp_path / "kept.txt").write_text("1")
-    (tmp_path / ".dockerignore").write_text("# no logs\n*.log\n")
-    before = context_digest(tmp_path)
-    (tmp_path / "new.log").write_text("x")
-    assert context_digest(tmp_path) == before
-    (tmp_path / "kept.txt").chmod(0o755)
-    executable = context_digest(tmp_path)
-    (tmp_path / "link").symlink_to("kept.txt")
-    linked = context_digest(tmp_path)
-    assert len({before, executable, linked}) == 3

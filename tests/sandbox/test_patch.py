@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.bootstrap import base_tag
 from sandbox.docker import DockerHost
 from sandbox.patch import apply_patch, check_patch, normalise_patch, patch_digest
 from sandbox.sandbox import Limits, Sandbox
 
 REPO = PurePosixPath("/testbed")
-IMAGE = "ksolve/base:1"
+IMAGE = base_tag()
 
 MAKE_REPO = """
 set -e

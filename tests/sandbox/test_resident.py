@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from docker.errors import ImageNotFound
 
+from sandbox.bootstrap import base_tag
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
 from sandbox.sandbox import MIB, Limits, Sandbox
@@ -21,7 +22,7 @@ from tests.sandbox.resident_host import ResidentHost
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("base_image")]
 
-IMAGE = "ksolve/base:1"
+IMAGE = base_tag()
 
 STARTED_BY = "cat /proc/$PPID/comm 2> /dev/null || echo engine"
 

@@ -16,6 +16,7 @@ from swebench.task.repo import load_task_repo
 from unidiff.patch import PatchSet
 
 from tasks import task
+from tasks.context import MANIFEST
 
 STARTER = Path(task.__file__).parent / "starter"
 Row = dict[str, Any]
@@ -82,6 +83,18 @@ def test_swebench_finds_nothing_wrong() -> None:
     # Its fixable remark is that images are not called as on its own registry.
     problems = [problem for problem in check_task_repo(STARTER) if not problem.fixable]
     assert problems == []
+
+
+def test_the_list_of_files_is_what_git_tracks() -> None:
+    """After a change of the suite: `git add` it, then `make starter`."""
+    root = STARTER.parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("this is no checkout: git tracks nothing here")
+    tracked = shell("cd tasks/starter && git ls-files --stage -- images sweb.yaml tasks", root)
+    assert (STARTER / MANIFEST).read_text() == tracked
+    # Neither of these would survive in a wheel.
+    assert not [path for path in STARTER.rglob("*") if path.is_symlink()]
+    assert {line.split()[0] for line in tracked.splitlines()} == {"100644"}
 
 
 def test_every_image_folder_belongs_to_a_task() -> None:

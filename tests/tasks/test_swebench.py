@@ -19,9 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.context import MANIFEST
 from tasks.families import TASK_REPO
 from tasks.rows import DatasetError
 from tasks.swebench import tasks_from_file
+from tasks.task import Task
 from tasks.taskrepo import starter_path, tasks_from_repo
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -184,12 +186,19 @@ def test_a_dataset_that_swebench_compiles_from_a_task_repo_loads_as_the_repo_doe
     from swebench.task.publish import write_parquets
 
     repo = tmp_path / "repo"
-    shutil.copytree(starter_path(), repo)
+    shutil.copytree(starter_path(), repo, ignore=shutil.ignore_patterns(MANIFEST))
     # It holds images to names of its own.
     check_task_repo(repo, fix=True)
     path = write_parquets(repo, tmp_path / "out")["starter/test"]
     tasks = tasks_from_repo(repo, split="test")
-    assert tasks_from_file(path) == [dataclasses.replace(task, build=None) for task in tasks]
+    assert tasks_from_file(path) == [as_row(task) for task in tasks]
+
+
+def as_row(task: Task) -> Task:
+    """Return a task of a task repo as a row tells of it, whose image a registry holds."""
+    assert task.build is not None
+    issue = dataclasses.replace(task.issue, image=task.build.name)
+    return dataclasses.replace(task, issue=issue, build=None)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,62 @@ def test_a_tasks_dockerfile_is_built_on_the_image_that_its_suite_holds(
     assert a.build is not None
     assert a.build.parent is not None
     assert b.build is not None
-    assert (a.build.tag, a.build.context) == ("suite/a:1", folder)
-    assert (a.build.parent.tag, a.build.parent.context) == (
-        "suite/anvil:1",
-        tmp_path / "images" / "anvil",
-    )
-    assert a.build.parent.parent is None
-    assert a.build.parent is b.build.parent
+    parent = a.build.parent
+    assert (a.build.name, a.build.context) == ("suite/a:1", folder)
+    assert (parent.name, parent.context) == ("suite/anvil:1", tmp_path / "images" / "anvil")
+    assert f"from --platform=linux/amd64 {parent.tag} AS x\n" in a.build.dockerfile
+    assert parent.parent is None
+    assert parent is b.build.parent
+
+
+def built(folder: Path) -> dict[str, str]:
+    """The image of each task of a task repo, and of their parent."""
+    tasks = load_tasks(str(folder))
+    images = {task.id: task.issue.image for task in tasks}
+    for task in tasks:
+        assert task.build is not None
+        assert task.build.tag == task.issue.image
+        if task.build.parent is not None:
+            images["parent"] = task.build.parent.tag
+    return images
+
+
+def test_an_image_is_called_as_the_task_says_and_by_what_it_is_made_of(
+    tmp_path: Path, add: Callable[..., Path]
+) -> None:
+    folder, _ = add("a"), add("b", "FROM python:3.12\n")
+    before = built(tmp_path)
+    assert all(re.fullmatch(r"suite/(a|b|anvil):1-[0-9a-f]{12}", tag) for tag in before.values())
+    assert built(tmp_path) == before
+    (folder / "more.txt").write_text("x")
+    after = built(tmp_path)
+    assert after["a"] != before["a"]
+    assert (after["b"], after["parent"]) == (before["b"], before["parent"])
+    (tmp_path / "images" / "anvil" / "more.txt").write_text("x")
+    last = built(tmp_path)
+    assert last["b"] == before["b"]
+    assert last["parent"] != before["parent"]
+    assert last["a"] not in (before["a"], after["a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("suite/a", "suite/a:latest-"),
+        ("localhost:5000/suite/a", "localhost:5000/suite/a:latest-"),
+        ("localhost:5000/suite/a:2.0", "localhost:5000/suite/a:2.0-"),
+        (f"suite/a:1@sha256:{'0' * 64}", "suite/a:1-"),
+        (f"suite/a:{'v' * 128}", f"suite/a:{'v' * 115}-"),
+    ],
+)
+def test_any_name_of_an_image_takes_a_digest(
+    tmp_path: Path, add: Callable[..., Path], name: str, start: str
+) -> None:
+    settings = add("a") / "task.yaml"
+    settings.write_text(settings.read_text().replace("suite/a:1", name))
+    image = built(tmp_path)["a"]
+    assert image.startswith(start)
+    assert re.fullmatch(r"[0-9a-f]{12}", image.removeprefix(start))
 
 
 def test_an_image_from_elsewhere_has_no_parent_and_a_task_without_dockerfile_no_build(
