@@ -1,4 +1,4 @@
-"""Until a task is solved, no more is drawn than can be judged; nothing is throttled without need."""
+"""Until a task is solved, no more is drawn than can be judged, and no less."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def task() -> Task:
     return Task(
         issue=Issue(id="t", statement="mend it", repo="r", base_commit="c", image="i"),
         oracle=Oracle(
-            eval_script="cd /testbed\n: '>>>>> Start Test Output'\nrun\n: '>>>>> End Test Output'\n",
+            eval_script=": '>>>>> Start Test Output'\nrun\n: '>>>>> End Test Output'\n",
             fail_to_pass=("run",),
             pass_to_pass=(),
             log_parser=EXIT_CODE_PARSER,
