@@ -23,7 +23,7 @@ _LONGEST = 160
 _FAILED = re.compile(
     r"^(?:(?:FAILED|ERROR) (?P<pytest>[^\s]+::.+?)(?: - .*)?"
     r"|(?:FAIL|ERROR): (?P<unittest>\S+ \(\S+\))"
-    r"|\s*--- FAIL: (?P<go>\S+)"
+    r"|\s*--- FAIL: (?P<go>\S+)(?: \(.*)?"
     r"|test (?P<rust>\S+) \.\.\. FAILED"
     r"|\s*not ok \d+ -? ?(?P<tap>.+?)"
     r"|\s+\u25cf (?P<jest>.+ \u203a .+?))\s*$",
