@@ -36,6 +36,7 @@ _REQUIREMENTS = re.compile(
 _HATCH = ("default", "hatch-test", *_TEST, *_DEV)
 # Python's minor versions are tried up to this one.
 _NEWEST = 30
+_PIPFILE = ("packages", "dev-packages")
 _ENVIRONMENTS = ("environment.yml", "environment.yaml")
 # The minor version of Debian 12.
 _USUAL = 11
@@ -159,6 +160,8 @@ class Project:
     @property
     def is_installable(self) -> bool:
         """Whether `pip install .` would find a package."""
+        if at(self.toml, "tool", "poetry").get("package-mode") is False:
+            return False
         return self.has("setup.py") or not self.toml.keys().isdisjoint({"project", "build-system"})
 
     @functools.cached_property
@@ -229,6 +232,7 @@ def _pip(project: Project) -> Setup | None:
     for group in groups:
         pip.arguments += ["--group", group]
     for source, found in (
+        ("Pipfile", [w for t in _PIPFILE for w in _tabled(at(project.pipfile, t))]),
         ("setup.py", _strings(project.setup_py.get("tests_require"))),
         ("pyproject.toml", _legacy(project)),
         ("tox.ini", _tox(project) if not (project.extras or groups) else []),
@@ -246,7 +250,9 @@ def _pip(project: Project) -> Setup | None:
 
 def _legacy(project: Project) -> list[str]:
     """Return the requirements of tests that stand in a tool's own table."""
-    found = []
+    found = _poetry_groups(project)
+    pdm = at(project.toml, "tool", "pdm", "dev-dependencies")
+    found += [word for group in for_tests(pdm) for word in _strings(pdm[group])]
     for env in _HATCH:
         for key in ("dependencies", "extra-dependencies"):
             found += _strings(at(project.hatch, env).get(key))
@@ -302,45 +308,57 @@ def _uv(project: Project) -> Setup | None:
 
 
 def _poetry(project: Project) -> Setup | None:
-    """Install what Poetry has locked, or would."""
-    poetry = at(project.toml, "tool", "poetry")
-    is_locked = project.has("poetry.lock")
-    if not is_locked and poetry.keys().isdisjoint({"dependencies", "group", "dev-dependencies"}):
+    """Install what Poetry has locked; what it would lock is left to pip, which is there."""
+    if not project.has("poetry.lock"):
         return None
-    optional = [name for name, one in at(poetry, "group").items() if at(one).get("optional")]
+    optional = [
+        name
+        for name, one in at(project.toml, "tool", "poetry", "group").items()
+        if at(one).get("optional")
+    ]
     options = [word for extra in project.extras for word in ("--extras", extra)]
     options += [word for group in for_tests(optional) for word in ("--with", group)]
-    return Setup(
-        command=" && ".join(
-            [_tool("poetry"), shlex.join(["poetry", "install", "--no-interaction", *options])]
-        ),
-        sources=("poetry.lock",) if is_locked else ("pyproject.toml",),
-    )
+    command = shlex.join(["poetry", "install", "--no-interaction", *options])
+    return Setup(command=f"{_tool('poetry')} && {command}", sources=("poetry.lock",))
 
 
-def _pdm(project: Project) -> Setup | None:
-    """Install what PDM has locked, or would."""
-    is_locked = project.has("pdm.lock")
-    if not is_locked and not at(project.toml, "tool", "pdm", "dev-dependencies"):
-        return None
-    options = ["--frozen-lockfile"] if is_locked else ["--no-lock"]
-    options += [word for extra in project.extras for word in ("-G", extra)]
-    return Setup(
-        command=f"{_tool('pdm')} && pdm install --dev {shlex.join(options)}",
-        sources=("pdm.lock",) if is_locked else ("pyproject.toml",),
-    )
+def _poetry_groups(project: Project) -> list[str]:
+    """Return the requirements of the groups of Poetry that tests may need."""
+    poetry = at(project.toml, "tool", "poetry")
+    groups = {"dev": at(poetry, "dev-dependencies")}
+    groups |= {name: at(one, "dependencies") for name, one in at(poetry, "group").items()}
+    # What makes no package has its dependencies installed like a group.
+    wanted = [] if project.is_installable else [at(poetry, "dependencies")]
+    wanted += [groups[name] for name in for_tests(name for name, one in groups.items() if one)]
+    return [word for group in wanted for word in _tabled(group)]
+
+
+def _tabled(group: Mapping[str, Any]) -> list[str]:
+    """Return requirements that are written as a table, by Poetry or Pipenv, in the form of pip."""
+    found = []
+    for name, said in group.items():
+        table = at(said)
+        version = said if isinstance(said, str) else table.get("version", "*")
+        extras = ",".join(_strings(table.get("extras")))
+        if isinstance(table.get("path"), str):
+            found += [*(["-e"] if table.get("editable") else []), table["path"]]
+        elif isinstance(table.get("git"), str):
+            found.append(f"{name} @ git+{table['git']}")
+        elif isinstance(version, str) and name != "python":
+            found.append(f"{name}{f'[{extras}]' if extras else ''}{_specifier(version) or ''}")
+    return found
 
 
 def _pipenv(project: Project) -> Setup | None:
-    """Install what Pipenv has locked, or would."""
-    if not project.has("Pipfile"):
+    """Install what Pipenv has locked; what it would lock is left to pip, which is there."""
+    if not project.has("Pipfile.lock"):
         return None
-    is_locked = project.has("Pipfile.lock")
-    command = "pipenv sync --dev" if is_locked else "pipenv install --dev --skip-lock"
     also = _pip(project) if project.is_installable else None
     return Setup(
-        command=" && ".join([_tool("pipenv"), command, *([also.command] if also else [])]),
-        sources=("Pipfile.lock" if is_locked else "Pipfile", *(also.sources if also else ())),
+        command=" && ".join(
+            [_tool("pipenv"), "pipenv sync --dev", *([also.command] if also else [])]
+        ),
+        sources=("Pipfile.lock", *(also.sources if also else ())),
     )
 
 
@@ -395,7 +413,6 @@ class Detector:
 DETECTORS: tuple[Detector, ...] = (
     Detector(find=_uv, programs=("uv",)),
     Detector(find=_poetry, programs=("poetry",)),
-    Detector(find=_pdm, programs=("pdm",)),
     Detector(find=_pipenv, programs=("pipenv",)),
     Detector(find=_pip),
     Detector(find=_conda),
@@ -504,7 +521,8 @@ def _specifier(text: str) -> str | None:
             continue
         sign, major, minor = found[1], int(found[2]), found[3]
         if sign == "^":
-            parts.append(f">={one[1:].strip()},<{major + 1}")
+            below = f"0.{int(minor) + 1}" if not major and minor else f"{major + 1}"
+            parts.append(f">={one[1:].strip()},<{below}")
         elif sign == "~" and minor:
             parts.append(f">={one[1:].strip()},<{major}.{int(minor) + 1}")
         elif found[4]:

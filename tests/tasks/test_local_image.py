@@ -93,7 +93,7 @@ async def test_a_setup_may_install_packages_of_the_system_and_leaves_all_to_the_
         not_ours = "find /testbed /opt/venv /home/solver ! -user solver"
         assert await said(sandbox, not_ours) == ""
         assert await said(sandbox, "git status --short") == ""
-        assert "1 failed" in await said(sandbox, "pytest -q")
+        assert "1 failed" in await said(sandbox, "python -m pytest -q")
 
 
 @pytest.mark.docker

@@ -129,17 +129,41 @@ CASES: dict[str, tuple[dict[str, str], str]] = {
         {
             "pyproject.toml": "[tool.poetry.dependencies]\npython = '^3.9'\n"
             "[tool.poetry.extras]\ntest = ['x']\n"
-            "[tool.poetry.group.test]\noptional = true\n"
+            "[tool.poetry.group.test]\noptional = true\n",
+            "poetry.lock": "",
         },
         f"{POETRY} && poetry install --no-interaction --extras test --with test",
     ),
+    "poetry without a lock": (
+        {
+            "pyproject.toml": BUILD + "[tool.poetry.group.docs.dependencies]\nsphinx = '*'\n"
+            "[tool.poetry.group.dev.dependencies]\npytest = '^8.1'\nmock = '^0.5'\n"
+            "httpx = { version = '>=0.27', extras = ['http2'] }\nlocal = { path = 'libs/a' }\n"
+        },
+        "pip install -e . 'pytest<9,>=8.1' 'mock<0.6,>=0.5' 'httpx[http2]>=0.27' libs/a",
+    ),
+    "poetry without a package": (
+        {
+            "pyproject.toml": BUILD + "[tool.poetry]\npackage-mode = false\n"
+            "[tool.poetry.dependencies]\npython = '^3.9'\nflask = '~3.0'\n"
+            "[tool.poetry.dev-dependencies]\npytest = '8.*'\n"
+        },
+        "pip install 'flask<3.1,>=3.0' 'pytest==8.*'",
+    ),
     "pdm": (
-        {"pyproject.toml": NAMED + "[tool.pdm.dev-dependencies]\ntest = ['pytest']\n"},
-        "/opt/tools/bin/pip install pdm && pdm install --dev --no-lock",
+        {"pyproject.toml": NAMED + "[tool.pdm.dev-dependencies]\ntest = ['mock']\nx = ['y']\n"},
+        "pip install -e . mock",
     ),
     "pipenv": (
         {"Pipfile": "", "Pipfile.lock": "", "setup.py": ""},
         "/opt/tools/bin/pip install pipenv && pipenv sync --dev && pip install -e .",
+    ),
+    "pipenv without a lock": (
+        {
+            "Pipfile": "[packages]\nflask = '>=3'\nown = { path = '.', editable = true }\n"
+            "[dev-packages]\npytest = '*'\nmine = { git = 'https://host/mine' }\n"
+        },
+        "pip install 'flask>=3' -e . pytest 'mine @ git+https://host/mine'",
     ),
     "conda": (
         {
