@@ -354,12 +354,13 @@ def _pipenv(project: Project) -> Setup | None:
     if not project.has("Pipfile.lock"):
         return None
     also = _pip(project) if project.is_installable else None
-    return Setup(
-        command=" && ".join(
-            [_tool("pipenv"), "pipenv sync --dev", *([also.command] if also else [])]
-        ),
-        sources=("Pipfile.lock", *(also.sources if also else ())),
-    )
+    commands = [
+        _tool("pipenv"),
+        "pipenv requirements --dev | pip install -r /dev/stdin",
+        *([also.command] if also else []),
+    ]
+    sources = ("Pipfile.lock", *(also.sources if also else ()))
+    return Setup(command=" && ".join(commands), sources=sources)
 
 
 def _conda(project: Project) -> Setup | None:

@@ -10,6 +10,7 @@ import pytest
 from tasks.project import Project, exactly, python_of, setup_of
 
 POETRY = "/opt/tools/bin/pip install poetry"
+PIPENV = "/opt/tools/bin/pip install pipenv"
 BUILD = "[build-system]\nrequires = ['setuptools']\n"
 NAMED = "[project]\nname = 'anvil'\nversion = '1'\n"
 
@@ -156,7 +157,7 @@ CASES: dict[str, tuple[dict[str, str], str]] = {
     ),
     "pipenv": (
         {"Pipfile": "", "Pipfile.lock": "", "setup.py": ""},
-        "/opt/tools/bin/pip install pipenv && pipenv sync --dev && pip install -e .",
+        f"{PIPENV} && pipenv requirements --dev | pip install -r /dev/stdin && pip install -e .",
     ),
     "pipenv without a lock": (
         {
