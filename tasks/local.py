@@ -97,7 +97,7 @@ if will_do "$1"; then
         && chmod +x {_VENV}/bin/pytest
 else
     {TOOLS}/bin/pip install -q uv \
-        && {TOOLS}/bin/uv venv --seed --python "$2" {_VENV} \
+        && UV_HTTP_RETRIES=1 {TOOLS}/bin/uv venv --seed --python "$2" {_VENV} \
         && {_VENV}/bin/pip install -q pytest \
         || {{ echo "{NO_PYTHON}, but $(python3 --version)"; exit 1; }}
 fi
@@ -291,7 +291,7 @@ def _dockerfile(image: str | None, setup: str, python: Python | None, trust: Seq
         ]
         return _lines(*lines, *(_installed(_run(trust, setup), trust) if setup else ()))
     lines = [f"FROM {TOOLCHAIN_IMAGE}", f"ENV PATH=$PATH:{TOOLS}/bin:{_HOME}/.local/bin"]
-    trust = (*trust, f"HOME={_HOME}", "PIP_NO_CACHE_DIR=1", "UV_HTTP_RETRIES=1")
+    trust = (*trust, f"HOME={_HOME}", "PIP_NO_CACHE_DIR=1")
     if setup or python:
         wanted = ("|".join(python.specifiers), python.choice) if python else ("", "")
         lines += [
