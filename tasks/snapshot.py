@@ -212,13 +212,18 @@ def _take_submodules(
 ) -> None:
     """Put the files of submodules in place of them, as far as they are checked out."""
     source, env = part.source, part.env
+    if is_work_tree:
+        # Of one without so much as a folder, the work tree does not tell.
+        staged = {**_staged(source, {}), **staged}
     for name, entry in staged.items():
         if entry.mode != _SUBMODULE:
             continue
         commit = None if is_work_tree else entry.id
         inner = _checked_out(Path(source.working_dir, name), commit or "HEAD")
         if inner is None:
-            making.submodules.append(under + name)
+            # Else its files have taken its place already.
+            if not any(other.startswith(f"{name}/") for other in staged):
+                making.submodules.append(under + name)
             continue
         tree = _tree(making, inner, commit, f"{under}{name}/")
         _asked(source, "update-index", "--force-remove", "--", name, env=env)

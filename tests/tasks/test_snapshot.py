@@ -257,11 +257,14 @@ def test_submodules_are_brought_along_as_they_are(
     "name", ["vendor/steel", "vendor/steel/mine/ore"], ids=["the outer", "the inner"]
 )
 @pytest.mark.parametrize("include_dirty", [False, True])
+@pytest.mark.parametrize("has_folder", [False, True])
 def test_a_submodule_that_is_not_checked_out_is_missing(
-    nested: Path, tmp_path: Path, name: str, include_dirty: bool
+    nested: Path, tmp_path: Path, name: str, has_folder: bool, include_dirty: bool
 ) -> None:
     parent = nested if name == "vendor/steel" else nested / "vendor" / "steel"
     sh(parent, "submodule", "deinit", "-q", "-f", "--all")
+    if not has_folder:
+        (nested / name).rmdir()
     with copied(nested, tmp_path / "copy", base="HEAD", include_dirty=include_dirty) as copy:
         (missing,) = copy.missing
         copy.check_out()
