@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeAlias
 
+from eval.pace import Pace
 from eval.sample import SampleKey
 
 Arm: TypeAlias = tuple[str, str]
@@ -51,10 +52,14 @@ class Schedule(Protocol):
 
 
 class InOrder:
-    """A Schedule that draws all that is owed, or of each task until it is solved."""
+    """A Schedule that draws all that is owed, or of each task until it is solved.
 
-    def __init__(self, owed: Owed, *, until_solved: bool = False) -> None:
+    With a `pace`, which several may share, it hands out nothing while that is full.
+    """
+
+    def __init__(self, owed: Owed, *, until_solved: bool = False, pace: Pace | None = None) -> None:
         self._until_solved = until_solved
+        self._pace = pace
         self._waiting = deque(
             ((task, *arm), deque(indices))
             for arm, of in owed.items()
@@ -62,33 +67,46 @@ class InOrder:
         )
         self._ready: deque[SampleKey] = deque()
         self._behind: dict[tuple[str, str, str], deque[int]] = {}
-        self._changed = asyncio.Condition()
+        self._changed = pace.changed if pace else asyncio.Condition()
         self._closed = False
 
     async def wanted(self) -> bool:
         """Return whether anything is left to draw."""
-        return not self._closed and (bool(self._ready) or any(rest for _, rest in self._waiting))
+        return not self._closed and self._has_more
 
     async def next(self) -> SampleKey | None:
         """Return the next sample to draw, or None when nothing is left."""
         async with self._changed:
             while not self._closed:
-                if self._ready:
-                    return self._ready.popleft()
-                while self._waiting:
-                    of, indices = self._waiting.popleft()
-                    if indices:
-                        self._behind[of] = indices
-                        return _key(of, indices.popleft())
-                if not self._behind:
+                if self._has_more and not (self._pace and self._pace.is_full):
+                    key = self._take()
+                    if self._pace:
+                        self._pace.begin(key)
+                    return key
+                if not self._has_more and not self._behind:
                     return None
                 await self._changed.wait()
             return None
+
+    @property
+    def _has_more(self) -> bool:
+        return bool(self._ready) or any(rest for _, rest in self._waiting)
+
+    def _take(self) -> SampleKey:
+        if self._ready:
+            return self._ready.popleft()
+        of, indices = self._waiting.popleft()
+        while not indices:
+            of, indices = self._waiting.popleft()
+        self._behind[of] = indices
+        return _key(of, indices.popleft())
 
     async def done(self, key: SampleKey, cost: float | None) -> None:  # noqa: ARG002
         """Say that a draw has ended; after the first of its arm and task the others are free."""
         of = (key.task_id, key.model, key.strategy)
         async with self._changed:
+            if self._pace:
+                self._pace.drawn(key)
             self._ready.extend(_key(of, index) for index in self._behind.pop(of, ()))
             self._changed.notify_all()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from agent.strategy import Strategy
 from eval.allocation.adaptive import Allocation, Share
 from eval.budget import Budgets
 from eval.metered import BudgetSpentError, MeteredBackend
+from eval.pace import Pace
 from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey, Stage
 from eval.schedule import InOrder, Owed, Schedule
@@ -138,6 +140,8 @@ class Sweep:
         self._unverified: asyncio.Queue[SampleKey | None] = asyncio.Queue()
         self._schedules: Sequence[Schedule] = ()
         self._allocation: Allocation | None = None
+        # Without it, samples are drawn however many verdicts are owed.
+        self._pace = Pace(workers=workers) if plan.until_solved else None
         self._samplers: asyncio.Task[None] | None = None
         self._faults = 0
         # Whether something could not be drawn or judged, for no want of money.
@@ -173,6 +177,8 @@ class Sweep:
                 # Asked after what is drawn: a sample that comes in between is judged all the same.
                 for key in await asyncio.to_thread(self._store.unverified):
                     if key.task_id in self._tasks:
+                        if self._pace:
+                            self._pace.owe(key)
                         self._unverified.put_nowait(key)
                 for _ in range(self._verifying):
                     group.create_task(self._verify_samples())
@@ -205,7 +211,7 @@ class Sweep:
                     model,
                     Share(self._allocation, of)
                     if self._allocation
-                    else InOrder(of, until_solved=self.plan.until_solved),
+                    else InOrder(of, until_solved=self.plan.until_solved, pace=self._pace),
                 )
             )
         self._schedules = [schedule for _, schedule in scheduled]
@@ -315,6 +321,7 @@ class Sweep:
         while (key := await self._unverified.get()) is not None:
             await self._may_verify.wait()
             if self.plan.until_solved and key.task_id in self.solved:
+                await self._learn(key, resolved=None)
                 continue
             try:
                 await self._verify(key)
@@ -323,7 +330,7 @@ class Sweep:
                 await self._fail(key, "verify", error, Usage())
 
     async def _verify(self, key: SampleKey) -> None:
-        task = self._tasks[key.task_id]
+        task, begun = self._tasks[key.task_id], time.monotonic()
         patch = await self._recorder.patch(key)
         name = await self._verifier.key(task, patch)
         verdict = await self._recorder.verdict(name)
@@ -333,6 +340,8 @@ class Sweep:
         judged = Judged(key=key, verdict_key=name, verdict=verdict, is_kept=is_kept)
         await self._recorder.add(judged)
         self._faults = 0
+        if self._pace:
+            self._pace.judged(time.monotonic() - begun)
         # Before anybody sees the verdict, so that no sample is begun that it makes needless.
         await self._learn(key, resolved=verdict.outcome == "resolved")
         self._observer.verified(key, verdict, reused=reused)
@@ -342,6 +351,9 @@ class Sweep:
             await schedule.learn(key, resolved=resolved)
         if resolved:
             self.solved.add(key.task_id)
+        if self._pace:
+            # After the schedules have dropped what this solves.
+            await self._pace.settle(key)
         if (
             self.plan.until_solved
             and self.solved >= self._tasks.keys()

@@ -7,7 +7,6 @@ base state back first; files that do not look like tests are the candidate's to 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
@@ -17,11 +16,14 @@ import ssl
 import tarfile
 import tempfile
 import time
-import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from tasks.project import TOOLS, Project, Python, Setup, python_of, setup_of
+from tasks.snapshot import Copy, Tell, copied, say_nothing
 from tasks.task import (
     END_MARKER,
     EXIT_CODE_PARSER,
@@ -31,27 +33,108 @@ from tasks.task import (
     Oracle,
     Task,
 )
-from tasks.worktree import Copy, LocalRepoError, copied
+from tasks.worktree import LocalRepoError
 
 BASE_IMAGE = "ksolve/base:1"
-LONGEST_STATEMENT = 100_000
-# Characters. Longer texts are pasted logs, which no model's context holds beside the code.
 
+TOOLCHAIN_IMAGE = "ksolve/toolchain:1"
+"""The base image with what builds software, for repositories of which nothing is known."""
+
+LONGEST_STATEMENT = 100_000
+"""Characters. Longer texts are pasted logs, which no model's context holds beside the code."""
+
+NO_PYTHON = "ksolve found no Python that will do"
+"""What the build of an image says when no Python that the project asks for can be had."""
+
+# User and group id of `solver` in the base image, and where it lives.
 _SOLVER = 1000
-# User and group id of `solver` in the base image.
+_HOME = "/home/solver"
 _DAY = 86_400.0
-_MTIME = 1_577_836_800
 # Of every file in an image: 2020-01-01, so that it depends on the repository alone.
+_MTIME = 1_577_836_800
 _VENV = "/opt/venv"
 _TRUSTED = "/opt/trusted.pem"
-_TRUST = (
-    "/usr/bin/env",
-    *(f"{name}={_TRUSTED}" for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")),
+_TRUST = tuple(
+    f"{name}={_TRUSTED}"
+    for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+)
+
+_TOOLCHAIN = f"""\
+FROM {BASE_IMAGE}
+USER root
+ENV DEBIAN_FRONTEND=noninteractive
+RUN echo 'APT::Get::Assume-Yes "true"; APT::Install-Recommends "false";' \
+        > /etc/apt/apt.conf.d/90ksolve \
+ && apt-get update \
+ && apt-get install build-essential pkg-config python3-dev python3-pip python-is-python3 sudo \
+ && rm -rf /var/lib/apt/lists/* \
+ && python3 -m venv {TOOLS}
+USER solver
+"""
+
+# Whatever root has made, the tests run as another user.
+_OWNED = f"""\
+for folder in /testbed {_VENV} {_HOME}; do
+    [ -d $folder ] || continue
+    find $folder -xdev ! -user solver -exec chown -h solver:solver {{}} + || exit
+done
+"""
+
+# Makes the virtual environment, with the system's own Python where that will do: then its pytest
+# is there without a download.
+_ENVIRONMENT = (
+    f"""\
+will_do() {{
+    [ -z "$1" ] || python3 - "$1" <<'END'
+import platform, sys
+from packaging.specifiers import SpecifierSet
+sys.exit(not any(platform.python_version() in SpecifierSet(one) for one in sys.argv[1].split("|")))
+END
+}}
+if will_do "$1"; then
+    python3 -m venv --system-site-packages {_VENV} \
+        && sed '1s|.*|#!{_VENV}/bin/python3|' /usr/bin/pytest > {_VENV}/bin/pytest \
+        && chmod +x {_VENV}/bin/pytest
+else
+    {TOOLS}/bin/pip install -q uv \
+        && UV_HTTP_RETRIES=1 {TOOLS}/bin/uv venv --seed --python "$2" {_VENV} \
+        && {_VENV}/bin/pip install -q pytest \
+        || {{ echo "{NO_PYTHON}, but $(python3 --version)"; exit 1; }}
+fi
+"""
+    + _OWNED
+)
+
+# Packages of Debian are looked up in a list that an image does not keep.
+_SETUP = (
+    r"""
+umask 022
+if [[ $1 =~ (^|[^a-z])apt(-get)?[[:space:]] && ! $1 =~ apt(-get)?[[:space:]]+update ]]; then
+    apt-get update -q || exit
+fi
+/bin/bash -ec "$1" || exit
+rm -rf /var/lib/apt/lists/*
+"""
+    + _OWNED
 )
 # Understood by Python's re and by grep -E alike.
 _TEST_FILE = (
     r"(^|/)((tests?|__tests__|spec)/|conftest\.py$|test_[^/]*\.py$|[^/]*[._-](test|spec)\.[a-z]+$)"
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a repository is like, before anything is built for it."""
+
+    setup: Setup
+    """How to install what its tests need, as far as it says."""
+    python: Python | None
+    """The Python that it asks for, None where it does not say."""
+    missing: tuple[str, ...] = ()
+    """What belongs to it and is not on this machine, a sentence each."""
+    names: frozenset[str] = frozenset()
+    """The paths of its files."""
 
 
 def local_task(
@@ -61,19 +144,23 @@ def local_task(
     *,
     image: str | None = None,
     setup: str | None = None,
+    python: Python | None = None,
     base: str = "HEAD",
     include_dirty: bool = False,
     time_limit: float = 1800.0,
     cache: Path | None = None,
+    tell: Tell = say_nothing,
+    consider: Callable[[Found], None] = lambda _: None,
 ) -> Task:
     """Return a task whose image holds one state of the repository at /testbed.
 
     The state is commit `base`, or with `include_dirty` the work tree as it is. The image is built
-    from ksolve's base image, or from `image`, which needs bash and git. `setup` is a shell
-    command run at build time, with network; on ksolve's base image it runs in a virtual
-    environment, and is `pip install -e .` for an installable package unless "" is given.
-    `time_limit` is in seconds, `cache` the folder for what the build reads. Blocks on git and the
-    disk. Raises LocalRepoError.
+    from ksolve's toolchain image, or from `image`, which needs bash and git. `setup` is a shell
+    command run at build time, with network; on ksolve's own image it runs as root in a virtual
+    environment, whose Python is the one that is asked for, and is what the repository's files say
+    unless "" is given. `time_limit` is in seconds, `cache` the folder for what the build reads.
+    `consider` is told what was found, and may raise, before anything is copied. Blocks on git and
+    the disk. Raises LocalRepoError.
     """
     _check(statement, test_command, base, include_dirty=include_dirty)
     name = re.sub(r"[^a-z0-9]+", "-", repo.resolve().name.lower()).strip("-")[:60] or "repository"
@@ -83,12 +170,22 @@ def local_task(
         contexts.mkdir(parents=True, exist_ok=True)
         with (
             tempfile.TemporaryDirectory(dir=contexts, prefix=".new-") as scratch,
-            copied(repo, Path(scratch, "testbed"), base=base, include_dirty=include_dirty) as copy,
+            copied(
+                repo, Path(scratch, "testbed"), base=base, include_dirty=include_dirty, tell=tell
+            ) as copy,
         ):
+            project = Project(copy)
+            found = Found(
+                setup=setup_of(project, test_command),
+                python=python or python_of(project),
+                missing=tuple(copy.missing),
+                names=frozenset(project.names),
+            )
+            consider(found)
             if setup is None:
-                setup = _default_setup(copy) if image is None else ""
-            build = _build(name, copy, contexts, image=image, setup=setup)
-            has_tests = any(re.search(_TEST_FILE, path) for path in copy.names())
+                setup = found.setup.command if image is None else ""
+            build = _build(name, copy, contexts, image=image, setup=setup, python=found.python)
+            has_tests = any(re.search(_TEST_FILE, path) for path in project.names)
     except OSError as error:
         raise LocalRepoError(
             f"The copy of {repo} could not be written to {contexts}: {error.strerror or error}."
@@ -147,22 +244,19 @@ def _check(statement: str, test_command: str, base: str, *, include_dirty: bool)
         )
 
 
-def _default_setup(copy: Copy) -> str:
-    names = copy.names()
-    installable = "setup.py" in names
-    if "pyproject.toml" in names:
-        # One that cannot be read may be the very issue.
-        with contextlib.suppress(tomllib.TOMLDecodeError):
-            project = tomllib.loads(copy.read("pyproject.toml"))
-            installable |= not project.keys().isdisjoint({"project", "build-system"})
-    return "pip install -e ." if installable else ""
-
-
-def _build(name: str, copy: Copy, contexts: Path, *, image: str | None, setup: str) -> ImageBuild:
+def _build(
+    name: str,
+    copy: Copy,
+    contexts: Path,
+    *,
+    image: str | None,
+    setup: str,
+    python: Python | None,
+) -> ImageBuild:
     """Make the folder that the image is built from, unless an earlier run has."""
     trusted = _authorities()
-    dockerfile = _dockerfile(image, setup, trusted=bool(trusted))
-    digest = _hash(dockerfile, copy.commit)
+    dockerfile = _dockerfile(image, setup, python, _TRUST if trusted else ())
+    digest = _hash(dockerfile, copy.commit, copy.release or "")
     context = contexts / digest
     if not context.is_dir():
         made = copy.folder.parent / digest
@@ -173,39 +267,70 @@ def _build(name: str, copy: Copy, contexts: Path, *, image: str | None, setup: s
         try:
             made.rename(context)
         except OSError:
-            if not context.is_dir():  # else another run was faster
+            # Else another run was faster.
+            if not context.is_dir():
                 raise
-    return ImageBuild(tag=f"ksolve-local/{name}:{digest}", dockerfile=dockerfile, context=context)
+    below = None
+    if image is None:
+        nothing = contexts.parent.parent / "toolchain"
+        nothing.mkdir(exist_ok=True)
+        below = ImageBuild(tag=TOOLCHAIN_IMAGE, dockerfile=_TOOLCHAIN, context=nothing)
+    return ImageBuild(
+        tag=f"ksolve-local/{name}:{digest}", dockerfile=dockerfile, context=context, parent=below
+    )
 
 
-def _dockerfile(image: str | None, setup: str, *, trusted: bool) -> str:
-    lines = [f"FROM {image or BASE_IMAGE}"]
+def _dockerfile(image: str | None, setup: str, python: Python | None, trust: Sequence[str]) -> str:
     if image is not None:
-        # Who owns the files need not be who the image runs as.
-        lines.append(
-            "ENV GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=/testbed"
-        )
-    elif setup:
-        # The system's pytest, but in the environment that the setup installs into.
-        own = f"{_VENV}/bin/pytest"
-        pytest = f"sed '1s|.*|#!{_VENV}/bin/python3|' /usr/bin/pytest > {own} && chmod +x {own}"
+        lines = [
+            f"FROM {image}",
+            # Who owns the files need not be who the image runs as.
+            "ENV GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=/testbed",
+            "ADD testbed.tar /",
+            "WORKDIR /testbed",
+        ]
+        return _lines(*lines, *(_installed(_run(trust, setup), trust) if setup else ()))
+    lines = [f"FROM {TOOLCHAIN_IMAGE}", f"ENV PATH=$PATH:{TOOLS}/bin:{_HOME}/.local/bin"]
+    trust = (*trust, f"HOME={_HOME}", "PIP_NO_CACHE_DIR=1")
+    if setup or python:
+        wanted = ("|".join(python.specifiers), python.choice) if python else ("", "")
         lines += [
             "USER root",
-            f"RUN install -d -o {_SOLVER} -g {_SOLVER} {_VENV}",
-            f"USER {_SOLVER}",
-            f"RUN python3 -m venv --system-site-packages {_VENV} && {pytest}",
-            f"ENV VIRTUAL_ENV={_VENV} PATH={_VENV}/bin:$PATH",
+            *_trusted(trust),
+            _run(trust, _ENVIRONMENT, *wanted),
+            f"ENV VIRTUAL_ENV={_VENV} UV_PROJECT_ENVIRONMENT={_VENV} PATH={_VENV}/bin:$PATH",
         ]
     lines += ["ADD testbed.tar /", "WORKDIR /testbed"]
     if setup:
-        # What the setup leaves behind must not look like a candidate's work.
-        leftovers = "git ls-files -o --exclude-standard --directory | sed 's|^|/|'"
-        lines += [
-            *([f"COPY trusted.pem {_TRUSTED}"] if trusted else []),
-            f"RUN {json.dumps([*(_TRUST if trusted else []), '/bin/bash', '-ec', setup])}",
-            f"RUN {leftovers} > /tmp/exclude && cat /tmp/exclude >> .git/info/exclude",
-        ]
+        lines += _installed(_run(trust, _SETUP, setup), trust)
+        # What the setup has installed is what there is: tests have no network.
+        lines += ["ENV UV_OFFLINE=1 UV_NO_SYNC=1"]
+    return _lines(*lines, "USER solver")
+
+
+def _lines(*lines: str) -> str:
     return "\n".join([*lines, ""])
+
+
+def _trusted(trust: Sequence[str]) -> list[str]:
+    return [f"COPY trusted.pem {_TRUSTED}"] if any(_TRUSTED in one for one in trust) else []
+
+
+def _installed(run: str, trust: Sequence[str]) -> list[str]:
+    """Return instructions that install, as whoever is in charge by then."""
+    # What the setup leaves behind must not look like a candidate's work.
+    leftovers = "git ls-files -o --exclude-standard --directory | sed 's|^|/|'"
+    return [
+        *_trusted(trust),
+        run,
+        f"RUN {leftovers} > /tmp/exclude && cat /tmp/exclude >> .git/info/exclude",
+    ]
+
+
+def _run(settings: Sequence[str], script: str, *arguments: str) -> str:
+    """Return an instruction that runs a script of bash."""
+    command = ["/usr/bin/env", *settings, "/bin/bash", "-ec", script, "setup", *arguments]
+    return f"RUN {json.dumps(command)}"
 
 
 def _authorities() -> str:

@@ -1,7 +1,7 @@
-"""What `ksolve fix` does with a person's git repository: copy one state of it, apply a patch to it.
+"""A person's git repository: what is asked of it, and how a patch is applied to its work tree.
 
-Reading never changes the repository: objects that a copy needs are written into the copy. The only
-function that writes is `apply_to_work_tree`. All of this blocks, on git and on the disk.
+The only function that writes is `apply_to_work_tree`; `tasks.snapshot` copies a state of the
+repository. All of this blocks, on git and on the disk.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 # Else a machine without git could not even run the commands that need none.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 import git
 
-_QUIET = tuple(
+QUIET = tuple(
     word
     for setting in (
         "core.hooksPath=/dev/null",
@@ -27,18 +27,11 @@ _QUIET = tuple(
     )
     for word in ("-c", setting)
 )
-_ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-# A copy must not depend on who makes it.
-_IDENTITY = {
-    f"GIT_{role}_{key}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for key, value in (
-        ("NAME", "ksolve"),
-        ("EMAIL", "ksolve@localhost"),
-        ("DATE", "2020-01-01T00:00:00Z"),
-    )
-}
-_IGNORED = "__pycache__/\n*.pyc\n.pytest_cache/\n"
+"""Options under which git neither runs a person's hooks nor tidies up."""
+
+SETTINGS = {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
+"""The environment of every git command: nobody is asked, and no large file is downloaded."""
+
 _SHOWN = 3
 
 
@@ -52,11 +45,11 @@ def dirty_files(repo: Path) -> list[str]:
     Raises LocalRepoError.
     """
     with opened(repo) as opened_repo:
-        fields = iter(_git(opened_repo, "status", "--porcelain", "-z", "-uall").split("\0"))
+        fields = iter(run_git(opened_repo, "status", "--porcelain", "-z", "-uall").split("\0"))
         dirty = []
         for field in fields:
             if field:
-                dirty.append(field[3:])
+                dirty.append(field[3:].rstrip("/"))
                 if field[0] in "RC":
                     dirty.append(next(fields))
         return sorted(dirty)
@@ -68,54 +61,39 @@ def commit(repo: Path, revision: str) -> str:
         return resolve(opened_repo, revision)
 
 
-def left_out(repo: Path) -> list[str]:
-    """Say what a copy will not hold, a sentence each: submodules, and what Git LFS keeps elsewhere.
-
-    Raises LocalRepoError.
-    """
-    with opened(repo) as opened_repo:
-        staged = _git(opened_repo, "ls-files", "-s", "-z").split("\0")
-        submodules = [entry.partition("\t")[2] for entry in staged if entry.startswith("160000 ")]
-        stored = _git(opened_repo, "ls-files", "-z", ":(attr:filter=lfs)").split("\0")
-    sentences = []
-    if submodules:
-        sentences.append(f"The submodules {_some(submodules)} will be empty folders.")
-    if lfs := [name for name in stored if name]:
-        sentences.append(f"The Git LFS files {_some(lfs)} will be pointers without their content.")
-    return sentences
-
-
 def apply_to_work_tree(repo: Path, patch: str, *, allow_dirty: bool = False) -> list[str]:
     """Apply a unified diff to the work tree, whole or not at all; return the paths it touches.
 
-    The index stays as it is. A dirty tree is refused unless allowed. Raises LocalRepoError.
+    The index stays as it is. A patch of a file that has uncommitted changes is refused unless
+    allowed; other uncommitted files are left alone. Raises LocalRepoError.
     """
     dirty = dirty_files(repo)
-    if dirty and not allow_dirty:
-        raise LocalRepoError(
-            f"The work tree of {repo} has uncommitted changes ({_some(dirty)}):"
-            " commit or stash them, or allow the patch on top of them."
-        )
     with opened(repo) as opened_repo, tempfile.NamedTemporaryFile() as file:
         file.write(f"{patch}\n".encode(errors="surrogateescape"))
         file.flush()
         try:
-            _apply(opened_repo, file.name, "--check")
             touched = _touched(opened_repo, file.name)
+            if not allow_dirty and (both := _shared(touched, dirty)):
+                raise LocalRepoError(
+                    f"The patch changes files of {repo} that have uncommitted changes"
+                    f" ({some(both)}): commit or stash those, or add --allow-dirty to apply it on"
+                    " top of them."
+                )
+            _apply(opened_repo, file.name, "--check")
         except git.GitCommandError as error:
-            raise LocalRepoError(f"The patch does not apply to {repo}: {_why(error)}.") from error
+            raise LocalRepoError(f"The patch does not apply to {repo}: {why(error)}.") from error
         with _restored_on_error(Path(opened_repo.working_dir), touched):
             try:
                 _apply(opened_repo, file.name)
             except git.GitCommandError as error:
                 raise LocalRepoError(
-                    f"The patch could not be written to {repo}, which is as before: {_why(error)}."
+                    f"The patch could not be written to {repo}, which is as before: {why(error)}."
                 ) from error
     return touched
 
 
 def _apply(repo: git.Repo, patch_file: str, *options: str) -> str:
-    return _git(repo, "apply", "--whitespace=nowarn", *options, patch_file)
+    return run_git(repo, "apply", "--whitespace=nowarn", *options, patch_file)
 
 
 def _touched(repo: git.Repo, patch_file: str) -> list[str]:
@@ -124,6 +102,16 @@ def _touched(repo: git.Repo, patch_file: str) -> list[str]:
     for options in (("--numstat", "-z"), ("--numstat", "-z", "-R")):
         entries += _apply(repo, patch_file, *options).split("\0")
     return sorted({entry.split("\t", 2)[2] for entry in entries if entry})
+
+
+def _shared(touched: Iterable[str], dirty: Iterable[str]) -> list[str]:
+    """Return what a patch touches that is dirty, or lies in a submodule that is."""
+    known = set(dirty)
+    return [
+        name
+        for name in touched
+        if not known.isdisjoint({name, *map(str, PurePosixPath(name).parents)})
+    ]
 
 
 @contextmanager
@@ -169,7 +157,7 @@ def opened(path: Path) -> Iterator[git.Repo]:
             resolve(repo, "HEAD")
             yield repo
         except git.GitCommandError as error:
-            raise LocalRepoError(f"git failed in {path}: {_why(error)}.") from error
+            raise LocalRepoError(f"git failed in {path}: {why(error)}.") from error
 
 
 def _not_a_repository(path: Path) -> str:
@@ -184,7 +172,7 @@ def _not_a_repository(path: Path) -> str:
 def resolve(repo: git.Repo, revision: str) -> str:
     """Return the id of a commit. Raises LocalRepoError when the repository has no such commit."""
     try:
-        return _git(repo, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return run_git(repo, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except git.GitCommandError as error:
         if str(error.stderr).strip():
             raise  # not the revision's fault, on which --quiet says nothing
@@ -195,101 +183,24 @@ def resolve(repo: git.Repo, revision: str) -> str:
         raise LocalRepoError(message) from error
 
 
-@contextmanager
-def copied(repo: Path, folder: Path, *, base: str, include_dirty: bool) -> Iterator[Copy]:
-    """Make a repository in `folder` of one commit without parents: one state of another one.
-
-    With `include_dirty` the state is the work tree, less what is ignored; else it is commit
-    `base`. No file is checked out yet. Raises LocalRepoError.
-    """
-    with opened(repo) as source:
-        form = _git(source, "rev-parse", "--show-object-format")
-        theirs = _git_path(source, "objects")
-        made = git.Repo.init(
-            folder,
-            initial_branch="main",
-            template="",  # a person's own template may hold hooks
-            object_format=form,
-            allow_unsafe_options=True,  # as which GitPython counts any template
-        )
-        with made:
-            made.git.update_environment(**_ALONE)
-            objects = folder / ".git" / "objects"
-            (objects / "info").mkdir(exist_ok=True)
-            (objects / "info" / "alternates").write_text(f"{theirs}\n")
-            if include_dirty:
-                tree = _work_tree(source, theirs, objects)
-            else:
-                tree = f"{resolve(source, base)}^{{tree}}"
-            tree = _git(made, "rev-parse", "--verify", tree)
-            commit = _git(made, "commit-tree", tree, "-m", "The state to work from", env=_IDENTITY)
-            yield Copy(made, folder, commit)
+def git_path(repo: git.Repo, name: str) -> Path:
+    """Return where git keeps something of a repository, such as its `objects`."""
+    return Path(repo.working_dir, run_git(repo, "rev-parse", "--git-path", name)).resolve()
 
 
-def _work_tree(source: git.Repo, theirs: Path, objects: Path) -> str:
-    """Return the tree of the work tree; its new objects go to `objects`, the index is a copy."""
-    index = objects / "index"
-    shutil.copyfile(_git_path(source, "index"), index)
-    env = {
-        "GIT_INDEX_FILE": str(index),
-        "GIT_OBJECT_DIRECTORY": str(objects),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(theirs),
-    }
-    _git(source, "add", "-A", env=env)
-    tree = _git(source, "write-tree", env=env)
-    index.unlink()
-    return tree
+def run_git(repo: git.Repo, *command: str, env: Mapping[str, str] | None = None) -> str:
+    """Return what a git command prints. Raises git.GitCommandError."""
+    return str(repo.git.execute(["git", *QUIET, *command], env={**SETTINGS, **(env or {})}))
 
 
-class Copy:
-    """The repository that `copied` makes. `commit` depends on the files alone."""
-
-    def __init__(self, repo: git.Repo, folder: Path, commit: str) -> None:
-        self._repo = repo
-        self.folder = folder
-        self.commit = commit
-
-    def names(self) -> list[str]:
-        """Return the paths of all files."""
-        listed = _git(self._repo, "ls-tree", "-r", "-z", "--name-only", self.commit)
-        return [name for name in listed.split("\0") if name]
-
-    def read(self, name: str) -> str:
-        """Return the text of one file."""
-        return _git(self._repo, "show", f"{self.commit}:{name}")
-
-    def check_out(self) -> None:
-        """Write all files, and cut every tie to the repository it was made from.
-
-        What is under `.git` depends on the files alone, too.
-        """
-        _git(self._repo, "update-ref", "refs/heads/main", self.commit)
-        _git(self._repo, "repack", "-a", "-d", "-q", "-F", "--window=0")  # packed anew
-        (self.folder / ".git" / "objects" / "info" / "alternates").unlink()
-        _git(self._repo, "reset", "--hard", "-q")
-        (self.folder / ".git" / "ORIG_HEAD").unlink(missing_ok=True)
-        (self.folder / ".git" / "index").unlink()
-        _git(self._repo, "read-tree", "HEAD")  # without the times of these files
-        exclude = self.folder / ".git" / "info" / "exclude"
-        exclude.parent.mkdir(exist_ok=True)
-        exclude.write_text(_IGNORED)
-
-
-def _git_path(repo: git.Repo, name: str) -> Path:
-    return Path(repo.working_dir, _git(repo, "rev-parse", "--git-path", name)).resolve()
-
-
-def _git(repo: git.Repo, *command: str, env: Mapping[str, str] | None = None) -> str:
-    settings = {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", **(env or {})}
-    return str(repo.git.execute(["git", *_QUIET, *command], env=settings))
-
-
-def _why(error: git.GitCommandError) -> str:
+def why(error: git.GitCommandError) -> str:
+    """Return the first line of what git said of its failure."""
     text = str(error.stderr).strip().removeprefix("stderr:").strip(" '\n")
     first = text.splitlines()[0] if text else f"exit status {error.status}"
     return first.removeprefix("error: ").removeprefix("fatal: ").rstrip(".")
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """Return the first few names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{', '.join(names[:_SHOWN])}{more}"

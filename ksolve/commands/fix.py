@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import platformdirs
 import typer
@@ -76,13 +76,19 @@ from ksolve.session import (
     sweep_on_docker,
 )
 from ksolve.sweep_options import resolve_config
-from sandbox.sandbox import Limits
-from tasks.local import local_task, without_undone
+from ksolve.unready import unready
+from ksolve.unsolved import failing_tests, last_words, reasons, sentences
+from sandbox.sandbox import Limits, SandboxError
+from tasks.local import NO_PYTHON, Found, local_task, without_undone
+from tasks.project import Python, exactly
 from tasks.task import Resources, Task
-from tasks.worktree import apply_to_work_tree, commit, dirty_files, left_out
+from tasks.worktree import apply_to_work_tree, commit, dirty_files, some
 
 IN_FLIGHT = 4
 """Few at once: what is under way when the first patch is verified was paid for in vain."""
+
+# Exit statuses of a shell: found and not executable, and not found.
+_CANNOT_RUN = (126, 127)
 
 
 def fix(
@@ -107,17 +113,30 @@ def fix(
     setup: Annotated[
         str | None,
         typer.Option(
-            help="Shell command that installs what the tests need, run once with network."
+            help="Shell command that installs what the tests need, run once as root with network; "
+            "by default it is made of what the repository says, and shown."
         ),
     ] = None,
     image: Annotated[
         str | None, typer.Option(help="A container image with the tools, in place of ksolve's.")
     ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(help="A version such as 3.12; by default one that the project asks for."),
+    ] = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Apply the patch to the work tree.")
+        bool,
+        typer.Option(
+            "--apply", help="Apply the patch to the work tree, beside what is not committed."
+        ),
     ] = False,
     allow_dirty: Annotated[
-        bool, typer.Option("--allow-dirty", help="Apply it over uncommitted changes too.")
+        bool,
+        typer.Option("--allow-dirty", help="Apply it to files with uncommitted changes too."),
+    ] = False,
+    go_on: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="Go on where something is missing, rather than ask."),
     ] = False,
     time_limit: Annotated[float, typer.Option(min=1.0, help="Seconds for one test run.")] = 600.0,
     temperature: TemperatureOption = None,
@@ -155,7 +174,8 @@ def fix(
 
     The patch goes to standard output, all else to standard error. Ends with 0 when there is a
     patch, 1 when there is none. Test files count as they are now: what a sample does to them is
-    left out of its patch.
+    left out of its patch. Where the tests seem to fail for another reason than the issue, it asks
+    before anything is paid; without a terminal it stops, unless --yes is given.
 
     [bold]Example[/bold]
 
@@ -205,24 +225,20 @@ def fix(
     plan = plan_of(asked, [], stages)
     refuse_unknown_prices([solver.model for solver in plan.solvers], {"--budget": budget})
     console = screen(stderr=True)
+    doubts = Doubts(console, go_on=go_on)
     dirty = dirty_files(repo)
-    if apply and dirty and not allow_dirty:
-        raise InputError(
-            f"The work tree has uncommitted changes ({', '.join(dirty[:3])}): commit them, or add "
-            "--allow-dirty."
-        )
-    task = local_task(
+    task, found = _prepared(
         repo,
         statement,
         test,
+        doubts,
         image=image,
         setup=setup,
+        python=_python(python),
         base=base or "HEAD",
         include_dirty=base is None and bool(dirty),
         time_limit=time_limit,
     )
-    for sentence in left_out(repo):
-        console.print(Text(sentence))
     plan = dataclasses.replace(plan, tasks=[task], until_solved=True)
     config = configuration(plan, str(repo), [budget]) | {
         "command": repeating(
@@ -238,6 +254,7 @@ def fix(
             budget=budget,
             setup=setup,
             image=image,
+            python=python,
             time_limit=time_limit,
             price=price,
             extra_body=extra_body,
@@ -252,7 +269,9 @@ def fix(
     with Store(folder) as store:
         store.begin(config, free=FREE)
         if not store.solved():
-            asyncio.run(_refuse_passing_base(task, asked.resources, console))
+            base_log = asyncio.run(_evaluate_base(task, found, asked.resources, console))
+            if amiss := unready(base_log, found.names):
+                doubts.tell(f"The tests seem to fail for another reason than the issue: {amiss}.")
         session = Session(
             console=console,
             workers=workers,
@@ -263,33 +282,76 @@ def fix(
         )
         wanted = {solver.model.name: samples for solver in plan.solvers}
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
-        rows = list(store.rows())
-        solved = next((row for row in rows if row.outcome == "resolved"), None)
+        solved = next((row for row in store.rows() if row.outcome == "resolved"), None)
         patch = without_undone(store.patch(_key(solved))) if solved else ""
-        failures = store.failures()
-        spent = store.spent()
-    priced = all(row.cost is not None for row in rows)
-    if json:
-        result = {
-            "solved": solved is not None,
-            "patch": patch or None,
-            "model": solved.model if solved else None,
-            "samples": len(rows),
-            "cost": spent if priced else None,
-            "run": str(folder),
-        }
-        typer.echo(jsonlib.dumps(result, indent=2))
-    elif patch:
-        typer.echo(patch, nl=False)
-    unusable = complain_of(sweep)
-    paid = f"{count(len(rows), 'sample')} drawn, cost {money(spent if priced else None)}"
-    if solved is None:
-        console.print(Text(f"No sample passes `{test}` ({paid}; all are kept in {folder})."))
-        raise typer.Exit(unusable or (INFRASTRUCTURE if failures else UNSOLVED))
+        _print_result(store, folder, solved, patch, as_json=json)
+        unusable = complain_of(sweep)
+        paid = _paid(store)
+        if solved is None:
+            console.print(Text(f"No sample passes `{test}` ({paid}; all are kept in {folder})."))
+            _print_reasons(store, folder, console)
+            raise typer.Exit(unusable or (INFRASTRUCTURE if store.failures() else UNSOLVED))
     console.print(Text(f"Verified: `{test}` passes with this patch of {solved.model} ({paid})."))
     if apply:
         touched = apply_to_work_tree(repo, patch, allow_dirty=allow_dirty)
         console.print(Text(f"Applied to {', '.join(touched)}."))
+
+
+def _prepared(
+    repo: Path, statement: str, test: str, doubts: Doubts, **options: Any
+) -> tuple[Task, Found]:
+    """Return the task and what was found in its repository, which is shown."""
+    console = doubts.console
+    found: list[Found] = []
+    with console.status("reading the repository") as status:
+
+        def consider(what: Found) -> None:
+            found.append(what)
+            # A person may be asked.
+            status.stop()
+            _tell_found(what, doubts, setup=options["setup"], image=options["image"])
+            status.start()
+
+        def tell(text: str) -> None:
+            status.update(Text(text))
+
+        task = local_task(repo, statement, test, tell=tell, consider=consider, **options)
+    return task, found[0]
+
+
+def _print_result(
+    store: Store, folder: Path, solved: SampleRow | None, patch: str, *, as_json: bool
+) -> None:
+    """Print the patch, or all that is to be told as JSON, to standard output."""
+    if not as_json:
+        typer.echo(patch, nl=False)
+        return
+    rows = list(store.rows())
+    priced = all(row.cost is not None for row in rows)
+    result = {
+        "solved": solved is not None,
+        "patch": patch or None,
+        "model": solved.model if solved else None,
+        "samples": len(rows),
+        "cost": store.spent() if priced else None,
+        "run": str(folder),
+        "reasons": [] if solved else [dataclasses.asdict(one) for one in reasons(store, folder)],
+    }
+    typer.echo(jsonlib.dumps(result, indent=2))
+
+
+def _print_reasons(store: Store, folder: Path, console: Console) -> None:
+    lines = sentences(reasons(store, folder))
+    lines += [f"  failed: {one}" for one in dict.fromkeys(f.message for f in store.failures())]
+    for line in lines:
+        # A command must stay on its line to be copied.
+        console.print(Text(line), soft_wrap=True)
+
+
+def _paid(store: Store) -> str:
+    rows = list(store.rows())
+    priced = all(row.cost is not None for row in rows)
+    return f"{count(len(rows), 'sample')} drawn, cost {money(store.spent() if priced else None)}"
 
 
 def repeating(repo: Path, **options: Path | float | str | list[str] | None) -> str:
@@ -305,11 +367,62 @@ def repeating(repo: Path, **options: Path | float | str | list[str] | None) -> s
     return shlex.join([*words, "--out", "runs/again"])
 
 
-async def _refuse_passing_base(task: Task, resources: Resources, console: Console) -> None:
-    """Without a test that fails now, nothing could tell a fix from any other change."""
+class Doubts:
+    """What speaks against going on: a person is asked, and where there is none it ends here."""
+
+    def __init__(self, console: Console, *, go_on: bool) -> None:
+        self.console = console
+        self._go_on = go_on
+
+    def tell(self, sentence: str) -> None:
+        """Tell, and return if it goes on all the same. Raises InputError."""
+        if self._go_on:
+            self.console.print(Text(sentence, style="yellow"))
+        elif not (sys.stdin.isatty() and self.console.is_terminal):
+            raise InputError(f"{sentence} Or add --yes to go on all the same.")
+        elif not typer.confirm(f"{sentence} Go on all the same?", err=True):
+            raise InputError("Stopped before anything was paid.")
+
+
+def _python(version: str | None) -> Python | None:
+    try:
+        return exactly(version) if version else None
+    except ValueError as error:
+        raise InputError(f"--python {error}") from None
+
+
+def _tell_found(found: Found, doubts: Doubts, *, setup: str | None, image: str | None) -> None:
+    """Show what will be installed before it is; ask where something is missing."""
+    console = doubts.console
+    for sentence in found.missing:
+        doubts.tell(sentence)
+    command = found.setup.command
+    if setup is not None:
+        return
+    if image is not None:
+        if command:
+            console.print(
+                Text(f"{image} is taken as it is; `{command}` is not run: give it with --setup.")
+            )
+        return
+    if command:
+        sources = ", ".join(found.setup.sources)
+        console.print(Text(f"Setup, from {sources} (--setup gives another):\n  {command}"))
+    for note in found.setup.notes:
+        console.print(Text(note, style="yellow"))
+
+
+async def _evaluate_base(task: Task, found: Found, resources: Resources, console: Console) -> str:
+    """Return what the tests say without a patch, which must be that they fail.
+
+    Without a test that fails now, nothing could tell a fix from any other change.
+    """
     async with docker_host(resources=resources) as host:
-        await ready_images(host, [task], console)
-        limits = Limits().with_resources(task.issue.resources)
+        try:
+            await ready_images(host, [task], console)
+        except SandboxError as error:
+            raise _unbuilt(error, found) from error
+        limits = Limits().with_resources(task.issue.resources).with_resources(resources)
         base = await evaluate(task, "", host, limits)
     if base.outcome == "resolved":
         raise InputError(
@@ -317,29 +430,33 @@ async def _refuse_passing_base(task: Task, resources: Resources, console: Consol
         )
     if base.outcome == "timeout":
         raise InputError(f"The test command was {base.note}: raise --time-limit.")
-    said = _last_words(base.log)
-    if said.startswith("bash: ") and said.endswith(": command not found"):
+    said = last_words(base.log)
+    if base.exit_code in _CANNOT_RUN:
         raise InputError(
             f"The test command cannot run ({said}): correct it, or install with --setup what it "
             "needs."
         )
-    console.print(Text(f"Without a patch, the test command ends with: {said}"))
-    lacking = re.search(r"ModuleNotFoundError: [^\n]*", base.log)
-    if lacking:
-        console.print(
-            Text(
-                f"Something is not installed there ({lacking[0]}): unless that is the issue, stop "
-                "here and install it with --setup.",
-                style="yellow",
-            )
+    tests = failing_tests(base.log)
+    named = f" (failing: {some(tests)})" if tests else ""
+    console.print(Text(f"Without a patch, the test command ends with: {said}{named}"))
+    return base.log
+
+
+def _unbuilt(error: SandboxError, found: Found) -> Exception:
+    """Return what is said of an image that could not be built."""
+    text = str(error)
+    if NO_PYTHON in text and found.python:
+        has = re.search(rf"{NO_PYTHON}, but (Python [\d.]+)", text)
+        command = found.setup.command or "true"
+        return InputError(
+            f"The repository asks for {found.python}; ksolve's image has"
+            f" {has[1] if has else 'another'}, and none that will do could be downloaded: add"
+            " --python 3.11 to try that all the same, or give an image that has it, such as"
+            f" --image python:{found.python.choice} --setup 'pip install pytest && {command}'."
         )
-
-
-def _last_words(log: str) -> str:
-    """Return the last line of an evaluation log that the tests wrote, not the script's trace."""
-    lines = [line.strip() for line in log.splitlines()]
-    said = [line for line in lines if line and not line.startswith(("+", ">>>>>"))]
-    return said[-1] if said else "(no output)"
+    if "returned a non-zero code" in text:
+        return InputError(f"The setup failed, give another with --setup. {text}")
+    return error
 
 
 def _statement(issue: str | None, issue_file: Path | None) -> str:

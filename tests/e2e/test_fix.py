@@ -132,8 +132,12 @@ class Developer:
         row = {"match": ISSUE.splitlines()[0], "answers": list(answers)}
         script.write_text(f"{json.dumps(row)}\n")
         model = ("--model", f"scripted:{script}", "--samples", str(len(answers)), "--fresh")
+        return self.ksolve("fix", *issue, "--test", test, *model, *options, stdin=stdin)
+
+    def ksolve(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run any command of ksolve in the repository."""
         return subprocess.run(
-            [sys.executable, "-m", "ksolve.cli", "fix", *issue, "--test", test, *model, *options],
+            [sys.executable, "-m", "ksolve.cli", *words],
             cwd=self.repo,
             env=self.environment,
             input=stdin,
@@ -194,37 +198,115 @@ def test_a_right_fix_after_wrong_ones_is_printed_and_applies(developer: Develope
     assert developer.test_passes()
 
 
-def test_a_patch_is_applied_over_the_uncommitted_test_when_allowed(developer: Developer) -> None:
-    done = developer.fix([RIGHT], "--apply", "--allow-dirty", "--json", "--price", "in=1,out=1")
+def test_a_patch_is_applied_beside_the_uncommitted_test(developer: Developer) -> None:
+    done = developer.fix([RIGHT], "--apply", "--json", "--price", "in=1,out=1")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["solved"] is True
-    assert result["samples"] == 1
+    assert (result["samples"], result["reasons"]) == (1, [])
     assert result["cost"] > 0
     with open_run(Path(result["run"])) as store:
         command = shlex.split((store.config() or {})["command"])
     assert command[:5] == ["ksolve", "fix", ".", "--issue", ISSUE]
-    assert "--base" not in command  # the new test is in no commit
+    # The new test is in no commit.
+    assert "--base" not in command
     assert developer.changes() == [" M parse.py", *UNTOUCHED]
     assert developer.test_passes()
     developer.git("apply", "--reverse", "-", stdin=result["patch"])
     assert developer.changes() == UNTOUCHED
 
 
-def test_a_dirty_tree_is_refused_unless_allowed(developer: Developer) -> None:
+def test_a_patch_of_a_file_with_uncommitted_changes_is_kept_until_it_is_allowed(
+    developer: Developer,
+) -> None:
+    parse = developer.repo / "parse.py"
+    parse.write_text(parse.read_text() + "# mine\n")
+    changed = developer.changes()
     done = developer.fix([RIGHT], "--apply")
     assert done.returncode == 2
-    assert TEST_FILE in done.stderr
+    assert "(parse.py)" in done.stderr
     assert "--allow-dirty" in done.stderr
-    assert developer.changes() == UNTOUCHED
+    assert "+        m = self._match_re.fullmatch(string)" in done.stdout
+    assert developer.changes() == changed
+    assert not developer.test_passes()
+    # The same command, so that nothing is drawn again.
+    again = developer.fix([RIGHT], "--apply", "--allow-dirty")
+    assert again.returncode == 0, again.stderr
+    assert "1 sample drawn" in again.stderr
+    assert developer.test_passes()
+    assert parse.read_text().endswith("# mine\n")
+
+
+def test_where_nothing_passes_it_says_why_and_what_shows_it(developer: Developer) -> None:
+    misplaced = replacing("parse.py", "no such line\n", "whatever\n")
+    answers = [WRONG, WRONG + "\nAgain.", "I do not know.", misplaced]
+    done = developer.fix(answers)
+    assert done.returncode == 1, done.stderr
+    assert "  2x still fails: test_trailing_newline.py::test_a_" in done.stderr
+    assert done.stderr.count("  1x no patch: ") == 2
+    commands = [line.strip() for line in done.stderr.splitlines() if "ksolve show" in line]
+    assert len(commands) == 3
+    for command in commands:
+        _, *words = shlex.split(command)
+        shown = developer.ksolve(*words)
+        assert shown.returncode == 0, shown.stderr
+        assert "local__" in shown.stdout
+
+
+def test_a_module_that_is_not_there_ends_it_before_anything_is_paid(developer: Developer) -> None:
+    test = developer.repo / TEST_FILE
+    test.write_text(f"import sortedcontainers\n{FAILING_TEST}")
+    done = developer.fix([RIGHT])
+    assert done.returncode == 2
+    assert "sortedcontainers is not installed: install it with --setup" in done.stderr
+    assert "--yes" in done.stderr
+    assert "drawn" not in done.stderr
+    gone_on = developer.fix([WRONG], "--yes")
+    assert gone_on.returncode == 1
+    assert "1 sample drawn" in gone_on.stderr
+    installed = developer.fix([RIGHT], "--setup", "pip install sortedcontainers")
+    assert installed.returncode == 0, installed.stderr
+
+
+def test_a_submodule_that_is_not_checked_out_ends_it_before_anything_is_paid(
+    developer: Developer,
+) -> None:
+    head = developer.git("rev-parse", "HEAD").strip()
+    developer.git("update-index", "--add", "--cacheinfo", f"160000,{head},vendor/steel")
+    developer.git("commit", "--quiet", "--message", "Depend")
+    done = developer.fix([RIGHT])
+    assert done.returncode == 2
+    assert "vendor/steel are not checked out: run `git submodule update" in done.stderr
+    assert "drawn" not in done.stderr
+    assert developer.fix([RIGHT], "--yes").returncode == 0
+
+
+def test_a_python_that_cannot_be_had_ends_it_with_what_to_do(developer: Developer) -> None:
+    (developer.repo / ".python-version").write_text("3.99\n")
+    done = developer.fix([RIGHT])
+    assert done.returncode == 2
+    assert "asks for Python ==3.99.* (.python-version)" in done.stderr
+    assert "--image python:3.99 --setup" in done.stderr
+    assert "drawn" not in done.stderr
+    assert developer.fix([RIGHT], "--python", "3").returncode == 2
+
+
+def test_a_setup_that_fails_ends_it_with_its_last_words(developer: Developer) -> None:
+    done = developer.fix([RIGHT], "--setup", "echo out of steel && exit 3")
+    assert done.returncode == 2
+    assert "setup failed" in done.stderr
+    assert "out of steel" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_wrong_fix_is_refused_and_nothing_applied(developer: Developer) -> None:
-    options = ("--apply", "--allow-dirty", "--json")
+    options = ("--apply", "--json")
     done = developer.fix([WRONG], *options, issue=("--issue", "-"), stdin=ISSUE)
     assert done.returncode == 1, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     assert (result["solved"], result["patch"], result["samples"]) == (False, None, 1)
+    (reason,) = result["reasons"]
+    assert (reason["samples"], reason["why"].partition(":")[0]) == (1, "still fails")
     assert developer.changes() == UNTOUCHED
 
 
@@ -239,7 +321,7 @@ def test_a_patch_of_the_tests_does_not_solve_the_issue(developer: Developer) -> 
 
 
 def test_a_right_fix_is_freed_of_what_it_does_to_the_tests(developer: Developer) -> None:
-    done = developer.fix([EDITS_THE_TEST + RIGHT], "--apply", "--allow-dirty")
+    done = developer.fix([EDITS_THE_TEST + RIGHT], "--apply")
     assert done.returncode == 0, done.stderr
     assert TEST_FILE not in done.stdout
     assert developer.changes() == [" M parse.py", *UNTOUCHED]

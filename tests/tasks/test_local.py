@@ -10,7 +10,8 @@ from typing import Any
 import git
 import pytest
 
-from tasks.local import LONGEST_STATEMENT, local_task
+from tasks.local import LONGEST_STATEMENT, Found, local_task
+from tasks.project import exactly
 from tasks.task import EXIT_CODE_PARSER, Task
 from tasks.worktree import LocalRepoError
 
@@ -233,3 +234,49 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(repo: Path, tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalRepoError, match=r"could not be written to .*: Not a directory"):
         local_task(repo, "It floats.", "pytest", cache=tmp_path / "file")
+
+
+def test_what_is_found_is_told_before_anything_is_copied(repo: Path) -> None:
+    (repo / "pyproject.toml").write_text(
+        "[project]\nname = 'anvil'\nrequires-python = '>=3.12'\n[dependency-groups]\ntest = []\n"
+    )
+    with git.Repo(repo) as opened:
+        head = opened.head.commit.hexsha
+        opened.git.update_index("--add", "--cacheinfo", f"160000,{head},vendor/steel")
+    told: list[Found] = []
+
+    def refuse(found: Found) -> None:
+        told.append(found)
+        raise LocalRepoError("Stopped.")
+
+    with pytest.raises(LocalRepoError, match="Stopped"):
+        task_of(repo, include_dirty=True, consider=refuse)
+    (found,) = told
+    assert found.setup.command == "pip install -U pip && pip install -e . --group test"
+    assert found.setup.sources == ("pyproject.toml",)
+    assert str(found.python) == "Python >=3.12 (pyproject.toml)"
+    assert "vendor/steel" in found.missing[0]
+    assert {"anvil/__init__.py", "pyproject.toml"} <= found.names
+    assert list((repo.parent / "cache").rglob("testbed.tar")) == []
+
+
+def test_an_image_of_ksolves_own_stands_on_one_that_can_build(repo: Path) -> None:
+    build = task_of(repo).build
+    assert build is not None
+    assert build.parent is not None
+    assert build.dockerfile.startswith(f"FROM {build.parent.tag}\n")
+    assert build.parent.dockerfile.startswith("FROM ksolve/base:1\n")
+    other = task_of(repo, image="python:3.12").build
+    assert other is not None
+    assert other.parent is None
+
+
+def test_the_image_of_another_python_or_release_is_another(repo: Path) -> None:
+    def image(**options: Any) -> str:
+        return task_of(repo, **options).issue.image
+
+    first = image()
+    assert image(python=exactly("3.12")) != first
+    with git.Repo(repo) as opened:
+        opened.create_tag("v1.0")
+    assert image() != first

@@ -11,8 +11,9 @@ from docker.errors import APIError
 
 from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
-from sandbox.sandbox import Limits, Sandbox
-from tasks.local import local_task
+from sandbox.sandbox import Limits, Sandbox, SandboxError
+from tasks.local import NO_PYTHON, local_task
+from tasks.project import exactly
 from tasks.task import TESTBED, Task
 
 LIMITS = Limits(lifetime=300.0)
@@ -78,6 +79,64 @@ async def test_a_setup_runs_in_an_environment_where_the_systems_pytest_sees_it(
     async with sandbox_of(task_of(repo, setup=installed)) as sandbox:
         assert "1 passed" in await said(sandbox, "pytest -q")
         assert await said(sandbox, "cat generated.txt; git status --short") == "made"
+
+
+@pytest.mark.docker
+@pytest.mark.registry
+async def test_a_setup_may_install_packages_of_the_system_and_leaves_all_to_the_tests_user(
+    docker_engine: None, repo: Path
+) -> None:
+    setup = "sudo apt-get install hello && touch made.txt ~/.made && pip install sortedcontainers"
+    async with sandbox_of(task_of(repo, setup=setup)) as sandbox:
+        assert await said(sandbox, "hello") == "Hello, world!"
+        assert await said(sandbox, "python -c 'import sortedcontainers' && id -un") == "solver"
+        not_ours = "find /testbed /opt/venv /home/solver ! -user solver"
+        assert await said(sandbox, not_ours) == ""
+        assert await said(sandbox, "git status --short") == ""
+        assert "1 failed" in await said(sandbox, "python -m pytest -q")
+
+
+@pytest.mark.docker
+async def test_the_image_has_what_builds_software(docker_engine: None, repo: Path) -> None:
+    async with sandbox_of(task_of(repo)) as sandbox:
+        assert await said(sandbox, "python --version") == await said(sandbox, "python3 --version")
+        for program in ("cc", "make", "git", "pip", "pkg-config"):
+            assert await said(sandbox, f"command -v {program}") != ""
+        compiled = "echo 'int main() { return 7; }' > a.c && cc a.c && ./a.out; echo $?"
+        assert await said(sandbox, compiled) == "7"
+
+
+@pytest.mark.docker
+@pytest.mark.registry
+async def test_what_a_repository_says_it_needs_is_installed(
+    docker_engine: None, repo: Path
+) -> None:
+    (repo / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "anvil"\nversion = "1"\n[tool.setuptools]\npackages = ["anvil"]\n'
+        '[dependency-groups]\ntest = ["sortedcontainers"]\n'
+    )
+    async with sandbox_of(task_of(repo)) as sandbox:
+        assert await said(sandbox, "cd / && python -c 'import anvil, sortedcontainers'") == ""
+
+
+@pytest.mark.docker
+@pytest.mark.registry
+async def test_a_python_that_cannot_be_had_is_told_by_the_build(
+    docker_engine: None, repo: Path
+) -> None:
+    with pytest.raises(SandboxError, match=f"{NO_PYTHON}, but Python 3"):
+        async with sandbox_of(task_of(repo, python=exactly("3.99"))):
+            pass
+
+
+@pytest.mark.docker
+async def test_a_python_that_the_image_has_needs_no_download(
+    docker_engine: None, repo: Path
+) -> None:
+    (repo / "setup.cfg").write_text("[options]\npython_requires = >=3.9\n")
+    async with sandbox_of(task_of(repo)) as sandbox:
+        assert "1 failed" in await said(sandbox, "/opt/venv/bin/python -m pytest -q")
 
 
 @pytest.mark.docker

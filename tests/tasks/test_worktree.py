@@ -6,14 +6,9 @@ from pathlib import Path
 import git
 import pytest
 
-from tasks.worktree import (
-    LocalRepoError,
-    apply_to_work_tree,
-    commit,
-    copied,
-    dirty_files,
-    left_out,
-)
+from tasks.snapshot import copied
+from tasks.worktree import LocalRepoError, apply_to_work_tree, commit, dirty_files
+from tests.tasks.trees import contents
 
 FIX = """\
 --- a/anvil/__init__.py
@@ -23,14 +18,6 @@ FIX = """\
 -    return n - 1
 +    return n
 """
-
-
-def contents(repo: Path) -> dict[str, object]:
-    return {
-        str(path.relative_to(repo)): path.readlink() if path.is_symlink() else path.read_bytes()
-        for path in sorted(repo.rglob("*"))
-        if ".git" not in path.relative_to(repo).parts and (path.is_symlink() or path.is_file())
-    }
 
 
 def test_dirty_are_changed_staged_renamed_deleted_and_new_files_but_not_ignored_ones(
@@ -58,14 +45,38 @@ def test_a_patch_that_lost_its_last_newline_applies(repo: Path) -> None:
     assert apply_to_work_tree(repo, FIX.rstrip("\n"))
 
 
-def test_a_dirty_tree_is_refused_unless_told(repo: Path) -> None:
+def test_a_patch_applies_beside_uncommitted_files(repo: Path) -> None:
     (repo / "tests" / "test_new.py").write_text("# mine\n")
-    before = contents(repo)
-    with pytest.raises(LocalRepoError, match=r"uncommitted changes \(tests/test_new\.py\)"):
-        apply_to_work_tree(repo, FIX)
-    assert contents(repo) == before
-    apply_to_work_tree(repo, FIX, allow_dirty=True)
+    (repo / "README").write_text("Mine.\n")
+    assert apply_to_work_tree(repo, FIX) == ["anvil/__init__.py"]
     assert (repo / "tests" / "test_new.py").read_text() == "# mine\n"
+    assert dirty_files(repo) == ["README", "anvil/__init__.py", "tests/test_new.py"]
+
+
+ADDS = "--- /dev/null\n+++ b/new/file.py\n@@ -0,0 +1 @@\n+pass\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "patch"),
+    [("anvil/__init__.py", FIX), ("new/file.py", FIX + ADDS), ("new", FIX + ADDS)],
+    ids=["changed", "untracked", "a file where a folder is needed"],
+)
+def test_a_patch_of_an_uncommitted_file_is_refused_whole_unless_told(
+    repo: Path, name: str, patch: str
+) -> None:
+    (repo / name).parent.mkdir(exist_ok=True)
+    (repo / name).write_text("def weight(n):\n    return n - 1\n# mine\n")
+    before = contents(repo)
+    with pytest.raises(LocalRepoError, match=rf"uncommitted changes \(.*{name}.*--allow-dirty"):
+        apply_to_work_tree(repo, patch)
+    assert contents(repo) == before
+
+
+def test_a_patch_of_an_uncommitted_file_applies_when_told(repo: Path) -> None:
+    (repo / "anvil" / "__init__.py").write_text("def weight(n):\n    return n - 1\n# mine\n")
+    patch = FIX.replace("-1,2 +1,2", "-1,3 +1,3") + " # mine\n"
+    apply_to_work_tree(repo, patch, allow_dirty=True)
+    assert (repo / "anvil" / "__init__.py").read_text().endswith("return n\n# mine\n")
 
 
 @pytest.mark.parametrize(
@@ -105,30 +116,6 @@ def test_a_patch_that_fails_half_way_is_taken_back(repo: Path) -> None:
     assert contents(repo) == before
 
 
-def test_a_copy_has_the_files_their_modes_and_links_and_nothing_of_the_past(
-    repo: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "copy"
-    with copied(repo, folder, base="HEAD", include_dirty=False) as copy:
-        copy.check_out()
-    assert contents(folder) == contents(repo)
-    assert (folder / "run.sh").stat().st_mode & 0o100
-    with git.Repo(repo) as theirs, git.Repo(folder) as opened:
-        assert not opened.is_dirty(untracked_files=True)
-        assert [commit.hexsha for commit in opened.iter_commits("--all")] == [copy.commit]
-        assert opened.head.commit.parents == ()
-        objects = opened.git.cat_file("--batch-all-objects", "--batch-check").splitlines()
-        assert not any(theirs.head.commit.hexsha in entry for entry in objects)
-        assert theirs.head.commit.tree.hexsha == opened.head.commit.tree.hexsha
-    assert not (folder / ".git" / "objects" / "info" / "alternates").exists()
-    assert not (folder / ".git" / "logs").exists()
-
-
-def test_an_earlier_commit_can_be_copied(repo: Path, tmp_path: Path) -> None:
-    with copied(repo, tmp_path / "copy", base="HEAD~1", include_dirty=False) as copy:
-        assert "README" not in copy.names()
-
-
 def test_a_commit_has_one_name_whatever_it_was_called(repo: Path) -> None:
     head = commit(repo, "HEAD")
     assert len(head) == 40
@@ -136,90 +123,6 @@ def test_a_commit_has_one_name_whatever_it_was_called(repo: Path) -> None:
     assert commit(repo, "HEAD~1") != head
     with pytest.raises(LocalRepoError, match="no commit 'no-such'"):
         commit(repo, "no-such")
-
-
-def test_a_copy_of_the_work_tree_has_what_is_not_committed_and_leaves_the_repository_alone(
-    repo: Path, tmp_path: Path
-) -> None:
-    (repo / "tests" / "test_new.py").write_text("def test(): assert False\n")
-    (repo / "README").unlink()
-    (repo / "debug.log").write_text("ignored")
-    git_files = {path: path.read_bytes() for path in (repo / ".git").rglob("*") if path.is_file()}
-    with copied(repo, tmp_path / "copy", base="HEAD", include_dirty=True) as copy:
-        copy.check_out()
-    expected = contents(repo)
-    del expected["debug.log"]
-    assert contents(tmp_path / "copy") == expected
-    assert git_files == {
-        path: path.read_bytes() for path in (repo / ".git").rglob("*") if path.is_file()
-    }
-
-
-def test_the_same_state_is_the_same_commit_whoever_holds_it(repo: Path, tmp_path: Path) -> None:
-    with copied(repo, tmp_path / "a", base="HEAD", include_dirty=False) as first:
-        pass
-    with git.Repo(repo) as opened:
-        opened.clone(str(tmp_path / "clone"), multi_options=["--depth=1"]).close()
-    with copied(tmp_path / "clone", tmp_path / "b", base="HEAD", include_dirty=True) as second:
-        pass
-    assert first.commit == second.commit
-
-
-def test_shallow_clones_detached_heads_and_linked_work_trees_can_be_copied(
-    repo: Path, tmp_path: Path
-) -> None:
-    with git.Repo(repo) as opened:
-        opened.git.worktree("add", "--detach", str(tmp_path / "linked"), "HEAD")
-        opened.git.clone("--depth=1", repo.as_uri(), str(tmp_path / "shallow"))
-    for number, name in enumerate(("linked", "shallow")):
-        folder = tmp_path / str(number)
-        with copied(tmp_path / name, folder, base="HEAD", include_dirty=True) as copy:
-            copy.check_out()
-        assert contents(folder) == contents(repo)
-
-
-def test_files_that_an_archive_would_leave_out_or_rewrite_are_copied_as_they_are(
-    repo: Path, tmp_path: Path
-) -> None:
-    (repo / ".gitattributes").write_text("tests export-ignore\nREADME export-subst\n")
-    (repo / "README").write_text("$Format:%H$\n")
-    with copied(repo, tmp_path / "copy", base="HEAD", include_dirty=True) as copy:
-        copy.check_out()
-    assert contents(tmp_path / "copy") == contents(repo)
-
-
-def test_a_persons_hooks_and_templates_do_not_reach_the_copy(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hooks = tmp_path / "template" / "hooks"
-    hooks.mkdir(parents=True)
-    for folder in (hooks, repo / ".git" / "hooks"):
-        for name in ("post-index-change", "pre-commit", "post-checkout", "reference-transaction"):
-            hook = folder / name
-            hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
-            hook.chmod(0o755)
-    config = tmp_path / "gitconfig"
-    config.write_text(f"[init]\n\ttemplateDir = {hooks.parent}\n")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    with copied(repo, tmp_path / "copy", base="HEAD", include_dirty=True) as copy:
-        copy.check_out()
-    assert not (tmp_path / "ran").exists()
-    assert not (tmp_path / "copy" / ".git" / "hooks").exists()
-
-
-def test_submodules_and_lfs_files_are_named_as_left_out(repo: Path, tmp_path: Path) -> None:
-    assert left_out(repo) == []
-    with git.Repo(repo) as opened:
-        head = opened.head.commit.hexsha
-        opened.git.update_index("--add", "--cacheinfo", f"160000,{head},vendor/steel")
-        (repo / ".gitattributes").write_text("*.bin filter=lfs\n")
-        submodules, stored = left_out(repo)
-        opened.git.commit("-m", "Depend")
-    assert "vendor/steel" in submodules
-    assert "blob.bin" in stored
-    with copied(repo, tmp_path / "copy", base="HEAD", include_dirty=False) as copy:
-        copy.check_out()
-    assert list((tmp_path / "copy" / "vendor" / "steel").iterdir()) == []
 
 
 def test_what_cannot_be_used_is_named(repo: Path, tmp_path: Path) -> None:
