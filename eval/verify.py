@@ -30,7 +30,19 @@ from tasks.task import END_MARKER, EXIT_CODE_PARSER, START_MARKER, Task
 REST_NOT_RUN = "PASS_TO_PASS was not run"
 """Noted of a patch that FAIL_TO_PASS alone decided."""
 
+WITHOUT = "without its changes of "
+"""Noted before the files of a patch that were put back, between commas."""
+
+BY_EXIT_STATUS = "judged by its exit status alone, since nothing can watch this runner"
+BY_LOG = "judged by its log alone, since nothing can watch this runner"
+
 _MARKERS = (START_MARKER, END_MARKER, ">>>>> Test Exit Code")
+
+
+def set_aside(verdict: Verdict) -> list[str]:
+    """Return the files of a patch that its verdict does not speak of, by their paths."""
+    parts = (part for part in verdict.note.split("; ") if part.startswith(WITHOUT))
+    return [name for part in parts for name in part.removeprefix(WITHOUT).split(", ")]
 
 
 async def verify(
@@ -155,14 +167,14 @@ class _Run:
         forbidden = self._forbidden(await self.sandbox.changes()) if self._has_baseline else []
         evidence = await asyncio.to_thread(read_evidence, tested.told, tested.secret)
         verdict = await asyncio.to_thread(self._judge, tested, evidence, forbidden)
-        set_aside = [path for path in self.set_aside if path in own]
+        put_back = [path for path in self.set_aside if path in own]
         notes = [
             _limits_met(prepared.result, tested.result),
             "output past its limit was dropped"
             if prepared.result.truncated or tested.result.truncated
             else "",
             f"applied by {prepared.patch.how}" if prepared.patch else "",
-            f"without its changes of {some(set_aside)}" if set_aside else "",
+            f"{WITHOUT}{', '.join(map(str, put_back))}" if put_back else "",
             verdict.note,
         ]
         note = "; ".join(note for note in notes if note)
@@ -266,8 +278,7 @@ class _Run:
             )
         notes = [] if said.evidence else ["the log shows no test run"]
         if said.resolved and self._has_baseline and not baseline.witnessed:
-            word = "exit status" if baseline.settings else "log"
-            notes.append(f"judged by its {word} alone, since nothing can watch this runner")
+            notes.append(BY_EXIT_STATUS if baseline.settings else BY_LOG)
         rest_is_missing = said.missing_pass_to_pass
         if baseline.hurry and said.missing_fail_to_pass and said.evidence:
             notes.append(REST_NOT_RUN)

@@ -16,7 +16,7 @@ import ssl
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -208,18 +208,23 @@ def local_task(
     return Task(issue=issue, oracle=oracle, build=build)
 
 
-def without_undone(patch: str) -> str:
+def without_undone(patch: str, put_back: Collection[str] = ()) -> str:
     """Leave out of a unified diff, in git's form, what the evaluation of a local task undoes.
 
-    That is every change of a test file that the base state has.
+    That is every change of a test file that the base state has, and of the files `put_back`.
     """
     files = re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE)
-    return "".join(file for file in files if not _changes_a_test(file))
+    return "".join(file for file in files if not _is_undone(file, put_back))
 
 
-def _changes_a_test(file: str) -> bool:
-    old = re.search(r'^--- "?a/(.+?)"?\t?$', file, flags=re.MULTILINE)
-    return old is not None and re.search(_TEST_FILE, old[1]) is not None
+def _is_undone(file: str, put_back: Collection[str]) -> bool:
+    old, new = (
+        re.search(rf'^{sign} "?{side}/(.+?)"?\t?$', file, flags=re.MULTILINE)
+        for sign, side in (("---", "a"), (r"\+\+\+", "b"))
+    )
+    if old is not None and re.search(_TEST_FILE, old[1]) is not None:
+        return True
+    return any(name is not None and name[1] in put_back for name in (old, new))
 
 
 def _check(statement: str, test_command: str, base: str, *, include_dirty: bool) -> None:

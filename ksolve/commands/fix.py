@@ -21,7 +21,7 @@ from eval.cost import count, money
 from eval.sample import SampleKey
 from eval.store import Store
 from eval.table import SampleRow
-from eval.verify import evaluate
+from eval.verify import BY_EXIT_STATUS, evaluate, set_aside
 from ksolve.commands.run import (
     FREE,
     complain_of,
@@ -283,7 +283,10 @@ def fix(
         wanted = {solver.model.name: samples for solver in plan.solvers}
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         solved = next((row for row in store.rows() if row.outcome == "resolved"), None)
-        patch = without_undone(store.patch(_key(solved))) if solved else ""
+        verdict = store.judged(_key(solved)) if solved else None
+        patch = ""
+        if solved and verdict:
+            patch = without_undone(store.patch(_key(solved)), set_aside(verdict))
         _print_result(store, folder, solved, patch, as_json=json)
         unusable = complain_of(sweep)
         paid = _paid(store)
@@ -291,7 +294,15 @@ def fix(
             console.print(Text(f"No sample passes `{test}` ({paid}; all are kept in {folder})."))
             _print_reasons(store, folder, console)
             raise typer.Exit(unusable or (INFRASTRUCTURE if store.failures() else UNSOLVED))
-    console.print(Text(f"Verified: `{test}` passes with this patch of {solved.model} ({paid})."))
+    is_watched = verdict is None or BY_EXIT_STATUS not in verdict.note
+    console.print(
+        Text(
+            f"Verified: `{test}` passes with this patch of {solved.model} ({paid})."
+            if is_watched
+            else f"`{test}` ends with 0 under this patch of {solved.model} ({paid}). Nothing can "
+            "watch what it runs, so read the patch before you believe it."
+        )
+    )
     if apply:
         touched = apply_to_work_tree(repo, patch, allow_dirty=allow_dirty)
         console.print(Text(f"Applied to {', '.join(touched)}."))
