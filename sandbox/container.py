@@ -65,7 +65,7 @@ class Containers:
     """Starts containers on an engine, all of which bear `labels`."""
 
     def __init__(self, engine: Engine, labels: Mapping[str, str]) -> None:
-        self._engine = engine
+        self.engine = engine
         self._labels = labels
         # What is still to be tried, the best first: the first works once a container was started.
         self._rlimits: tuple[Rlimits, ...] = ("usual", "not raised", "none")
@@ -77,7 +77,7 @@ class Containers:
 
     def start(self, name: str, image: str, limits: Limits) -> Started:
         """Start one. Blocks. Raises what the docker package does."""
-        config = self._engine.client.images.get(image).attrs["Config"]
+        config = self.engine.client.images.get(image).attrs["Config"]
         user = config.get("User") or "0"
         container = self._started(user, name, image, limits)
         container.reload()
@@ -96,7 +96,7 @@ class Containers:
         except APIError as error:
             if kind == "none" or not _NO_RLIMITS.search(str(error)):
                 raise
-        remove_container(self._engine.client, name)
+        remove_container(self.engine.client, name)
         # Another thread may have found it out meanwhile.
         if self._rlimits[0] == kind:
             self._rlimits = self._rlimits[1:]
@@ -108,7 +108,7 @@ class Containers:
         is_root = user.partition(":")[0] in ("0", "root")
         own_name = name[-_OWN_NAME:]
         more = (_TO_END_ALL, *limits.capabilities) if limits.capabilities else ()
-        container = self._engine.client.containers.create(
+        container = self.engine.client.containers.create(
             image,
             name=name,
             labels=dict(self._labels),
@@ -122,7 +122,7 @@ class Containers:
             network_mode="bridge" if limits.network else "none",
             mem_limit=limits.memory_bytes,
             memswap_limit=limits.memory_bytes,
-            nano_cpus=round(min(limits.cpus, self._engine.cpus) * 1e9),
+            nano_cpus=round(min(limits.cpus, self.engine.cpus) * 1e9),
             pids_limit=limits.pids,
             cap_drop=["ALL"],
             cap_add=sorted({*_ROOT_CAPABILITIES, *more}) if is_root else [],

@@ -64,14 +64,13 @@ class DockerHost:
         self._labels = labels(run_id)
         self._resources = resources or Resources()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
-        self._engine: Engine | None = None
+        self._opened: Containers | None = None
         # Held while an image of that name is made ready.
         self.image_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def __aenter__(self) -> Self:
         """Connect. Raises SandboxError when the engine does not answer."""
-        self._engine = await self.call(connect)
-        self._containers = Containers(self._engine, self._labels)
+        self._opened = Containers(await self.call(connect), self._labels)
         return self
 
     async def __aexit__(
@@ -112,9 +111,7 @@ class DockerHost:
     @property
     def engine(self) -> Engine:
         """The engine, once entered."""
-        if self._engine is None:
-            raise SandboxError("DockerHost is used outside of its `async with` block.")
-        return self._engine
+        return self._containers.engine
 
     @property
     def rlimits(self) -> Rlimits:
@@ -125,6 +122,12 @@ class DockerHost:
     def client(self) -> DockerClient:
         """The engine's client, once entered."""
         return self.engine.client
+
+    @property
+    def _containers(self) -> Containers:
+        if self._opened is None:
+            raise SandboxError("DockerHost is used outside of its `async with` block.")
+        return self._opened
 
     def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> asyncio.Future[T]:
         """Run a blocking call to the engine in a thread. Its faults are raised as SandboxError."""
@@ -142,8 +145,8 @@ class DockerHost:
 
     def _close(self) -> None:
         self._threads.shutdown()
-        if self._engine is not None:
-            self._engine.close()
+        if self._opened is not None:
+            self._opened.engine.close()
 
 
 @dataclass(frozen=True, slots=True)
