@@ -140,8 +140,7 @@ class Sweep:
         self._unverified: asyncio.Queue[SampleKey | None] = asyncio.Queue()
         self._schedules: Sequence[Schedule] = ()
         self._allocation: Allocation | None = None
-        # Without it, samples are drawn however many verdicts are owed.
-        self._pace = Pace(workers=workers) if plan.until_solved else None
+        self._pace = Pace(workers=workers)
         self._samplers: asyncio.Task[None] | None = None
         self._faults = 0
         # Whether something could not be drawn or judged, for no want of money.
@@ -177,8 +176,7 @@ class Sweep:
                 # Asked after what is drawn: a sample that comes in between is judged all the same.
                 for key in await asyncio.to_thread(self._store.unverified):
                     if key.task_id in self._tasks:
-                        if self._pace:
-                            self._pace.owe(key)
+                        self._pace.owe(key)
                         self._unverified.put_nowait(key)
                 for _ in range(self._verifying):
                     group.create_task(self._verify_samples())
@@ -206,14 +204,11 @@ class Sweep:
             of = {
                 arm: owed[arm] for arm in owed if self._solvers[arm].model.backend is model.backend
             }
-            scheduled.append(
-                (
-                    model,
-                    Share(self._allocation, of)
-                    if self._allocation
-                    else InOrder(of, until_solved=self.plan.until_solved, pace=self._pace),
-                )
-            )
+            if self._allocation:
+                scheduled.append((model, Share(self._allocation, of)))
+            else:
+                pace = self._pace if self.plan.until_solved else None
+                scheduled.append((model, InOrder(of, until_solved=bool(pace), pace=pace)))
         self._schedules = [schedule for _, schedule in scheduled]
         return scheduled
 
@@ -248,8 +243,7 @@ class Sweep:
 
     async def _draw_owed(self, schedule: Schedule) -> None:
         while (key := await schedule.next()) is not None:
-            solver = self._solvers[key.model, key.strategy]
-            model = solver.model
+            model = (solver := self._solvers[key.model, key.strategy]).model
             backend = MeteredBackend(model.backend, model.price, self._budgets, key.task_id)
             try:
                 await self._draw(solver, backend, key)
@@ -337,11 +331,11 @@ class Sweep:
         reused = is_kept = verdict is not None
         if verdict is None:
             verdict, reused = await self._verifier.judge(task, patch, name)
-        judged = Judged(key=key, verdict_key=name, verdict=verdict, is_kept=is_kept)
-        await self._recorder.add(judged)
+        await self._recorder.add(
+            Judged(key=key, verdict_key=name, verdict=verdict, is_kept=is_kept)
+        )
         self._faults = 0
-        if self._pace:
-            self._pace.judged(time.monotonic() - begun)
+        self._pace.judged(time.monotonic() - begun)
         # Before anybody sees the verdict, so that no sample is begun that it makes needless.
         await self._learn(key, resolved=verdict.outcome == "resolved")
         self._observer.verified(key, verdict, reused=reused)
@@ -351,9 +345,7 @@ class Sweep:
             await schedule.learn(key, resolved=resolved)
         if resolved:
             self.solved.add(key.task_id)
-        if self._pace:
-            # After the schedules have dropped what this solves.
-            await self._pace.settle(key)
+        await self._pace.settle(key)
         if (
             self.plan.until_solved
             and self.solved >= self._tasks.keys()

@@ -22,8 +22,11 @@ from pathlib import Path
 
 import platformdirs
 
-from tasks.project import TOOLS, Project, Python, Setup, python_of, setup_of
-from tasks.snapshot import Copy, Tell, copied, say_nothing
+from tasks.making import Tell, say_nothing
+from tasks.project import Project
+from tasks.pythons import Python, python_of
+from tasks.setups import TOOLS, Setup, setup_of
+from tasks.snapshot import Copy, copied
 from tasks.task import (
     END_MARKER,
     EXIT_CODE_PARSER,

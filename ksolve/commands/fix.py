@@ -6,11 +6,10 @@ import asyncio
 import dataclasses
 import hashlib
 import json as jsonlib
-import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import platformdirs
 import typer
@@ -21,7 +20,7 @@ from eval.cost import count, money
 from eval.sample import SampleKey
 from eval.store import Store
 from eval.table import SampleRow
-from eval.verify import BY_EXIT_STATUS, evaluate, set_aside
+from eval.verify import BY_EXIT_STATUS, set_aside
 from ksolve.commands.run import (
     FREE,
     complain_of,
@@ -66,29 +65,22 @@ from ksolve.options import (
     serve_of,
 )
 from ksolve.progress import Stages
+from ksolve.readiness import Doubts, check_base, prepared
 from ksolve.screen import screen
 from ksolve.session import (
     Judging,
     Session,
     check_served,
-    docker_host,
-    ready_images,
     sweep_on_docker,
 )
 from ksolve.sweep_options import resolve_config
-from ksolve.unready import unready
-from ksolve.unsolved import failing_tests, last_words, reasons, sentences
-from sandbox.sandbox import Limits, SandboxError
-from tasks.local import NO_PYTHON, Found, local_task, without_undone
-from tasks.project import Python, exactly
-from tasks.task import Resources, Task
-from tasks.worktree import apply_to_work_tree, commit, dirty_files, some
+from ksolve.unsolved import reasons, sentences
+from tasks.local import without_undone
+from tasks.pythons import Python, exactly
+from tasks.worktree import apply_to_work_tree, commit, dirty_files
 
 IN_FLIGHT = 4
 """Few at once: what is under way when the first patch is verified was paid for in vain."""
-
-# Exit statuses of a shell: found and not executable, and not found.
-_CANNOT_RUN = (126, 127)
 
 
 def fix(
@@ -227,7 +219,7 @@ def fix(
     console = screen(stderr=True)
     doubts = Doubts(console, go_on=go_on)
     dirty = dirty_files(repo)
-    task, found = _prepared(
+    task, found = prepared(
         repo,
         statement,
         test,
@@ -269,9 +261,7 @@ def fix(
     with Store(folder) as store:
         store.begin(config, free=FREE)
         if not store.solved():
-            base_log = asyncio.run(_evaluate_base(task, found, asked.resources, console))
-            if amiss := unready(base_log, found.names):
-                doubts.tell(f"The tests seem to fail for another reason than the issue: {amiss}.")
+            asyncio.run(check_base(task, found, doubts, asked.resources))
         session = Session(
             console=console,
             workers=workers,
@@ -306,28 +296,6 @@ def fix(
     if apply:
         touched = apply_to_work_tree(repo, patch, allow_dirty=allow_dirty)
         console.print(Text(f"Applied to {', '.join(touched)}."))
-
-
-def _prepared(
-    repo: Path, statement: str, test: str, doubts: Doubts, **options: Any
-) -> tuple[Task, Found]:
-    """Return the task and what was found in its repository, which is shown."""
-    console = doubts.console
-    found: list[Found] = []
-    with console.status("reading the repository") as status:
-
-        def consider(what: Found) -> None:
-            found.append(what)
-            # A person may be asked.
-            status.stop()
-            _tell_found(what, doubts, setup=options["setup"], image=options["image"])
-            status.start()
-
-        def tell(text: str) -> None:
-            status.update(Text(text))
-
-        task = local_task(repo, statement, test, tell=tell, consider=consider, **options)
-    return task, found[0]
 
 
 def _print_result(
@@ -378,96 +346,11 @@ def repeating(repo: Path, **options: Path | float | str | list[str] | None) -> s
     return shlex.join([*words, "--out", "runs/again"])
 
 
-class Doubts:
-    """What speaks against going on: a person is asked, and where there is none it ends here."""
-
-    def __init__(self, console: Console, *, go_on: bool) -> None:
-        self.console = console
-        self._go_on = go_on
-
-    def tell(self, sentence: str) -> None:
-        """Tell, and return if it goes on all the same. Raises InputError."""
-        if self._go_on:
-            self.console.print(Text(sentence, style="yellow"))
-        elif not (sys.stdin.isatty() and self.console.is_terminal):
-            raise InputError(f"{sentence} Or add --yes to go on all the same.")
-        elif not typer.confirm(f"{sentence} Go on all the same?", err=True):
-            raise InputError("Stopped before anything was paid.")
-
-
 def _python(version: str | None) -> Python | None:
     try:
         return exactly(version) if version else None
     except ValueError as error:
         raise InputError(f"--python {error}") from None
-
-
-def _tell_found(found: Found, doubts: Doubts, *, setup: str | None, image: str | None) -> None:
-    """Show what will be installed before it is; ask where something is missing."""
-    console = doubts.console
-    for sentence in found.missing:
-        doubts.tell(sentence)
-    command = found.setup.command
-    if setup is not None:
-        return
-    if image is not None:
-        if command:
-            console.print(
-                Text(f"{image} is taken as it is; `{command}` is not run: give it with --setup.")
-            )
-        return
-    if command:
-        sources = ", ".join(found.setup.sources)
-        console.print(Text(f"Setup, from {sources} (--setup gives another):\n  {command}"))
-    for note in found.setup.notes:
-        console.print(Text(note, style="yellow"))
-
-
-async def _evaluate_base(task: Task, found: Found, resources: Resources, console: Console) -> str:
-    """Return what the tests say without a patch, which must be that they fail.
-
-    Without a test that fails now, nothing could tell a fix from any other change.
-    """
-    async with docker_host(resources=resources) as host:
-        try:
-            await ready_images(host, [task], console)
-        except SandboxError as error:
-            raise _unbuilt(error, found) from error
-        limits = Limits().with_resources(task.issue.resources).with_resources(resources)
-        base = await evaluate(task, "", host, limits)
-    if base.outcome == "resolved":
-        raise InputError(
-            f"`{task.issue.test_command}` passes already: add a test that shows the issue."
-        )
-    if base.outcome == "timeout":
-        raise InputError(f"The test command was {base.note}: raise --time-limit.")
-    said = last_words(base.log)
-    if base.exit_code in _CANNOT_RUN:
-        raise InputError(
-            f"The test command cannot run ({said}): correct it, or install with --setup what it "
-            "needs."
-        )
-    tests = failing_tests(base.log)
-    named = f" (failing: {some(tests)})" if tests else ""
-    console.print(Text(f"Without a patch, the test command ends with: {said}{named}"))
-    return base.log
-
-
-def _unbuilt(error: SandboxError, found: Found) -> Exception:
-    """Return what is said of an image that could not be built."""
-    text = str(error)
-    if NO_PYTHON in text and found.python:
-        has = re.search(rf"{NO_PYTHON}, but (Python [\d.]+)", text)
-        command = found.setup.command or "true"
-        return InputError(
-            f"The repository asks for {found.python}; ksolve's image has"
-            f" {has[1] if has else 'another'}, and none that will do could be downloaded: add"
-            " --python 3.11 to try that all the same, or give an image that has it, such as"
-            f" --image python:{found.python.choice} --setup 'pip install pytest && {command}'."
-        )
-    if "returned a non-zero code" in text:
-        return InputError(f"The setup failed, give another with --setup. {text}")
-    return error
 
 
 def _statement(issue: str | None, issue_file: Path | None) -> str:

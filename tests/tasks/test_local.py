@@ -11,7 +11,7 @@ import git
 import pytest
 
 from tasks.local import LONGEST_STATEMENT, Found, local_task
-from tasks.project import exactly
+from tasks.pythons import exactly
 from tasks.task import EXIT_CODE_PARSER, Task
 from tasks.worktree import LocalRepoError
 

@@ -13,7 +13,7 @@ from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
 from sandbox.sandbox import Limits, Sandbox, SandboxError
 from tasks.local import NO_PYTHON, local_task
-from tasks.project import exactly
+from tasks.pythons import exactly
 from tasks.task import TESTBED, Task
 
 LIMITS = Limits(lifetime=300.0)

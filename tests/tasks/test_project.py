@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tasks.project import Project, exactly, python_of, setup_of
+from tasks.project import Project
+from tasks.pythons import exactly, python_of
+from tasks.setups import setup_of
 
 POETRY = "/opt/tools/bin/pip install poetry"
 PIPENV = "/opt/tools/bin/pip install pipenv"
