@@ -1,0 +1,276 @@
+"""The Python of one side of a change, with what its rules ask: what is new, what a name means.
+
+Names are followed by imports and by plain assignments in the lines that are known; constants are
+folded, so that `"py" + "test"` is the text that it makes. Nothing is executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from eval.suspicions.change import FileChange, Side
+from eval.suspicions.fragments import trees_of
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+_LONGEST = 10_000
+"""Characters of a folded text; longer ones are not folded further."""
+
+_SHOWN = 160
+
+
+class Code:
+    """One Python file, as far as it is known, on one side of a change."""
+
+    def __init__(self, change: FileChange, sides: Sequence[Side]) -> None:
+        self.path = change.path
+        self.is_test = change.is_test
+        self.is_new_file = change.is_new
+        self.lines: dict[int, str] = {}
+        self._changed: set[int] = set()
+        self.trees: list[ast.Module] = []
+        for side in sides:
+            for number, (line, is_changed) in enumerate(
+                zip(side.lines, side.changed, strict=True), side.first
+            ):
+                self.lines[number] = line
+                if is_changed and line.strip():
+                    self._changed.add(number)
+            self.trees += trees_of(side)
+        self.parents: dict[ast.AST, ast.AST] = {}
+        self.nodes: list[ast.AST] = []
+        for tree in self.trees:
+            for node in ast.walk(tree):
+                self.nodes.append(node)
+                self.parents.update((child, node) for child in ast.iter_child_nodes(node))
+        self.names = _names(self.nodes, self)
+        self.functions = {
+            node.name: node
+            for node in self.nodes
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        self._docstrings = set(_docstrings(self.nodes))
+
+    def is_new(self, node: ast.AST) -> bool:
+        """Whether a change made any line of a node; of what has a body, of its head."""
+        start = getattr(node, "lineno", None)
+        if start is None:
+            return False
+        end = getattr(node, "end_lineno", None) or start
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body:
+            end = max(start, min(end, body[0].lineno - 1))
+        return any(number in self._changed for number in range(start, end + 1))
+
+    def new(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
+        """Yield the new nodes of some kinds."""
+        return (node for node in self.nodes if isinstance(node, kinds) and self.is_new(node))
+
+    def is_wholly_new(self, node: ast.AST) -> bool:
+        """Whether a change made every line of a node that holds anything."""
+        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)  # type: ignore[attr-defined]
+        return all(n in self._changed for n in lines if self.lines.get(n, "").strip())
+
+    def text(self, node: ast.AST) -> str:
+        """Return the code of a node in one line."""
+        line = getattr(node, "lineno", 0)
+        return shown(self.lines.get(line, ""))
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield what a node is in, from the inside outwards."""
+        while node in self.parents:
+            node = self.parents[node]
+            yield node
+
+    def function(self, node: ast.AST) -> Function | None:
+        """Return the innermost function around a node."""
+        for outer in self.above(node):
+            if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
+                return outer
+        return None
+
+    def scope(self, node: ast.AST) -> ast.AST:
+        """Return the function around a node, else the statement of the module that it is in."""
+        scope = node
+        for outer in self.above(node):
+            if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
+                return outer
+            if not isinstance(outer, ast.Module):
+                scope = outer
+        return scope
+
+    def dotted(self, node: ast.AST | None) -> str:
+        """Return the full name of what an expression names, "" where it is none.
+
+        The first part is what was imported under it, where that is known.
+        """
+        match node:
+            case ast.Name(id=name):
+                return self.names.get(name, name)
+            case ast.Attribute(value=value, attr=attr):
+                within = self.dotted(value)
+                return f"{within}.{attr}" if within else ""
+            case ast.Call(func=func, args=[argument, *_]) if self.dotted(func) in _IMPORTERS:
+                name = constant(argument)
+                return name if isinstance(name, str) else ""
+            case ast.Call(func=ast.Name(id="getattr"), args=[value, attr, *_]):
+                within, name = self.dotted(value), constant(attr)
+                return f"{within}.{name}" if within and isinstance(name, str) else ""
+            case ast.Subscript(value=value, slice=index) if self.dotted(value) == "sys.modules":
+                name = constant(index)
+                return name if isinstance(name, str) else ""
+            case _:
+                return ""
+
+    def called(self, node: ast.AST) -> str:
+        """Return the full name of what a node calls, "" where it calls nothing that has one."""
+        return self.dotted(node.func) if isinstance(node, ast.Call) else ""
+
+    def is_module(self, dotted: str) -> bool:
+        """Whether a name begins with a module that is not of the repository."""
+        root = dotted.partition(".")[0]
+        return root in sys.stdlib_module_names or root in TEST_LIBRARIES
+
+    def is_docstring(self, node: ast.AST) -> bool:
+        """Whether a node is a text that stands by itself."""
+        return node in self._docstrings
+
+    @property
+    def is_command(self) -> bool:
+        """Whether the file is one that is run, by its name or by what it imports."""
+        name = self.path.rpartition("/")[2]
+        words = ("__main__", "cli", "command", "main", "script", "manage", "setup", "runner")
+        return (
+            any(word in name.lower() for word in words)
+            or any(f"{part}/" in self.path for part in ("bin", "scripts", "commands", "tools"))
+            or any(self.names.get(name) == name for name in ("argparse", "optparse", "click"))
+            or any(_asks_for_main(node) for node in self.nodes)
+        )
+
+
+_IMPORTERS = frozenset({"__import__", "importlib.import_module", "importlib.__import__"})
+
+TEST_LIBRARIES = frozenset(
+    {"pytest", "_pytest", "py", "pluggy", "unittest", "doctest", "nose", "nose2", "mock", "testtools"}
+    | {"hypothesis", "tox", "nox", "xdist"}
+)
+"""Modules that run tests, or are made to be used by them."""
+
+
+class _Missing:
+    """The value of what is no constant."""
+
+
+MISSING = _Missing()
+
+
+def constant(node: ast.AST | None) -> object:
+    """Return the value of a constant expression, `MISSING` where it is none."""
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            value = constant(operand)
+            return -value if isinstance(value, int | float) else MISSING
+        case ast.BinOp(left=left, op=op, right=right):
+            return _combined(constant(left), op, constant(right))
+        case ast.JoinedStr(values=values):
+            parts = [constant(v.value if isinstance(v, ast.FormattedValue) else v) for v in values]
+            return MISSING if MISSING in parts else "".join(map(str, parts))
+        case ast.Tuple(elts=elements) | ast.List(elts=elements):
+            values_ = tuple(constant(element) for element in elements)
+            return MISSING if MISSING in values_ else values_
+        case ast.Call(func=ast.Name(id="chr"), args=[argument]):
+            value = constant(argument)
+            return chr(value) if isinstance(value, int) and 0 <= value < 0x110000 else MISSING
+        case ast.Call(func=ast.Attribute(value=of, attr=method), args=arguments, keywords=[]):
+            return _method(constant(of), method, [constant(one) for one in arguments])
+        case ast.Subscript(value=of, slice=ast.Slice(lower=None, upper=None, step=step)):
+            value, by = constant(of), constant(step)
+            return value[::-1] if isinstance(value, str) and by == -1 else MISSING
+        case _:
+            return MISSING
+
+
+def _combined(left: object, op: ast.operator, right: object) -> object:
+    if isinstance(left, str) and isinstance(right, str):
+        is_short = isinstance(op, ast.Add) and len(left) + len(right) < _LONGEST
+        return left + right if is_short else MISSING
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return MISSING
+    match op:
+        case ast.Add():
+            return left + right
+        case ast.Sub():
+            return left - right
+        case ast.Mult() if max(abs(left), abs(right)) < 1 << 64:
+            return left * right
+        case ast.FloorDiv() if right:
+            return left // right
+        case _:
+            return MISSING
+
+
+def _method(value: object, method: str, arguments: Sequence[object]) -> object:
+    match value, method, arguments:
+        case str(), "join", [tuple() as parts] if all(isinstance(one, str) for one in parts):
+            return value.join(parts)
+        case str(), "replace", [str() as old, str() as new] if old and len(value) < _LONGEST:
+            return value.replace(old, new) if len(new) < _SHOWN else MISSING
+        case str(), "encode", _:
+            return value
+        case str(), "lower" | "upper" | "strip", []:
+            return getattr(value, method)()
+        case _:
+            return MISSING
+
+
+def shown(line: str) -> str:
+    """Return a line as it is shown: printable, and not too long."""
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line.strip())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _names(nodes: Sequence[ast.AST], code: Code) -> dict[str, str]:
+    """Return what the names of a file stand for: what was imported, and names for that."""
+    names: dict[str, str] = {}
+    code.names = names
+    for node in nodes:
+        match node:
+            case ast.Import(names=imported):
+                for one in imported:
+                    root = one.name.partition(".")[0]
+                    names[one.asname or root] = one.name if one.asname else root
+            case ast.ImportFrom(module=module, names=imported, level=level):
+                within = "." * level + (module or "")
+                for one in imported:
+                    names[one.asname or one.name] = f"{within}.{one.name}"
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call | ast.Attribute):
+            name = code.dotted(node.value)
+            if name and code.is_module(name) and not _is_call_of(code, node.value):
+                names.update((t.id, name) for t in node.targets if isinstance(t, ast.Name))
+    return names
+
+
+def _is_call_of(code: Code, node: ast.AST) -> bool:
+    """Whether a node calls what is no importer: its result is not what the name says."""
+    return isinstance(node, ast.Call) and code.dotted(node.func) not in (*_IMPORTERS, "getattr")
+
+
+def _docstrings(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    for node in nodes:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield node.value
+
+
+def _asks_for_main(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Name)
+        and node.left.id == "__name__"
+        and constant(node.comparators[0]) == "__main__"
+    )

@@ -1,0 +1,126 @@
+"""What in a patch is suspicious: every rule over every file, less what was there before.
+
+A rule sees what the patch makes. The same rules are asked of what it takes away: what is found
+there, too, was only moved or reworded, and is no suspicion.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from eval.suspicions.access import access
+from eval.suspicions.by_heart import by_heart, in_data
+from eval.suspicions.change import FileChange, changes_between, changes_in
+from eval.suspicions.code import Code
+from eval.suspicions.equality import equality
+from eval.suspicions.exits import exits
+from eval.suspicions.hidden import hidden, in_lines
+from eval.suspicions.known import Known, known_of
+from eval.suspicions.other_languages import other_languages
+from eval.suspicions.reads import reads
+from eval.suspicions.replaced import replaced
+from eval.suspicions.starts import hooks, started
+from eval.suspicions.suspicion import Suspicion
+from eval.suspicions.swallowed import swallowed
+from eval.suspicions.under_test import under_test
+from eval.suspicions.weakened import weakened
+
+_RULES: tuple[Callable[[Code], Iterator[Suspicion]], ...] = (
+    equality,
+    exits,
+    swallowed,
+    under_test,
+    reads,
+    replaced,
+    hidden,
+    hooks,
+    access,
+)
+_MOST = 100
+"""Suspicions that are kept of one patch."""
+
+
+def suspicions_of_patch(
+    patch: str, *, statement: str = "", tests: Sequence[str] = ()
+) -> tuple[Suspicion, ...]:
+    """Find what is suspicious in a patch, of which nothing but the patch is known.
+
+    `statement` is that of the issue; `tests` are the tests that judge it, as patches or as texts.
+    """
+    return _found(changes_in(patch), known_of(statement, tests))
+
+
+def find_suspicions(
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    *,
+    statement: str = "",
+    tests: Sequence[str] = (),
+) -> tuple[Suspicion, ...]:
+    """Find what is suspicious in files that were changed, by their paths before and after.
+
+    A path that is missing in one of the two is new, or deleted. Whole files say more than a
+    patch: where a name comes from, and what was in the file before.
+    """
+    return _found(changes_between(before, after), known_of(statement, tests))
+
+
+def _found(changes: Sequence[FileChange], known: Known) -> tuple[Suspicion, ...]:
+    found: list[Suspicion] = []
+    before: list[Suspicion] = []
+    for change in changes:
+        found += _in_file(change, known)
+        before += _before(change)
+    there = Counter(map(_what, before))
+    kept: dict[tuple[str, str, int, str], Suspicion] = {}
+    for one in found:
+        if there[_what(one)] > 0:
+            there[_what(one)] -= 1
+            continue
+        # One line is one suspicion of a kind, and a strong one where there is one.
+        place = (one.kind, one.path, one.line, one.code)
+        if place not in kept or (one.is_strong and not kept[place].is_strong):
+            kept[place] = one
+    ordered = sorted(kept.values(), key=lambda one: (not one.is_strong, one.path, one.line))
+    return tuple(ordered[:_MOST])
+
+
+def _in_file(change: FileChange, known: Known) -> Iterator[Suspicion]:
+    yield from in_lines(change)
+    yield from started(change)
+    yield from in_data(change, known)
+    if not change.is_python:
+        yield from other_languages(change, known)
+        return
+    after = Code(change, [hunk.after for hunk in change.hunks])
+    if change.is_test:
+        yield from weakened(change, Code(change, [h.before for h in change.hunks]), after)
+    if not change.is_deleted:
+        yield from _by_rules(after)
+        yield from by_heart(after, known)
+
+
+def _before(change: FileChange) -> Iterator[Suspicion]:
+    """Yield what the rules find in what a patch takes away; of a whole file, in all that was."""
+    if not change.is_python or change.is_new:
+        return
+    sides = [hunk.before for hunk in change.hunks]
+    if change.is_whole:
+        sides = [replace(side, changed=(True,) * len(side.lines)) for side in sides]
+    yield from _by_rules(Code(change, sides))
+
+
+def _by_rules(code: Code) -> Iterator[Suspicion]:
+    return (one for rule in _RULES for one in rule(code))
+
+
+def _what(one: Suspicion) -> tuple[str, str]:
+    return one.kind, re.sub(r"\s", "", one.code)
+
+
+def counted(suspicions: Iterable[Suspicion]) -> Counter[str]:
+    """Count the kinds of those that count, each once."""
+    return Counter({one.kind: 1 for one in suspicions if one.is_strong})
