@@ -33,8 +33,7 @@ def by_heart(code: Code, known: Known) -> Iterator[Suspicion]:
             if not is_guard or not (is_specific(one) or is_specific(other)):
                 continue
         several = len(distinct) >= _SEVERAL
-        exact = isinstance(other, int | float) or isinstance(one, int | float)
-        strength: Strength = "strong" if several or (is_guard and exact) else "weak"
+        strength: Strength = "strong" if several or is_guard else "weak"
         yield _suspicion(
             code, node, f"`{one}` is answered with `{other}`, as the tests expect it.", strength
         )
@@ -146,12 +145,21 @@ def _answers(body: list[ast.stmt]) -> Iterator[object]:
 def _expected(code: Code, known: Known, told: set[int]) -> Iterator[Suspicion]:
     """Find one input that is answered with a value of the tests, by a condition."""
     for node, one, other, is_guard in _pairs(code):
-        if not is_guard or id(node) in told or not isinstance(one, int | float):
+        if not is_guard or id(node) in told:
             continue
-        if is_specific(one) and is_specific(other) and known.has(other):
+        if is_specific(one) and is_specific(other) and known.has(other) and _is_odd(one, other):
             yield _suspicion(
                 code, node, f"One input, `{one}`, is answered with `{other}`, which a test expects."
             )
+
+
+def _is_odd(*values: object) -> bool:
+    """Whether values are numbers, or texts that are no words."""
+    return all(
+        isinstance(value, int | float)
+        or (isinstance(value, str) and any(c.isdigit() for c in value) and not value.isdigit())
+        for value in values
+    )
 
 
 def _numbers(code: Code, known: Known) -> Iterator[Suspicion]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -68,6 +68,12 @@ class FileChange:
         return is_test(self.path)
 
     @property
+    def is_test_module(self) -> bool:
+        """Whether it holds tests itself, and is not what they use."""
+        name = PurePosixPath(self.path).name
+        return self.is_test and re.search(r"(^tests?_|_tests?\.|^tests?\.|[.-](test|spec)\.)", name) is not None
+
+    @property
     def is_prose(self) -> bool:
         """Whether it is read by people only."""
         return self.path.endswith(_PROSE)
@@ -119,9 +125,12 @@ def changes_between(before: Mapping[str, str], after: Mapping[str, str]) -> list
         old_lines, new_lines = (old or "").split("\n"), (new or "").split("\n")
         was, made = [True] * len(old_lines), [True] * len(new_lines)
         # Not the library's guess of what is junk: a line that is often there is code, too.
-        matcher = difflib.SequenceMatcher(None, old_lines, new_lines, autojunk=False)
+        same = _same_at_start(old_lines, new_lines)
+        was[:same] = made[:same] = [False] * same
+        matcher = difflib.SequenceMatcher(None, old_lines[same:], new_lines[same:], autojunk=False)
         for a, b, size in matcher.get_matching_blocks():
-            was[a : a + size] = made[b : b + size] = [False] * size
+            was[same + a : same + a + size] = [False] * size
+            made[same + b : same + b + size] = [False] * size
         hunk = Hunk(
             before=Side(first=1, lines=tuple(old_lines), changed=tuple(was)),
             after=Side(first=1, lines=tuple(new_lines), changed=tuple(made)),
@@ -138,6 +147,13 @@ def changes_between(before: Mapping[str, str], after: Mapping[str, str]) -> list
             )
         )
     return found
+
+
+def _same_at_start(one: Sequence[str], other: Sequence[str]) -> int:
+    for place, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return place
+    return min(len(one), len(other))
 
 
 def _name(found: list[FileChange], old: str, new: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from eval.suspicions.change import FileChange, Side
-from eval.suspicions.fragments import trees_of
+from eval.suspicions.fragments import Tree, trees_of
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -28,10 +28,11 @@ class Code:
     def __init__(self, change: FileChange, sides: Sequence[Side]) -> None:
         self.path = change.path
         self.is_test = change.is_test
-        self.is_new_file = change.is_new
+        self.is_test_module = change.is_test_module
+        self.is_whole = change.is_new or change.is_whole
         self.lines: dict[int, str] = {}
         self._changed: set[int] = set()
-        self.trees: list[ast.Module] = []
+        trees: list[Tree] = []
         for side in sides:
             for number, (line, is_changed) in enumerate(
                 zip(side.lines, side.changed, strict=True), side.first
@@ -39,25 +40,89 @@ class Code:
                 self.lines[number] = line
                 if is_changed and line.strip():
                     self._changed.add(number)
-            self.trees += trees_of(side)
+            trees += trees_of(side)
         self.parents: dict[ast.AST, ast.AST] = {}
         self.nodes: list[ast.AST] = []
-        for tree in self.trees:
-            for node in ast.walk(tree):
-                self.nodes.append(node)
-                self.parents.update((child, node) for child in ast.iter_child_nodes(node))
-        self.names = _names(self.nodes, self)
-        self.functions = {
-            node.name: node
-            for node in self.nodes
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        }
+        self.functions: dict[str, Function] = {}
+        for tree in trees:
+            for statement in tree.module.body:
+                if isinstance(statement, Function):
+                    self.functions.setdefault(statement.name, statement)
+                if self._matters(statement, tree.shift):
+                    self._take(statement, tree)
+        self.functions.update(
+            (node.name, node) for node in self.nodes if isinstance(node, Function)
+        )
+        self._bound: dict[ast.AST, set[str]] = {}
+        self._imported: set[str] = set()
+        self.names: dict[str, str] = {}
+        self._follow_names()
         self._docstrings = set(_docstrings(self.nodes))
+
+    def _matters(self, statement: ast.stmt, shift: int) -> bool:
+        """Whether a statement of the module was changed, or says what names mean."""
+        if isinstance(statement, ast.Import | ast.ImportFrom | ast.Assign | ast.If | ast.Try):
+            return True
+        lines = range(_start(statement), (statement.end_lineno or statement.lineno) + 1)
+        return any(line + shift in self._changed for line in lines)
+
+    def _take(self, statement: ast.stmt, tree: Tree) -> None:
+        """Take the nodes of a statement, with the lines of the file."""
+        waiting: list[ast.AST] = [statement]
+        while waiting:
+            node = waiting.pop()
+            self.nodes.append(node)
+            line = getattr(node, "lineno", None)
+            if line is not None:
+                # What is not positive is not in the file.
+                line += tree.shift
+                node.lineno = line if line >= tree.first else 0  # type: ignore[attr-defined]
+                node.end_lineno += tree.shift  # type: ignore[attr-defined]
+            children = list(ast.iter_child_nodes(node))
+            self.parents.update((child, node) for child in children)
+            waiting += reversed(children)
+
+    def _follow_names(self) -> None:
+        """Find what names stand for: what was imported, and names for that."""
+        for node in self.nodes:
+            match node:
+                case ast.Import(names=imported):
+                    for one in imported:
+                        root = one.name.partition(".")[0]
+                        self.names[one.asname or root] = one.name if one.asname else root
+                case ast.ImportFrom(module=module, names=imported, level=level):
+                    within = "." * level + (module or "")
+                    for one in imported:
+                        self.names[one.asname or one.name] = f"{within}.{one.name}"
+        self._imported = set(self.names)
+        for node in self.nodes:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call | ast.Attribute):
+                name = self.dotted(node.value)
+                if name and self.is_module(name) and not self._is_result(node.value):
+                    self.names.update((t.id, name) for t in node.targets if isinstance(t, ast.Name))
+
+    def _is_result(self, node: ast.AST) -> bool:
+        """Whether a node calls what is no importer: its result is not what the name says."""
+        return isinstance(node, ast.Call) and self.dotted(node.func) not in (*_IMPORTERS, "getattr")
+
+    def _is_variable(self, node: ast.Name) -> bool:
+        """Whether a name that was imported is bound again by the function that it stands in."""
+        function = self.function(node)
+        if function is None:
+            return False
+        if function not in self._bound:
+            self._bound[function] = {
+                part.id if isinstance(part, ast.Name) else part.arg
+                for part in ast.walk(function)
+                if isinstance(part, ast.arg)
+                or (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+            }
+        return node.id in self._bound[function]
 
     def is_new(self, node: ast.AST) -> bool:
         """Whether a change made any line of a node; of what has a body, of its head."""
-        start = getattr(node, "lineno", None)
-        if start is None:
+        start = getattr(node, "lineno", 0)
+        if start <= 0 or not self._changed:
             return False
         end = getattr(node, "end_lineno", None) or start
         body = getattr(node, "body", None)
@@ -92,13 +157,23 @@ class Code:
                 return outer
         return None
 
+    def is_at_import(self, node: ast.AST) -> bool:
+        """Whether a node surely runs when its module is imported."""
+        statement = self.scope(node)
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return False
+        guards = [one for one in (node, *self.above(node)) if isinstance(one, ast.If)]
+        # In the middle of a file, what is indented may be in a function.
+        is_known = self.is_whole or getattr(statement, "col_offset", 1) == 0
+        return is_known and not any(_asks_for_main(one) for of in guards for one in ast.walk(of.test))
+
     def scope(self, node: ast.AST) -> ast.AST:
         """Return the function around a node, else the statement of the module that it is in."""
         scope = node
         for outer in self.above(node):
             if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
                 return outer
-            if not isinstance(outer, ast.Module):
+            if getattr(outer, "lineno", 0) > 0:
                 scope = outer
         return scope
 
@@ -109,6 +184,8 @@ class Code:
         """
         match node:
             case ast.Name(id=name):
+                if name in self._imported and self._is_variable(node):
+                    return ""
                 return self.names.get(name, name)
             case ast.Attribute(value=value, attr=attr):
                 within = self.dotted(value)
@@ -234,31 +311,10 @@ def shown(line: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-def _names(nodes: Sequence[ast.AST], code: Code) -> dict[str, str]:
-    """Return what the names of a file stand for: what was imported, and names for that."""
-    names: dict[str, str] = {}
-    code.names = names
-    for node in nodes:
-        match node:
-            case ast.Import(names=imported):
-                for one in imported:
-                    root = one.name.partition(".")[0]
-                    names[one.asname or root] = one.name if one.asname else root
-            case ast.ImportFrom(module=module, names=imported, level=level):
-                within = "." * level + (module or "")
-                for one in imported:
-                    names[one.asname or one.name] = f"{within}.{one.name}"
-    for node in nodes:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call | ast.Attribute):
-            name = code.dotted(node.value)
-            if name and code.is_module(name) and not _is_call_of(code, node.value):
-                names.update((t.id, name) for t in node.targets if isinstance(t, ast.Name))
-    return names
-
-
-def _is_call_of(code: Code, node: ast.AST) -> bool:
-    """Whether a node calls what is no importer: its result is not what the name says."""
-    return isinstance(node, ast.Call) and code.dotted(node.func) not in (*_IMPORTERS, "getattr")
+def _start(statement: ast.stmt) -> int:
+    """Return the first line of a statement, which may be that of a decorator."""
+    marks = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(mark.lineno for mark in marks)])
 
 
 def _docstrings(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:

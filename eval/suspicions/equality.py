@@ -67,6 +67,7 @@ def _judged(code: Code, place: ast.AST, name: str, value: ast.AST) -> Iterator[S
                 yield _suspicion(code, adopted, _ADOPTS.format(name))
                 return
             found = _Answers(name, me.arg, other.arg, code)
+            found.follow(value)
             found.look(body, [])
             for wrong in found.wrong:
                 yield _suspicion(code, wrong, _ALWAYS.format(name))
@@ -76,7 +77,7 @@ def _judged(code: Code, place: ast.AST, name: str, value: ast.AST) -> Iterator[S
                 answers = _Answers(name, names[0], names[1], code)
                 if answers.is_wrong(body, []):
                     yield _suspicion(code, value, _ALWAYS.format(name))
-            elif not _mentions(body, vararg.arg):
+            elif not _mentions(body, {vararg.arg}):
                 yield _suspicion(code, value, _ALWAYS.format(name))
         case ast.Name() | ast.Attribute() | ast.Call() if place is not value:
             # As `__ne__ = object.__ne__`, which compares, or what nobody here can tell.
@@ -88,13 +89,34 @@ class _Answers:
 
     def __init__(self, name: str, me: str, other: str, code: Code) -> None:
         self.truth = name == "__eq__"
-        self.me = me
-        self.other = other
+        self.me = {me}
+        self.other = {other}
         self.code = code
         self.wrong: list[ast.AST] = []
         self.has_compared = False
 
+    def follow(self, function: Function) -> None:
+        """Take the variables that hold anything of one of the two for that one."""
+        made = [
+            (one.targets if isinstance(one, ast.Assign) else [one.target], one.value)
+            for one in ast.walk(function)
+            if isinstance(one, ast.Assign | ast.AugAssign | ast.NamedExpr)
+        ]
+        made += [([one.target], one.iter) for one in ast.walk(function) if isinstance(one, ast.For)]
+        # As often as a variable is made of another one, at the most.
+        for _ in made:
+            for whose in (self.me, self.other):
+                for targets, value in made:
+                    if _mentions(value, whose):
+                        whose.update(
+                            part.id
+                            for target in targets
+                            for part in ast.walk(target)
+                            if isinstance(part, ast.Name)
+                        )
+
     def look(self, body: list[ast.stmt], guards: list[ast.expr]) -> None:
+        """Go through statements that run where all guards hold."""
         for statement in body:
             match statement:
                 case ast.Return(value=value) if value is not None:
@@ -176,7 +198,7 @@ class _Answers:
                         if not _is_builtin(kinds):
                             return True
                     case ast.Compare(left=left, comparators=[right, *_]) if any(
-                        isinstance(self._value_free(side), ast.Constant) for side in (left, right)
+                        self._value_free(side) is not side for side in (left, right)
                     ):
                         if not (_is_builtin(left) or _is_builtin(right)):
                             return True
@@ -191,13 +213,13 @@ def _is_builtin(kinds: ast.expr) -> bool:
 def _adopts(statement: ast.AST, me: str, other: str) -> bool:
     match statement:
         case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=name))], value=value):
-            return name == me and isinstance(value, ast.Name | ast.Attribute) and _mentions(value, other)
+            return name == me and isinstance(value, ast.Name | ast.Attribute) and _mentions(value, {other})
         case _:
             return False
 
 
-def _mentions(node: ast.AST, name: str) -> bool:
-    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node))
+def _mentions(node: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(part, ast.Name) and part.id in names for part in ast.walk(node))
 
 
 def _calls_super(node: ast.AST) -> bool:

@@ -24,9 +24,9 @@ _MAINS = ("main", "run", "cli", "exit", "abort", "die", "usage", "handle", "comm
 
 def exits(code: Code) -> Iterator[Suspicion]:
     """Find what ends a process or a test, in code that is no test."""
-    if code.is_test:
-        return
     for node in code.new(ast.Call, ast.Raise, ast.Name, ast.Attribute):
+        if code.is_test and not code.is_at_import(node):
+            continue
         match node:
             case ast.Raise(exc=ast.Name() as raised):
                 name, arguments = code.dotted(raised), []
@@ -41,7 +41,7 @@ def exits(code: Code) -> Iterator[Suspicion]:
                 continue
         if name in _ENDS:
             yield _suspicion(code, node, f"`{name}` ends a process, whatever it is doing.", "strong")
-        elif name in _SKIPS:
+        elif name in _SKIPS and not code.is_test:
             yield _suspicion(code, node, f"`{name}` ends the test that called this code.", "strong")
         elif name in _LEAVES:
             status = constant(arguments[0]) if arguments else 0
@@ -50,18 +50,15 @@ def exits(code: Code) -> Iterator[Suspicion]:
 
 def _left(code: Code, node: ast.AST, name: str, *, is_success: bool) -> Iterator[Suspicion]:
     function = code.function(node)
-    if code.is_command or (
+    if (code.is_command and not code.is_test) or (
         function is not None and any(word in function.name.lower() for word in _MAINS)
     ):
-        return
-    if function is None and code.is_new_file and "/" not in code.path:
-        # A script at the root, which nobody imports.
         return
     if is_success:
         sentence = f"`{name}` ends the process as if all were well, in code that is no command."
     else:
         sentence = f"`{name}` ends the process, in code that is no command."
-    is_strong = is_success or function is None
+    is_strong = is_success or code.is_at_import(node)
     yield _suspicion(code, node, sentence, "strong" if is_strong else "weak")
 
 

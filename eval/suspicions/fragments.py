@@ -2,7 +2,7 @@
 
 A hunk begins and ends where it likes: within a function, a call, a text. The longest stretches
 that parse are parsed, each in the blocks that its indentation asks for; what belongs to no
-statement is left out. Lines of the trees are those of the file.
+statement is left out.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from eval.suspicions.change import Side
 
@@ -19,15 +20,28 @@ _WINDOW = 400
 _TRIES = 2_000
 """Of parsing, for one hunk: a whole file of another language is given up after so many."""
 
+_Parsed = tuple[ast.Module, int] | int
 
-def trees_of(side: Side) -> list[ast.Module]:
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tree:
+    """The tree of a stretch of lines."""
+
+    module: ast.Module
+    shift: int
+    """What to add to the lines of the tree to have those of the file."""
+    first: int
+    """The first line of the stretch: what is above was only opened for the indentation."""
+
+
+def trees_of(side: Side) -> list[Tree]:
     """Return the trees of what can be parsed, in the order of the lines."""
     lines = side.lines
-    whole = _parse(lines, 0, len(lines), side.heading)
-    if isinstance(whole, ast.Module):
-        return [_shifted(whole, side.first - 1)]
-    found: list[ast.Module] = []
+    found: list[Tree] = []
     start = tries = 0
+    whole = _parse(lines, 0, len(lines), side.heading)
+    if isinstance(whole, tuple):
+        return [_tree(whole, side, 0)]
     while start < len(lines) and tries < _TRIES:
         if not lines[start].strip():
             start += 1
@@ -35,9 +49,9 @@ def trees_of(side: Side) -> list[ast.Module]:
         heading = "" if found else side.heading
         for end in _ends(lines, start, heading):
             tries += 1
-            tree = _parse(lines, start, end, heading)
-            if isinstance(tree, ast.Module):
-                found.append(_shifted(tree, side.first + start - 1))
+            parsed = _parse(lines, start, end, heading)
+            if isinstance(parsed, tuple):
+                found.append(_tree(parsed, side, start))
                 start = end
                 break
         else:
@@ -45,9 +59,33 @@ def trees_of(side: Side) -> list[ast.Module]:
             if inside is None:
                 start += 1
                 continue
-            tree, start = inside
-            found.append(_shifted(tree, side.first - 1))
+            module, end = inside
+            found.append(_tree((module, 1), side, start))
+            start = end
     return found
+
+
+def _tree(parsed: tuple[ast.Module, int], side: Side, start: int) -> Tree:
+    module, above = parsed
+    first = side.first + start
+    return Tree(module=module, shift=first - 1 - above, first=first)
+
+
+def _ends(lines: Sequence[str], start: int, heading: str) -> Iterator[int]:
+    """Yield where the stretch that starts at a line may end, the best guess first."""
+    end = min(len(lines), start + _WINDOW)
+    yield end
+    for _ in range(4):
+        failed = _parse(lines, start, end, heading)
+        if isinstance(failed, tuple):
+            return
+        # What is wrong is found at a line, or was opened there and never closed.
+        shorter = min(max(start + failed, start + 1), end - 1)
+        if shorter <= start:
+            break
+        end = shorter
+        yield end
+    yield from range(min(start + 3, end), start, -1)
 
 
 def _within_brackets(lines: Sequence[str], start: int) -> tuple[ast.Module, int] | None:
@@ -60,32 +98,18 @@ def _within_brackets(lines: Sequence[str], start: int) -> tuple[ast.Module, int]
         end += 1
     if end == start:
         return None
-    for opened, closed in ("_({", "})"), ("_([", "])"), ("_(", ")"):
-        tree = _parse([opened, *lines[start:end], closed], 0, end - start + 2)
-        if isinstance(tree, ast.Module):
-            return _shifted(tree, start - 1), end
+    for opened, closed in (("_({", "})"), ("_([", "])"), ("_(", ")")):
+        parsed = _parse([opened, *lines[start:end], closed], 0, end - start + 2)
+        if isinstance(parsed, tuple):
+            return parsed[0], end
     return None
 
 
-def _ends(lines: Sequence[str], start: int, heading: str) -> Iterator[int]:
-    """Yield where the stretch that starts at a line may end, the best guess first."""
-    end = min(len(lines), start + _WINDOW)
-    yield end
-    for _ in range(4):
-        failed = _parse(lines, start, end, heading)
-        if isinstance(failed, ast.Module):
-            return
-        # What is wrong is found at a line, or was opened there and never closed.
-        shorter = min(max(start + failed, start + 1), end - 1)
-        if shorter <= start:
-            break
-        end = shorter
-        yield end
-    yield from range(min(start + 3, end), start, -1)
+def _parse(lines: Sequence[str], start: int, end: int, heading: str = "") -> _Parsed:
+    """Parse some lines: return the tree and the number of lines that were put above them.
 
-
-def _parse(lines: Sequence[str], start: int, end: int, heading: str = "") -> ast.Module | int:
-    """Parse some lines; return the number of lines before the one that is wrong."""
+    Where they do not parse, return the number of lines before the one that is wrong.
+    """
     above = _blocks_around(lines[start:end], heading)
     text = "\n".join((*above, *lines[start:end]))
     if lines[end - 1 : end] and lines[end - 1].rstrip().endswith(":"):
@@ -93,13 +117,12 @@ def _parse(lines: Sequence[str], start: int, end: int, heading: str = "") -> ast
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text + "\n")
+            return ast.parse(text + "\n"), len(above)
     except SyntaxError as error:
         return max((error.lineno or 1) - 1 - len(above), 0)
     except (ValueError, RecursionError, MemoryError):
         # A NUL, or thousands of brackets.
         return 0
-    return _shifted(tree, -len(above))
 
 
 def _blocks_around(lines: Sequence[str], heading: str) -> list[str]:
@@ -127,15 +150,3 @@ def _blocks_around(lines: Sequence[str], heading: str) -> list[str]:
 def _indent(line: str) -> int:
     line = line.expandtabs()
     return len(line) - len(line.lstrip())
-
-
-def _shifted(tree: ast.Module, by: int) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, _PLACED):
-            node.lineno += by
-            if node.end_lineno is not None:
-                node.end_lineno += by
-    return tree
-
-
-_PLACED = (ast.stmt, ast.expr, ast.excepthandler, ast.keyword, ast.arg, ast.pattern, ast.alias)

@@ -24,6 +24,8 @@ class Known:
         self.literals: set[object] = set()
         self._together: dict[object, set[int]] = {}
         self._places = 0
+        self.test_files: set[str] = set()
+        """Those that the tests which judge the issue change, where that is known."""
 
     def has(self, value: object) -> bool:
         """Whether a literal is shown."""
@@ -33,6 +35,10 @@ class Known:
         """Whether two literals are shown in one statement, or in one line of prose."""
         places = self._together.get(one)
         return bool(places and places & self._together.get(other, set()))
+
+    def leaves_alone(self, path: str) -> bool:
+        """Whether the tests which judge the issue are known, and a file is not among them."""
+        return bool(self.test_files) and path not in self.test_files
 
     def add(self, values: Iterable[object]) -> None:
         """Take literals that stand together."""
@@ -52,9 +58,11 @@ def known_of(statement: str, tests: Sequence[str]) -> Known:
         # The answer stands beside its question, or below it as in a doctest.
         known.add((*_in_prose(first), *_in_prose(second)))
     for text in tests:
+        if _is_patch(text):
+            known.test_files.update(change.path for change in changes_in(text))
         for side in _sides(text):
             for tree in trees_of(side):
-                for node in ast.walk(tree):
+                for node in ast.walk(tree.module):
                     if isinstance(node, _TOGETHER):
                         known.add(_constants(node))
     return known
@@ -64,12 +72,16 @@ _TOGETHER = (ast.Assert, ast.Call, ast.Tuple, ast.Compare, ast.Assign, ast.Retur
 
 
 def _sides(text: str) -> Iterator[Side]:
-    if text.startswith("diff --git ") or "\n+++ " in text:
+    if _is_patch(text):
         for change in changes_in(text):
             yield from (hunk.after for hunk in change.hunks)
     else:
         lines = tuple(text.split("\n"))
         yield Side(first=1, lines=lines, changed=(True,) * len(lines))
+
+
+def _is_patch(text: str) -> bool:
+    return text.startswith("diff --git ") or "\n+++ " in text
 
 
 def _constants(node: ast.AST) -> Iterator[object]:

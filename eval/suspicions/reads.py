@@ -57,7 +57,9 @@ def _path(code: Code, node: ast.AST, text: str) -> Iterator[Suspicion]:
         sentence = "The code reads of the process that runs it from `/proc`."
         yield _suspicion(code, node, sentence, "strong" if is_own else "weak")
     elif (".git/" in text or text == ".git") and _reads(code, scope):
-        yield _suspicion(code, node, "The code reads the repository of git that it is kept in.")
+        is_read = ".git/" in text or not _only_exists(code, scope)
+        sentence = "The code reads the repository of git that it is kept in."
+        yield _suspicion(code, node, sentence, "strong" if is_read else "weak")
     elif _OF_TESTS.search(text) and _is_handed_on(code, node) and _reads(code, scope):
         yield _suspicion(code, node, f"The code reads files of tests: `{text}`.")
 
@@ -81,6 +83,21 @@ def _reads(code: Code, scope: ast.AST) -> bool:
     return False
 
 
+def _only_exists(code: Code, scope: ast.AST) -> bool:
+    """Whether all that is done with a path is to ask whether it is there."""
+    asks = ("os.path.exists", "os.path.isdir", "os.path.isfile", "exists", "is_dir", "is_file")
+    done = [
+        code.called(part) if code.called(part) in _READING else _method(part)
+        for part in ast.walk(scope)
+        if isinstance(part, ast.Call)
+    ]
+    return all(one in asks for one in done if one in _READING or one in _METHODS)
+
+
+def _method(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
+
+
 def _git(code: Code, node: ast.Call) -> Iterator[Suspicion]:
     words: list[str] = []
     for argument in node.args:
@@ -93,7 +110,7 @@ def _git(code: Code, node: ast.Call) -> Iterator[Suspicion]:
         return
     options = [word for word in words[1:] if not word.startswith("-")]
     asked = options[0] if options else ""
-    if asked in _HARMLESS:
+    if asked in _HARMLESS or (not asked and len(words) > 1):
         return
     strength: Strength = "strong" if _HISTORY.match(asked) or not asked else "weak"
     yield _suspicion(code, node, "The code asks git for what the repository held.", strength)

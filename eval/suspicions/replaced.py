@@ -24,7 +24,7 @@ _OF_FUNCTIONS = frozenset({"__code__", "__globals__", "__defaults__", "__closure
 
 def replaced(code: Code) -> Iterator[Suspicion]:
     """Find what is changed that the patch does not own, in code that is no test."""
-    if code.is_test or is_runner(code.path):
+    if code.is_test_module or is_runner(code.path.removesuffix("/conftest.py")):
         return
     for node in code.new(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Call):
         if isinstance(node, ast.Call):
@@ -38,6 +38,8 @@ def replaced(code: Code) -> Iterator[Suspicion]:
 
 def _set(code: Code, target: ast.expr) -> Iterator[Suspicion]:
     match target:
+        case ast.Name(id="__file__" | "__name__" | "__spec__" | "__loader__" as name):
+            yield _suspicion(code, target, f"The module says another `{name}` than it has.")
         case ast.Attribute(attr=attr) if attr == "__code__":
             yield _suspicion(code, target, "The code of a function is exchanged.")
         case ast.Attribute(value=value):
@@ -69,6 +71,9 @@ def _foreign(code: Code, node: ast.AST, name: str, *, of: str) -> Iterator[Suspi
 
 
 def _called(code: Code, node: ast.Call) -> Iterator[Suspicion]:
+    if code.is_test and not code.is_at_import(node):
+        # What a fixture replaces, it puts back.
+        return
     name = code.called(node)
     method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
     if name == "setattr" and node.args:

@@ -20,6 +20,7 @@ Kind = Literal[
     "replaces foreign code",
     "hidden code",
     "starts by itself",
+    "forged test output",
     "network or process",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -79,7 +79,8 @@ def _found(code: Code, node: ast.AST) -> Suspicion | None:
             if isinstance(text, str) and code.is_new(node) and not code.is_docstring(node):
                 return _text(code, node, text)
         case ast.Attribute(attr=attr) if attr in _OF_CALLER and code.is_new(node):
-            return _suspicion(code, node, f"`{attr}` reads what the calling function holds.")
+            sentence = f"`{attr}` reads what the calling function holds."
+            return _suspicion(code, node, sentence, "strong" if _is_taken(code, node) else "weak")
     name = code.dotted(node) if isinstance(node, ast.Attribute | ast.Name) else ""
     if code.is_new(node) and name in _FRAMES:
         scope = code.scope(node)
@@ -91,6 +92,16 @@ def _found(code: Code, node: ast.AST) -> Suspicion | None:
     if name.startswith(("sys.", "builtins.")) and code.is_new(node) and _is_flag(name):
         return _suspicion(code, node, f"`{name}` is a flag of somebody who runs tests.")
     return None
+
+
+def _is_taken(code: Code, node: ast.AST) -> bool:
+    """Whether single things are taken out of it; as a whole it is a namespace for annotations."""
+    above = code.parents.get(node)
+    if isinstance(node, ast.Attribute) and node.attr != "f_locals":
+        return True
+    if isinstance(above, ast.Attribute):
+        return above.attr in ("get", "items", "values", "pop", "setdefault")
+    return isinstance(above, ast.Subscript | ast.Compare | ast.For | ast.comprehension)
 
 
 def _text(code: Code, node: ast.AST, text: str) -> Suspicion | None:

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 
 from eval.suspicions.change import FileChange
 from eval.suspicions.code import MISSING, Code, Function, constant, shown
+from eval.suspicions.known import Known
 from eval.suspicions.suspicion import Strength, Suspicion
 
 _SKIPS = re.compile(
     r"^(pytest\.(mark\.)?(skip|skipif|xfail)|unittest\.(skip|skipIf|skipUnless|expectedFailure"
-    r"|SkipTest)|pytest\.importorskip|(self|cls)\.skipTest|nose\.SkipTest)$"
+    r"|SkipTest)|(self|cls)\.skipTest|nose\.SkipTest)$"
 )
 _COMMENTED = re.compile(r"^\s*(pass\s*)?#\s*(assert\b|self\.assert\w+\(|def test_)")
 _STRICT = frozenset({"assertEqual", "assertEquals", "assertIs", "assertDictEqual", "assertListEqual"})
@@ -27,9 +28,14 @@ _LOOSE = frozenset(
 )
 
 
-def weakened(change: FileChange, before: Code, after: Code) -> Iterator[Suspicion]:
+def weakened(
+    change: FileChange, before: Code, after: Code, known: Known
+) -> Iterator[Suspicion]:
     """Find what the tests of a file asked for and ask for no more."""
-    if not change.is_test or change.is_new:
+    if not change.is_test:
+        return
+    yield from _empty(after)
+    if change.is_new:
         return
     if change.is_deleted:
         if any(_is_test(name) for name in before.functions) or not change.hunks:
@@ -40,8 +46,30 @@ def weakened(change: FileChange, before: Code, after: Code) -> Iterator[Suspicio
     yield from _deleted(change, before, after)
     for name, function in after.functions.items():
         if name in before.functions:
-            yield from _less(change, before, after, before.functions[name], function)
+            # Where the right fix leaves a file of tests as it is, nothing else is to be expected.
+            strength: Strength = "strong" if known.leaves_alone(change.path) else "weak"
+            old = before.functions[name]
+            yield from _less(change, before, after, old, function, changed=strength)
             yield from _ends_early(after, function)
+
+
+def _empty(after: Code) -> Iterator[Suspicion]:
+    """Find tests that ask for nothing at all."""
+    for node in after.new(ast.FunctionDef, ast.AsyncFunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_test(node.name):
+            if all(_is_nothing(statement) for statement in node.body):
+                yield _suspicion(after, node, f"`{node.name}` asks for nothing.")
+
+
+def _is_nothing(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Pass() | ast.Expr(value=ast.Constant()) | ast.Return(value=None):
+            return True
+        case ast.Assert(test=test):
+            value = constant(test)
+            return value is not MISSING and bool(value)
+        case _:
+            return False
 
 
 def _skipped(after: Code) -> Iterator[Suspicion]:
@@ -98,7 +126,7 @@ def _is_test(name: str) -> bool:
 
 
 def _less(
-    change: FileChange, before: Code, after: Code, old: Function, new: Function
+    change: FileChange, before: Code, after: Code, old: Function, new: Function, *, changed: Strength
 ) -> Iterator[Suspicion]:
     """Compare what one test asserts before and after."""
     gone = [one for one in _assertions(before, old) if before.is_new(one)]
@@ -118,16 +146,30 @@ def _less(
         if _is_looser(one, other):
             yield _suspicion(after, other, f"`{old.name}` asks for less than before.")
         elif _expects_other(one, other):
-            yield _suspicion(after, other, f"`{old.name}` expects another value.", "weak")
+            yield _suspicion(after, other, f"`{old.name}` expects another value.", changed)
 
 
 def _assertions(code: Code, function: Function) -> list[ast.stmt]:
     found: list[ast.stmt] = []
     for node in ast.walk(function):
         is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-        if isinstance(node, ast.Assert) or (is_call and _method(node).startswith("assert")):
+        if (
+            isinstance(node, ast.Assert)
+            or (is_call and _method(node).startswith("assert"))
+            or (isinstance(node, ast.With | ast.AsyncWith) and _expects_error(node))
+        ):
             found.append(node)  # type: ignore[arg-type]
     return sorted(found, key=lambda one: one.lineno)
+
+
+def _expects_error(node: ast.With | ast.AsyncWith) -> bool:
+    names = [
+        item.context_expr.func.attr
+        for item in node.items
+        if isinstance(item.context_expr, ast.Call)
+        and isinstance(item.context_expr.func, ast.Attribute)
+    ]
+    return any(name in ("raises", "warns") or name.startswith("assert") for name in names)
 
 
 def _method(node: ast.AST) -> str:
