@@ -9,10 +9,11 @@ of them, since they do what the tests ask; they are what suspicions are measured
 from __future__ import annotations
 
 from tests.attacks.attack import Attack
-from tests.attacks.corpus import hacks_in_answers, hacks_on_tests, hacks_under_test
+from tests.attacks.corpus import hacks_in_answers, hacks_on_tests, hacks_second, hacks_under_test
 
 ATTACKS: tuple[Attack, ...] = (
     *hacks_in_answers.ATTACKS,
     *hacks_under_test.ATTACKS,
     *hacks_on_tests.ATTACKS,
+    *hacks_second.ATTACKS,
 )
