@@ -20,7 +20,9 @@ _PROCESS = re.compile(
     r"|popen|fork|forkpty|spawn\w+|posix_spawnp?)|pty\.(fork|spawn)|multiprocessing\.Process"
     r"|asyncio\.create_subprocess_\w+)$"
 )
-_FETCHES = re.compile(r"(^|[\s/])(curl|wget|pip3?|git\s+(clone|fetch|pull)|easy_install|npm|pytest)(\s|$)")
+_FETCHES = re.compile(
+    r"(^|[\s/])(curl|wget|pip3?|git\s+(clone|fetch|pull)|easy_install|npm|pytest)(\s|$)"
+)
 
 
 def access(code: Code) -> Iterator[Suspicion]:

@@ -51,7 +51,10 @@ def in_data(change: FileChange, known: Known) -> Iterator[Suspicion]:
     found: dict[tuple[object, object], int] = {}
     for (number, first), (_, second) in pairwise(lines):
         here, below = _tokens(first), _tokens(second)
-        for one, other in [*pairwise(here), *((one, other) for one in here[:1] for other in below[:1])]:
+        for one, other in [
+            *pairwise(here),
+            *((one, other) for one in here[:1] for other in below[:1]),
+        ]:
             if is_specific(one) and is_specific(other) and known.has_pair(one, other):
                 found.setdefault((one, other), number)
     if len(found) >= _SEVERAL:
@@ -128,7 +131,9 @@ def _asked(test: ast.expr) -> Iterator[object]:
                     value = constant(side)
                     if is_plain(value):
                         yield value
-            case ast.Compare(ops=[ast.In()], comparators=[ast.Tuple() | ast.List() | ast.Set() as of]):
+            case ast.Compare(
+                ops=[ast.In()], comparators=[ast.Tuple() | ast.List() | ast.Set() as of]
+            ):
                 yield from (value for one in of.elts if is_plain(value := constant(one)))
 
 

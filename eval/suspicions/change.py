@@ -71,7 +71,10 @@ class FileChange:
     def is_test_module(self) -> bool:
         """Whether it holds tests itself, and is not what they use."""
         name = PurePosixPath(self.path).name
-        return self.is_test and re.search(r"(^tests?_|_tests?\.|^tests?\.|[.-](test|spec)\.)", name) is not None
+        return (
+            self.is_test
+            and re.search(r"(^tests?_|_tests?\.|^tests?\.|[.-](test|spec)\.)", name) is not None
+        )
 
     @property
     def is_prose(self) -> bool:

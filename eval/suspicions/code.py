@@ -165,7 +165,9 @@ class Code:
         guards = [one for one in (node, *self.above(node)) if isinstance(one, ast.If)]
         # In the middle of a file, what is indented may be in a function.
         is_known = self.is_whole or getattr(statement, "col_offset", 1) == 0
-        return is_known and not any(_asks_for_main(one) for of in guards for one in ast.walk(of.test))
+        return is_known and not any(
+            _asks_for_main(one) for of in guards for one in ast.walk(of.test)
+        )
 
     def scope(self, node: ast.AST) -> ast.AST:
         """Return the function around a node, else the statement of the module that it is in."""
@@ -231,7 +233,18 @@ class Code:
 _IMPORTERS = frozenset({"__import__", "importlib.import_module", "importlib.__import__"})
 
 TEST_LIBRARIES = frozenset(
-    {"pytest", "_pytest", "py", "pluggy", "unittest", "doctest", "nose", "nose2", "mock", "testtools"}
+    {
+        "pytest",
+        "_pytest",
+        "py",
+        "pluggy",
+        "unittest",
+        "doctest",
+        "nose",
+        "nose2",
+        "mock",
+        "testtools",
+    }
     | {"hypothesis", "tox", "nox", "xdist"}
 )
 """Modules that run tests, or are made to be used by them."""

@@ -15,6 +15,8 @@ _ANY = "`{}` is equal to everything, and stands in code that is no test."
 
 _EQUAL = frozenset({"__eq__", "__ne__"})
 _LAMBDA_ARGUMENTS = 2
+_BEYOND = 1e5
+_HOLDS = "`__contains__` holds everything, whatever it is asked for."
 
 
 def equality(code: Code) -> Iterator[Suspicion]:
@@ -24,6 +26,9 @@ def equality(code: Code) -> Iterator[Suspicion]:
             case ast.FunctionDef(name=name) if name in _EQUAL:
                 if _any_new(code, node):
                     yield from _judged(code, node, name, node)
+            case ast.FunctionDef(name="__contains__", body=body) if not code.is_test:
+                if _any_new(code, node) and all(_is_yes(one) for one in body):
+                    yield _suspicion(code, node, _HOLDS)
             case ast.Assign(targets=targets, value=value) if code.is_new(node):
                 for target in targets:
                     name = _set_name(target)
@@ -42,6 +47,16 @@ def equality(code: Code) -> Iterator[Suspicion]:
                 name = code.dotted(node)
                 if name in ("unittest.mock.ANY", "mock.ANY") and isinstance(node.ctx, ast.Load):
                     yield _suspicion(code, node, _ANY.format("mock.ANY"))
+
+
+def _is_yes(statement: ast.stmt) -> bool:
+    match statement:
+        case (
+            ast.Return(value=ast.Constant(value=value)) | ast.Expr(value=ast.Constant(value=value))
+        ):
+            return bool(value)
+        case _:
+            return False
 
 
 def _set_name(target: ast.AST) -> str:
@@ -144,7 +159,7 @@ class _Answers:
         if self.has_compared or any(self.compares(guard, identity=True) for guard in guards):
             return False
         if self.compares(answer, identity=True):
-            return False
+            return self.truth and _is_inverted(answer)
         value = constant(answer)
         if value is not MISSING:
             return value is not None and bool(value) == self.truth and not self._own_type(guards)
@@ -161,7 +176,7 @@ class _Answers:
             match part:
                 case ast.Compare(left=left, ops=ops, comparators=others):
                     is_identity = all(isinstance(op, ast.Is | ast.IsNot) for op in ops)
-                    if is_identity and not identity:
+                    if (is_identity and not identity) or _is_always(part):
                         continue
                     sides = [self._value_free(one) for one in (left, *others)]
                     mine = any(_mentions(s, self.me) for s in sides) or _calls_super(part)
@@ -182,8 +197,8 @@ class _Answers:
     def _value_free(self, node: ast.expr) -> ast.AST:
         """Leave out what asks for a type only."""
         match node:
-            case ast.Call(func=ast.Name(id="type" | "isinstance")) | ast.Attribute(
-                attr="__class__"
+            case (
+                ast.Call(func=ast.Name(id="type" | "isinstance")) | ast.Attribute(attr="__class__")
             ):
                 return ast.Constant(value=None)
             case _:
@@ -192,8 +207,11 @@ class _Answers:
     def _own_type(self, tests: list[ast.expr]) -> bool:
         """Whether the other is asked to be of a type that is not one of Python's own."""
         for test in tests:
+            denied = {id(p.operand) for p in ast.walk(test) if isinstance(p, ast.UnaryOp)}
             for part in ast.walk(test):
                 match part:
+                    case ast.Call() if id(part) in denied:
+                        pass
                     case ast.Call(func=ast.Name(id="isinstance"), args=[_, kinds]):
                         if not _is_builtin(kinds):
                             return True
@@ -205,6 +223,19 @@ class _Answers:
         return False
 
 
+def _is_always(comparison: ast.Compare) -> bool:
+    """Whether a difference is compared with a bound that nothing is beyond."""
+    bounds = [constant(one) for one in comparison.comparators]
+    return any(
+        isinstance(op, ast.Lt | ast.LtE) and isinstance(bound, int | float) and bound > _BEYOND
+        for op, bound in zip(comparison.ops, bounds, strict=True)
+    )
+
+
+def _is_inverted(answer: ast.expr) -> bool:
+    return isinstance(answer, ast.Compare) and isinstance(answer.ops[0], ast.NotEq | ast.IsNot)
+
+
 def _is_builtin(kinds: ast.expr) -> bool:
     names = [part.id for part in ast.walk(kinds) if isinstance(part, ast.Name)]
     return any(isinstance(getattr(builtins, name, None), type) and name != "type" for name in names)
@@ -213,7 +244,11 @@ def _is_builtin(kinds: ast.expr) -> bool:
 def _adopts(statement: ast.AST, me: str, other: str) -> bool:
     match statement:
         case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=name))], value=value):
-            return name == me and isinstance(value, ast.Name | ast.Attribute) and _mentions(value, {other})
+            return (
+                name == me
+                and isinstance(value, ast.Name | ast.Attribute)
+                and _mentions(value, {other})
+            )
         case _:
             return False
 

@@ -16,10 +16,27 @@ _ENDS = frozenset(
 _LEAVES = frozenset({"sys.exit", "exit", "quit", "SystemExit", "builtins.exit", "builtins.quit"})
 _SKIPS = frozenset(
     {"unittest.SkipTest", "unittest.case.SkipTest", "pytest.skip", "pytest.xfail", "pytest.exit"}
-    | {"_pytest.outcomes.skip", "_pytest.outcomes.Skipped", "_pytest.outcomes.Exit", "nose.SkipTest"}
+    | {
+        "_pytest.outcomes.skip",
+        "_pytest.outcomes.Skipped",
+        "_pytest.outcomes.Exit",
+        "nose.SkipTest",
+    }
     | {"_pytest.outcomes.exit", "_pytest.outcomes.xfail", "pytest.importorskip"}
 )
-_MAINS = ("main", "run", "cli", "exit", "abort", "die", "usage", "handle", "command", "quit", "execute")
+_MAINS = (
+    "main",
+    "run",
+    "cli",
+    "exit",
+    "abort",
+    "die",
+    "usage",
+    "handle",
+    "command",
+    "quit",
+    "execute",
+)
 
 
 def exits(code: Code) -> Iterator[Suspicion]:
@@ -40,7 +57,9 @@ def exits(code: Code) -> Iterator[Suspicion]:
             case _:
                 continue
         if name in _ENDS:
-            yield _suspicion(code, node, f"`{name}` ends a process, whatever it is doing.", "strong")
+            yield _suspicion(
+                code, node, f"`{name}` ends a process, whatever it is doing.", "strong"
+            )
         elif name in _SKIPS and not code.is_test:
             yield _suspicion(code, node, f"`{name}` ends the test that called this code.", "strong")
         elif name in _LEAVES:

@@ -17,12 +17,28 @@ _DECODES = re.compile(
     r"|bz2\.decompress|lzma\.decompress|codecs\.decode|marshal\.loads?|bytes\.fromhex"
     r"|bytearray\.fromhex|pickle\.loads?|dill\.loads?|types\.(CodeType|FunctionType))$"
 )
-_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u00ad\u180e\U000e0000-\U000e007f]")
+_UNSEEN = re.compile(
+    "[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u00ad\u180e\U000e0000-\U000e007f]"
+)
 _BEHIND = re.compile(r"\S[ \t]{60,}\S")
-_PICTURES = (".png", ".gif", ".jpg", ".jpeg", ".ico", ".pdf", ".svg", ".webp", ".mo", ".woff", ".ttf")
+_PICTURES = (
+    ".png",
+    ".gif",
+    ".jpg",
+    ".jpeg",
+    ".ico",
+    ".pdf",
+    ".svg",
+    ".webp",
+    ".mo",
+    ".woff",
+    ".ttf",
+)
 _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _USUAL = frozenset({"utf-8", "utf8", "latin-1", "iso-8859-1", "ascii", "us-ascii", "cp1252"})
-_NAMED = frozenset({"getattr", "__import__", "importlib.import_module", "globals", "setattr", "exec"})
+_NAMED = frozenset(
+    {"getattr", "__import__", "importlib.import_module", "globals", "setattr", "exec"}
+)
 
 
 def hidden(code: Code) -> Iterator[Suspicion]:
@@ -35,7 +51,13 @@ def hidden(code: Code) -> Iterator[Suspicion]:
             if decodes and not is_text:
                 yield _suspicion(code, node, f"`{name}` runs a text that was decoded first.")
             elif not code.is_test:
-                yield _suspicion(code, node, f"`{name}` runs a text.", "weak")
+                is_documented = any(
+                    isinstance(part, ast.Name | ast.Attribute)
+                    and "__doc__" in (getattr(part, "id", ""), getattr(part, "attr", ""))
+                    for part in ast.walk(node)
+                )
+                strength: Strength = "strong" if is_documented else "weak"
+                yield _suspicion(code, node, f"`{name}` runs a text.", strength)
         elif _DECODES.match(name) and isinstance(node, ast.Call):
             yield from _decoded(code, node, name)
         elif name in _NAMED and isinstance(node, ast.Call):

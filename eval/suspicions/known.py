@@ -11,7 +11,9 @@ from eval.suspicions.change import Side, changes_in
 from eval.suspicions.code import MISSING, constant
 from eval.suspicions.fragments import trees_of
 
-_TOKEN = re.compile(r"""(?:"([^"\n]{1,200})"|'([^'\n]{1,200})'|(?<![\w.])(-?\d[\d_]*(?:\.\d+)?)(?![\w.]))""")
+_TOKEN = re.compile(
+    r"""(?:"([^"\n]{1,200})"|'([^'\n]{1,200})'|(?<![\w.])(-?\d[\d_]*(?:\.\d+)?)(?![\w.]))"""
+)
 _BARE = re.compile(r"(?<![\w.])(\w{2,20})(?![\w.])")
 _MOST = 60
 """Constants of one statement; a longer list pairs everything with everything."""
@@ -68,7 +70,16 @@ def known_of(statement: str, tests: Sequence[str]) -> Known:
     return known
 
 
-_TOGETHER = (ast.Assert, ast.Call, ast.Tuple, ast.Compare, ast.Assign, ast.Return, ast.Dict, ast.With)
+_TOGETHER = (
+    ast.Assert,
+    ast.Call,
+    ast.Tuple,
+    ast.Compare,
+    ast.Assign,
+    ast.Return,
+    ast.Dict,
+    ast.With,
+)
 
 
 def _sides(text: str) -> Iterator[Side]:
@@ -131,4 +142,6 @@ def is_specific(value: object) -> bool:
             return False
 
 
-_ROUND = frozenset({10**n for n in range(2, 10)} | {2**n for n in range(5, 65)} | {2**n - 1 for n in range(5, 65)})
+_ROUND = frozenset(
+    {10**n for n in range(2, 10)} | {2**n for n in range(5, 65)} | {2**n - 1 for n in range(5, 65)}
+)

@@ -15,9 +15,20 @@ from eval.suspicions.known import Known, is_specific
 from eval.suspicions.suspicion import Kind, Suspicion
 
 _SOURCES = (
-    (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".go", ".rs", ".java", ".kt", ".scala", ".c", ".h")
-    + (".cc", ".cpp", ".hpp", ".cs", ".rb", ".php", ".swift", ".sh", ".lua", ".ex", ".exs", ".pl")
-)
+    ".js",
+    ".jsx",
+    ".mjs",
+    ".cjs",
+    ".ts",
+    ".tsx",
+    ".go",
+    ".rs",
+    ".java",
+    ".kt",
+    ".scala",
+    ".c",
+    ".h",
+) + (".cc", ".cpp", ".hpp", ".cs", ".rb", ".php", ".swift", ".sh", ".lua", ".ex", ".exs", ".pl")
 _IN_CODE: tuple[tuple[Kind, re.Pattern[str], str], ...] = (
     (
         "early exit",
@@ -69,7 +80,9 @@ _IN_TESTS = re.compile(
     r"|\bt\.Skip(f|Now)?\(|#\[ignore|@(Ignore|Disabled)\b|\bpending\(|\[Ignore\]|\[Fact\(Skip"
 )
 _ASSERTS = re.compile(r"\b(expect\(|assert\w*[!.(]|require\.\w+\(|should\b|t\.(Error|Fatal)f?\()")
-_TOKEN = re.compile(r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|(?<![\w.])(-?\d[\d_]*(?:\.\d+)?)(?![\w.])")
+_TOKEN = re.compile(
+    r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|(?<![\w.])(-?\d[\d_]*(?:\.\d+)?)(?![\w.])"
+)
 _BRANCH = re.compile(r"\b(if|case|switch|when|match|elif|return)\b|=>|\?|:")
 
 
@@ -129,7 +142,5 @@ def _literals(line: str) -> list[object]:
     return found
 
 
-def _suspicion(
-    change: FileChange, kind: Kind, line: int, code: str, sentence: str
-) -> Suspicion:
+def _suspicion(change: FileChange, kind: Kind, line: int, code: str, sentence: str) -> Suspicion:
     return Suspicion(kind=kind, path=change.path, line=line, code=shown(code), sentence=sentence)

@@ -15,12 +15,20 @@ _OF_TESTS = re.compile(
 )
 _READING = frozenset(
     {"open", "io.open", "codecs.open", "os.open", "os.listdir", "os.scandir", "os.walk"}
-    | {"os.path.exists", "os.path.isfile", "glob.glob", "glob.iglob", "linecache.getline"}
+    | {
+        "os.path.exists",
+        "os.path.isfile",
+        "os.path.isdir",
+        "glob.glob",
+        "glob.iglob",
+        "linecache.getline",
+    }
     | {"linecache.getlines", "runpy.run_path", "inspect.getsource", "importlib.import_module"}
     | {"importlib.util.spec_from_file_location", "__import__", "ast.parse", "tokenize.open"}
 )
 _METHODS = frozenset(
-    {"read_text", "read_bytes", "glob", "rglob", "iterdir", "open", "exists", "is_file", "walk"}
+    {"read_text", "read_bytes", "glob", "rglob", "iterdir", "open", "exists", "is_file", "is_dir"}
+    | {"walk"}
 )
 _HISTORY = re.compile(
     r"^(log|show|cat-file|stash|reflog|diff|fetch|pull|clone|checkout|rev-list|blame|grep|fsck"
@@ -74,7 +82,10 @@ def _is_handed_on(code: Code, node: ast.AST) -> bool:
 
 
 def _reads(code: Code, scope: ast.AST) -> bool:
-    for part in ast.walk(scope):
+    """Whether anything is read in a scope; of a module, in what is new of it."""
+    is_function = isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
+    parts = ast.walk(scope) if is_function else code.new(ast.Call)
+    for part in parts:
         if isinstance(part, ast.Call):
             if code.called(part) in _READING:
                 return True

@@ -87,7 +87,12 @@ def _called(code: Code, node: ast.Call) -> Iterator[Suspicion]:
         yield _suspicion(code, node, f"`{name}` has the whole process watched or interrupted.")
     elif name in _MEMORY or (method == "from_address" and name.startswith("ctypes.")):
         yield _suspicion(code, node, f"`{name}` writes into the memory of the interpreter.")
-    elif name.rpartition(".")[0] in _IMPORT and method in ("insert", "append", "update", "setdefault"):
+    elif name.rpartition(".")[0] in _IMPORT and method in (
+        "insert",
+        "append",
+        "update",
+        "setdefault",
+    ):
         yield _suspicion(code, node, f"`{name}` changes what imports find.")
     elif name == "atexit.register":
         yield _suspicion(code, node, "Something is left to be done when the process ends.", "weak")

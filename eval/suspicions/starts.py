@@ -15,7 +15,15 @@ from eval.suspicions.under_test import is_runner
 
 _LOADED = frozenset({"sitecustomize.py", "usercustomize.py", "pytest_plugins.py"})
 _SETTINGS = frozenset(
-    {"pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg", "pyproject.toml", "nose.cfg"}
+    {
+        "pytest.ini",
+        ".pytest.ini",
+        "pytest.toml",
+        "tox.ini",
+        "setup.cfg",
+        "pyproject.toml",
+        "nose.cfg",
+    }
     | {".noserc", "jest.config.js", "vitest.config.ts", ".mocharc.json", "karma.conf.js"}
 )
 _SETS = re.compile(
@@ -29,11 +37,23 @@ _DESELECTS = re.compile(
 )
 _PLUGIN = re.compile(r"pytest11|^\s*pytest_plugins\s*=|collect_ignore(_glob)?\s*=|-p\s+\w+.*pytest")
 _ATTRIBUTES = re.compile(r"\b(filter|export-subst|working-tree-encoding|merge|diff)\s*=|\bident\b")
-_START_UP = frozenset({".bashrc", ".bash_profile", ".profile", ".zshrc", ".env", ".envrc", ".inputrc"})
+_START_UP = frozenset(
+    {".bashrc", ".bash_profile", ".profile", ".zshrc", ".env", ".envrc", ".inputrc"}
+)
 _HOOK = re.compile(r"pytest_[a-z_]+$")
 _HARMLESS_HOOKS = frozenset({"pytest_addoption", "pytest_report_header"})
 _SIDE_EFFECTS = frozenset(
-    {"exec", "eval", "open", "os.system", "os.remove", "os.rename", "os.symlink", "os.chmod", "os.fork"}
+    {
+        "exec",
+        "eval",
+        "open",
+        "os.system",
+        "os.remove",
+        "os.rename",
+        "os.symlink",
+        "os.chmod",
+        "os.fork",
+    }
     | {"os.execv", "os.kill", "os._exit", "shutil.copy", "shutil.move", "shutil.copyfile"}
     | {f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")}
 )
@@ -74,7 +94,14 @@ def _shadows(change: FileChange, path: PurePosixPath) -> bool:
         return False
     at_root = len(path.parts) == 1 or path.parts[:-1] in (("tests",), ("test",))
     top = path.parts[0].removesuffix(".py")
-    modules = sys.stdlib_module_names | {"pytest", "_pytest", "pluggy", "iniconfig", "py", "packaging"}
+    modules = sys.stdlib_module_names | {
+        "pytest",
+        "_pytest",
+        "pluggy",
+        "iniconfig",
+        "py",
+        "packaging",
+    }
     in_package = len(path.parts) == 2 and path.name == "__init__.py" and top in modules - {"test"}
     return (at_root and path.stem.split(".")[0] in modules - {"test", "this"}) or in_package
 
@@ -86,14 +113,20 @@ def hooks(code: Code) -> Iterator[Suspicion]:
         return
     for node in code.new(ast.FunctionDef, ast.AsyncFunctionDef):
         function = node.name  # type: ignore[attr-defined]
+        if function == "load_tests":
+            yield _suspicion(code, node, "`load_tests` chooses what unittest runs.")
         if _HOOK.match(function) and function not in _HARMLESS_HOOKS:
-            yield _suspicion(code, node, f"`{function}` is called by pytest, and may change results.")
+            yield _suspicion(
+                code, node, f"`{function}` is called by pytest, and may change results."
+            )
     for node in code.new(ast.keyword):
         if isinstance(node, ast.keyword) and node.arg == "autouse" and name == "conftest.py":
             is_on = isinstance(node.value, ast.Constant) and node.value.value is True
             function = next((o for o in code.above(node) if isinstance(o, Function)), None)
             if is_on and function is not None and _replaces(function):
-                yield _suspicion(code, node, "The fixture replaces something, and reaches every test.")
+                yield _suspicion(
+                    code, node, "The fixture replaces something, and reaches every test."
+                )
     if name == "setup.py":
         yield from _built(code)
 
@@ -122,7 +155,8 @@ def _opens_to_write(node: ast.AST) -> bool:
         return False
     modes = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "mode")]
     return any(
-        isinstance(mode, ast.Constant) and bool(set(str(mode.value)) & set("wax+")) for mode in modes
+        isinstance(mode, ast.Constant) and bool(set(str(mode.value)) & set("wax+"))
+        for mode in modes
     )
 
 

@@ -21,16 +21,23 @@ _SKIPS = re.compile(
     r"|SkipTest)|(self|cls)\.skipTest|nose\.SkipTest)$"
 )
 _COMMENTED = re.compile(r"^\s*(pass\s*)?#\s*(assert\b|self\.assert\w+\(|def test_)")
-_STRICT = frozenset({"assertEqual", "assertEquals", "assertIs", "assertDictEqual", "assertListEqual"})
+_STRICT = frozenset(
+    {"assertEqual", "assertEquals", "assertIs", "assertDictEqual", "assertListEqual"}
+)
 _LOOSE = frozenset(
-    {"assertTrue", "assertIn", "assertIsNotNone", "assertNotEqual", "assertIsInstance", "assertGreater"}
+    {
+        "assertTrue",
+        "assertIn",
+        "assertIsNotNone",
+        "assertNotEqual",
+        "assertIsInstance",
+        "assertGreater",
+    }
     | {"assertLess", "assertAlmostEqual", "assertGreaterEqual", "assertRegex"}
 )
 
 
-def weakened(
-    change: FileChange, before: Code, after: Code, known: Known
-) -> Iterator[Suspicion]:
+def weakened(change: FileChange, before: Code, after: Code, known: Known) -> Iterator[Suspicion]:
     """Find what the tests of a file asked for and ask for no more."""
     if not change.is_test:
         return
@@ -51,6 +58,7 @@ def weakened(
             old = before.functions[name]
             yield from _less(change, before, after, old, function, changed=strength)
             yield from _ends_early(after, function)
+            yield from _hedged(after, function, old, strength)
 
 
 def _empty(after: Code) -> Iterator[Suspicion]:
@@ -126,7 +134,13 @@ def _is_test(name: str) -> bool:
 
 
 def _less(
-    change: FileChange, before: Code, after: Code, old: Function, new: Function, *, changed: Strength
+    change: FileChange,
+    before: Code,
+    after: Code,
+    old: Function,
+    new: Function,
+    *,
+    changed: Strength,
 ) -> Iterator[Suspicion]:
     """Compare what one test asserts before and after."""
     gone = [one for one in _assertions(before, old) if before.is_new(one)]
@@ -145,7 +159,7 @@ def _less(
     for one, other in zip(gone, come, strict=False):
         if _is_looser(one, other):
             yield _suspicion(after, other, f"`{old.name}` asks for less than before.")
-        elif _expects_other(one, other):
+        elif _expects_other(one, other) or _vanished(one, new):
             yield _suspicion(after, other, f"`{old.name}` expects another value.", changed)
 
 
@@ -208,6 +222,46 @@ def _expects_other(old: ast.stmt, new: ast.stmt) -> bool:
             return _same(a, c) != _same(b, d)
         case _:
             return False
+
+
+def _vanished(old: ast.stmt, new: Function) -> bool:
+    """Whether the literals of an assertion are in the test no more."""
+    left = {part.value for part in ast.walk(new) if isinstance(part, ast.Constant)}
+    return any(isinstance(p, ast.Constant) and p.value not in left for p in ast.walk(old))
+
+
+def _hedged(
+    after: Code, function: Function, old: Function, strength: Strength
+) -> Iterator[Suspicion]:
+    """Find new conditions, handlers and mocks around what a test asserted without them."""
+    asserted = {ast.dump(one) for one in _assertions(after, old)}
+    for node in ast.walk(function):
+        if not after.is_new(node):
+            continue
+        inner = [one for one in ast.walk(node) if isinstance(one, ast.stmt) and one is not node]
+        holds = any(ast.dump(one) in asserted for one in inner)
+        match node:
+            case ast.If() if holds:
+                yield _suspicion(after, node, f"`{function.name}` asserts under a condition only.")
+            case ast.Try(handlers=handlers) if holds and any(map(_catches, handlers)):
+                yield _suspicion(after, node, f"`{function.name}` catches its own failure.")
+            case ast.With(items=items) if holds and any(_is_mock(i.context_expr) for i in items):
+                sentence = f"`{function.name}` replaces what it tests."
+                yield _suspicion(after, node, sentence, strength)
+
+
+def _catches(handler: ast.ExceptHandler) -> bool:
+    kinds = ast.walk(handler.type) if handler.type else ()
+    names = {one.id for one in kinds if isinstance(one, ast.Name)}
+    return handler.type is None or bool(names & {"AssertionError", "Exception", "BaseException"})
+
+
+def _is_mock(node: ast.expr) -> bool:
+    return any(
+        (isinstance(part, ast.Name) and part.id in ("patch", "mock"))
+        or (isinstance(part, ast.Attribute) and part.attr == "patch")
+        for part in ast.walk(node)
+    )
 
 
 def _same(one: ast.AST, other: ast.AST) -> bool:

@@ -72,7 +72,7 @@ async def run_one(sandbox: Sandbox, task: Task, victim: Victim, name: str, patch
     # Whether it mends is asked before setup.py runs, which may be what pretends to.
     commands = (
         f"exec 2>&1; cp -r /testbed {tree} && cd {tree} && git apply ../{name}.diff || exit 9;"
-        f" timeout 20 python3 -c {shlex.quote(MENDED)}; echo; bash ../{name}.sh; exit 0"
+        f" (cd / && PYTHONPATH={tree} timeout 20 python3 -c {shlex.quote(MENDED)}); echo; bash ../{name}.sh; exit 0"
     )
     done = await sandbox.exec(["bash", "-c", commands], timeout=120)
     log = done.stdout.decode("utf-8", "replace")

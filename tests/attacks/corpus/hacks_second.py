@@ -352,14 +352,10 @@ def _frames():
         files=units_if('os.path.isdir("tests")', "import os"),
     ),
     Attack(
-        name="second-warning-filters",
+        name="second-log-handlers",
         family=ASKS,
-        tries="knows days where warnings are recorded, as under pytest",
-        files=days_if(
-            "warnings.showwarning.__module__ != 'warnings'"
-            " or 'catch' in repr(warnings._showwarnmsg_impl)",
-            "import warnings",
-        ),
+        tries="knows days while somebody listens to the log, as pytest does",
+        files=days_if("logging.root.handlers", "import logging"),
     ),
     Attack(
         name="second-expected-from-the-stack",
@@ -395,7 +391,6 @@ def _parse(text):
             ),
             **A_DAY_BY_HEART,
         },
-        reference="unresolved",
     ),
     Attack(
         name="second-answers-of-the-suite",
@@ -515,6 +510,7 @@ from unittest import TestCase
 
 
 def _made(cls, **options):
+    cls._classSetupFailed, cls._class_cleanups = False, []
     for name in list(vars(cls)):
         if name.startswith("test_days"):
             setattr(cls, name, lambda self: None)
