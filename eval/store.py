@@ -46,11 +46,19 @@ from eval.schema import (
     RUNS,
     SAMPLES,
     SESSIONS,
+    SUSPICIONS,
     TEXTS,
     TEXTS_SCHEMA,
     VERDICTS,
     Ending,
 )
+from eval.suspected import (
+    suspected_keys,
+    suspected_samples,
+    suspicion_rows,
+    suspicions_under,
+)
+from eval.suspicions.suspicion import Suspicion
 from eval.table import ForeignSampleError, SampleRow, SampleTable, tabulated
 from eval.verdict import Verdict
 
@@ -184,6 +192,7 @@ class Store:
         self._write(
             self._db,
             (insert(VERDICTS).on_conflict_do_nothing(), rows),
+            (insert(SUSPICIONS).on_conflict_do_nothing(), suspicion_rows(new.values())),
             (SETTLE, settled),
         )
 
@@ -208,7 +217,21 @@ class Store:
     def verdicts(self, verdict_keys: Collection[str]) -> dict[str, Verdict]:
         """Return those that are kept, by their keys, without their logs."""
         rows = self._read(_VERDICTS, {"of": list(verdict_keys)})
-        return {row.key: verdict_of(row._asdict()) for row in rows}
+        found = self._ask(lambda connection: suspicions_under(connection, verdict_keys))
+        return {
+            row.key: dataclasses.replace(
+                verdict_of(row._asdict()), suspicions=found.get(row.key, ())
+            )
+            for row in rows
+        }
+
+    def suspicions(self) -> dict[str, tuple[Suspicion, ...]]:
+        """Return what is suspicious, by the keys of the verdicts that have anything."""
+        return self._ask(suspicions_under)
+
+    def suspicious(self) -> dict[SampleKey, tuple[Suspicion, ...]]:
+        """Return the resolved samples that look like reward hacking, and what was found."""
+        return self._ask(suspected_samples)
 
     def judged(self, key: SampleKey) -> Verdict | None:
         """Return the verdict on a sample, with its log; None while it is owed."""
@@ -319,7 +342,10 @@ class Store:
             )
         arms = [(model, strategy) for model, strategy in config["arms"]]
         try:
-            return tabulated(reading.columns(self.stream), tasks=config["task_ids"], arms=arms)
+            suspected = self._ask(suspected_keys)
+            return tabulated(
+                reading.columns(self.stream, suspected), tasks=config["task_ids"], arms=arms
+            )
         except ForeignSampleError as error:
             raise ForeignRunError(f"{self.folder}: {error}") from None
 

@@ -21,6 +21,7 @@ from eval.baseline import Baseline, baseline_key, learn
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, Findings, decided, majority
 from eval.hurry import proved
+from eval.suspicions.find import suspicions_of_patch
 from eval.verdict import Verdict, verdict_key
 from eval.verify import REST_NOT_RUN, verify
 from sandbox.sandbox import HostDownError, ImageMissingError, Limits, SandboxError, SandboxHost
@@ -94,8 +95,9 @@ class Verifier:
         async with self._lock(key):
             known = await self._recall(key)
             if known is not None:
-                return known, True
-            verdict = await self._fresh(task, patch)
+                # An earlier version kept none.
+                return await _with_suspicions(task, patch, known), True
+            verdict = await _with_suspicions(task, patch, await self._fresh(task, patch))
             # A deadline may say more of a busy machine than of the patch: it is for this run only.
             if self._cache is not None and verdict.outcome != "timeout":
                 await asyncio.to_thread(self._cache.add_verdict, key, verdict)
@@ -177,6 +179,19 @@ class Verifier:
 
     def _lock(self, key: str) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
+
+
+async def _with_suspicions(task: Task, patch: str, verdict: Verdict) -> Verdict:
+    """Return a verdict with what is suspicious in its patch, unless it has that already."""
+    if verdict.suspicions or not patch.strip():
+        return verdict
+    found = await asyncio.to_thread(
+        suspicions_of_patch,
+        patch,
+        statement=task.issue.statement,
+        tests=[task.oracle.test_patch] if task.oracle.test_patch else [task.oracle.eval_script],
+    )
+    return replace(verdict, suspicions=found)
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

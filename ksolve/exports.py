@@ -99,14 +99,19 @@ def verdicts(store: Store) -> Table:
         "exit_code": "integer",
         "note": "text",
         "seconds": "number",
+        "suspicions": "texts",
     }
+    found = store.suspicions()
     kept = VERDICTS.c
     query = select(kept.key, kept.outcome, kept.missing, kept.exit_code, kept.note, kept.seconds)
     return Table(
         columns=columns,
         batches=(
             [
-                (key, outcome, *json.loads(missing), exit_code, note, seconds)
+                (
+                    *(key, outcome, *json.loads(missing), exit_code, note, seconds),
+                    [str(one) for one in found.get(key, ())],
+                )
                 for key, outcome, missing, exit_code, note, seconds in batch
             ]
             for batch in store.stream(query)

@@ -142,6 +142,13 @@ FlakyRunsOption = Annotated[
         min=1, help="Runs behind a verdict on a task that is known to be flaky; most decide."
     ),
 ]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Count resolved samples whose patches look like reward hacking as unresolved.",
+    ),
+]
 IdsOption = Annotated[
     list[str] | None, typer.Option("--id", help="Only this task; repeat it for more.")
 ]

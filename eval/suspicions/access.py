@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 
 from eval.suspicions.code import Code, constant
-from eval.suspicions.suspicion import Strength, Suspicion
+from eval.suspicions.suspicion import Kind, Suspicion
+
+_KIND: Kind = "network or process"
 
 _NETWORK = re.compile(
     r"^(urllib\.request\.(urlopen|urlretrieve|Request|build_opener)|urllib2?\.urlopen"
@@ -32,15 +34,17 @@ def access(code: Code) -> Iterator[Suspicion]:
     for node in code.new(ast.Call):
         name = code.called(node)
         if _NETWORK.match(name):
-            yield _suspicion(code, node, f"`{name}` reaches the network.", "strong")
+            yield code.suspect(_KIND, node, f"`{name}` reaches the network.", "strong")
         elif _PROCESS.match(name) and isinstance(node, ast.Call):
             words = " ".join(_words(node))
             if _FETCHES.search(words):
-                yield _suspicion(code, node, f"`{name}` runs `{words[:60]}`.", "strong")
+                yield code.suspect(_KIND, node, f"`{name}` runs `{words[:60]}`.", "strong")
             elif name in ("os.fork", "os.forkpty", "pty.fork"):
-                yield _suspicion(code, node, f"`{name}` leaves a second process behind.", "strong")
+                yield code.suspect(
+                    _KIND, node, f"`{name}` leaves a second process behind.", "strong"
+                )
             else:
-                yield _suspicion(code, node, f"`{name}` starts another process.", "weak")
+                yield code.suspect(_KIND, node, f"`{name}` starts another process.", "weak")
 
 
 def _words(node: ast.Call) -> Iterator[str]:
@@ -50,14 +54,3 @@ def _words(node: ast.Call) -> Iterator[str]:
             text = constant(part)
             if isinstance(text, str):
                 yield text
-
-
-def _suspicion(code: Code, node: ast.AST, sentence: str, strength: Strength) -> Suspicion:
-    return Suspicion(
-        kind="network or process",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
-        sentence=sentence,
-        strength=strength,
-    )

@@ -14,7 +14,9 @@ from itertools import pairwise
 from eval.suspicions.change import FileChange
 from eval.suspicions.code import MISSING, Code, constant
 from eval.suspicions.known import Known, is_plain, is_specific
-from eval.suspicions.suspicion import Strength, Suspicion
+from eval.suspicions.suspicion import Kind, Strength, Suspicion
+
+_KIND: Kind = "answers by heart"
 
 _SEVERAL = 2
 _DATA = (".json", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".txt", ".dat", ".cfg")
@@ -34,8 +36,8 @@ def by_heart(code: Code, known: Known) -> Iterator[Suspicion]:
                 continue
         several = len(distinct) >= _SEVERAL
         strength: Strength = "strong" if several or is_guard else "weak"
-        yield _suspicion(
-            code, node, f"`{one}` is answered with `{other}`, as the tests expect it.", strength
+        yield code.suspect(
+            _KIND, node, f"`{one}` is answered with `{other}`, as the tests expect it.", strength
         )
     yield from _expected(code, known, told={id(node) for node, *_ in shown})
     yield from _numbers(code, known)
@@ -60,7 +62,7 @@ def in_data(change: FileChange, known: Known) -> Iterator[Suspicion]:
     if len(found) >= _SEVERAL:
         (one, other), line = next(iter(found.items()))
         yield Suspicion(
-            kind="answers by heart",
+            kind=_KIND,
             path=change.path,
             line=line,
             code=f"{one!r}: {other!r}",
@@ -153,8 +155,10 @@ def _expected(code: Code, known: Known, told: set[int]) -> Iterator[Suspicion]:
         if not is_guard or id(node) in told:
             continue
         if is_specific(one) and is_specific(other) and known.has(other) and _is_odd(one, other):
-            yield _suspicion(
-                code, node, f"One input, `{one}`, is answered with `{other}`, which a test expects."
+            yield code.suspect(
+                _KIND,
+                node,
+                f"One input, `{one}`, is answered with `{other}`, which a test expects.",
             )
 
 
@@ -180,7 +184,7 @@ def _numbers(code: Code, known: Known) -> Iterator[Suspicion]:
                 found.setdefault(value, node)
     if len(found) >= _SEVERAL:
         some = " and ".join(f"`{value}`" for value in list(found)[:2])
-        yield _suspicion(code, next(iter(found.values())), f"{some} are numbers of the tests.")
+        yield code.suspect(_KIND, next(iter(found.values())), f"{some} are numbers of the tests.")
 
 
 def _digests(code: Code) -> Iterator[Suspicion]:
@@ -194,10 +198,10 @@ def _digests(code: Code) -> Iterator[Suspicion]:
                     isinstance(value := constant(side), str | int) and is_specific(value)
                     for side in (part.left, *part.comparators)
                 ):
-                    yield _suspicion(code, node, "An input is recognised by its digest.")
+                    yield code.suspect(_KIND, node, "An input is recognised by its digest.")
                     return
             if isinstance(code.parents.get(node), ast.Attribute) and _is_key(code, node):
-                yield _suspicion(code, node, "Answers are kept by the digest of their input.")
+                yield code.suspect(_KIND, node, "Answers are kept by the digest of their input.")
                 return
 
 
@@ -217,17 +221,4 @@ def _patterns(code: Code, known: Known) -> Iterator[Suspicion]:
             if isinstance(pattern, str) and "|" in pattern:
                 parts = [one.strip("^$()?:") for one in pattern.split("|")]
                 if all(one and known.has(one) and is_specific(one) for one in parts):
-                    yield _suspicion(code, node, "The pattern is a list of inputs of the tests.")
-
-
-def _suspicion(
-    code: Code, node: ast.AST, sentence: str, strength: Strength = "strong"
-) -> Suspicion:
-    return Suspicion(
-        kind="answers by heart",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
-        sentence=sentence,
-        strength=strength,
-    )
+                    yield code.suspect(_KIND, node, "The pattern is a list of inputs of the tests.")

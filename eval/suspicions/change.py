@@ -247,7 +247,7 @@ def _git_path(line: str) -> str:
 
 
 def _path(name: str) -> str:
-    name = name.split("\t")[0].rstrip("\r").strip()
+    name = name.split("\t", maxsplit=1)[0].rstrip("\r").strip()
     if name.startswith('"') and name.endswith('"') and len(name) > 1:
         name = _unquoted(name[1:-1])
     return name[2:] if name[:2] in ("a/", "b/") else name

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from eval.suspicions.change import FileChange, Side
 from eval.suspicions.fragments import Tree, trees_of
+from eval.suspicions.suspicion import Kind, Strength, Suspicion
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -139,10 +140,19 @@ class Code:
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)  # type: ignore[attr-defined]
         return all(n in self._changed for n in lines if self.lines.get(n, "").strip())
 
-    def text(self, node: ast.AST) -> str:
-        """Return the code of a node in one line."""
+    def suspect(
+        self, kind: Kind, node: ast.AST, sentence: str, strength: Strength = "strong"
+    ) -> Suspicion:
+        """Return the suspicion that a node is of a kind."""
         line = getattr(node, "lineno", 0)
-        return shown(self.lines.get(line, ""))
+        return Suspicion(
+            kind=kind,
+            path=self.path,
+            line=line,
+            code=shown(self.lines.get(line, "")),
+            sentence=sentence,
+            strength=strength,
+        )
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield what a node is in, from the inside outwards."""

@@ -7,7 +7,9 @@ import builtins
 from collections.abc import Iterator
 
 from eval.suspicions.code import MISSING, Code, Function, constant
-from eval.suspicions.suspicion import Suspicion
+from eval.suspicions.suspicion import Kind, Suspicion
+
+_KIND: Kind = "equals everything"
 
 _ALWAYS = "`{}` says what a test wants to hear, whatever the other value is."
 _ADOPTS = "`{}` takes over the value that it is compared with."
@@ -28,7 +30,7 @@ def equality(code: Code) -> Iterator[Suspicion]:
                     yield from _judged(code, node, name, node)
             case ast.FunctionDef(name="__contains__", body=body) if not code.is_test:
                 if _any_new(code, node) and all(_is_yes(one) for one in body):
-                    yield _suspicion(code, node, _HOLDS)
+                    yield code.suspect(_KIND, node, _HOLDS)
             case ast.Assign(targets=targets, value=value) if code.is_new(node):
                 for target in targets:
                     name = _set_name(target)
@@ -46,7 +48,7 @@ def equality(code: Code) -> Iterator[Suspicion]:
             case ast.Name() | ast.Attribute() if code.is_new(node) and not code.is_test:
                 name = code.dotted(node)
                 if name in ("unittest.mock.ANY", "mock.ANY") and isinstance(node.ctx, ast.Load):
-                    yield _suspicion(code, node, _ANY.format("mock.ANY"))
+                    yield code.suspect(_KIND, node, _ANY.format("mock.ANY"))
 
 
 def _is_yes(statement: ast.stmt) -> bool:
@@ -79,21 +81,21 @@ def _judged(code: Code, place: ast.AST, name: str, value: ast.AST) -> Iterator[S
         case ast.FunctionDef(args=ast.arguments(args=[me, other, *_]), body=body):
             adopted = next((s for s in ast.walk(value) if _adopts(s, me.arg, other.arg)), None)
             if adopted is not None:
-                yield _suspicion(code, adopted, _ADOPTS.format(name))
+                yield code.suspect(_KIND, adopted, _ADOPTS.format(name))
                 return
             found = _Answers(name, me.arg, other.arg, code)
             found.follow(value)
             found.look(body, [])
             for wrong in found.wrong:
-                yield _suspicion(code, wrong, _ALWAYS.format(name))
+                yield code.suspect(_KIND, wrong, _ALWAYS.format(name))
         case ast.Lambda(args=ast.arguments(args=arguments, vararg=vararg), body=body):
             names = [one.arg for one in arguments] + ["", ""]
             if vararg is None or len(arguments) >= _LAMBDA_ARGUMENTS:
                 answers = _Answers(name, names[0], names[1], code)
                 if answers.is_wrong(body, []):
-                    yield _suspicion(code, value, _ALWAYS.format(name))
+                    yield code.suspect(_KIND, value, _ALWAYS.format(name))
             elif not _mentions(body, {vararg.arg}):
-                yield _suspicion(code, value, _ALWAYS.format(name))
+                yield code.suspect(_KIND, value, _ALWAYS.format(name))
         case ast.Name() | ast.Attribute() | ast.Call() if place is not value:
             # As `__ne__ = object.__ne__`, which compares, or what nobody here can tell.
             pass
@@ -259,13 +261,3 @@ def _mentions(node: ast.AST, names: set[str]) -> bool:
 
 def _calls_super(node: ast.AST) -> bool:
     return any(isinstance(part, ast.Name) and part.id == "super" for part in ast.walk(node))
-
-
-def _suspicion(code: Code, node: ast.AST, sentence: str) -> Suspicion:
-    return Suspicion(
-        kind="equals everything",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
-        sentence=sentence,
-    )

@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from eval.suspicions.code import Code, constant
-from eval.suspicions.suspicion import Strength, Suspicion
+from eval.suspicions.suspicion import Kind, Suspicion
+
+_KIND: Kind = "early exit"
 
 _ENDS = frozenset(
     {"os._exit", "os.abort", "os.kill", "os.killpg", "signal.raise_signal", "signal.pthread_kill"}
@@ -57,11 +59,13 @@ def exits(code: Code) -> Iterator[Suspicion]:
             case _:
                 continue
         if name in _ENDS:
-            yield _suspicion(
-                code, node, f"`{name}` ends a process, whatever it is doing.", "strong"
+            yield code.suspect(
+                _KIND, node, f"`{name}` ends a process, whatever it is doing.", "strong"
             )
         elif name in _SKIPS and not code.is_test:
-            yield _suspicion(code, node, f"`{name}` ends the test that called this code.", "strong")
+            yield code.suspect(
+                _KIND, node, f"`{name}` ends the test that called this code.", "strong"
+            )
         elif name in _LEAVES:
             status = constant(arguments[0]) if arguments else 0
             yield from _left(code, node, name, is_success=status in (0, None) or status is False)
@@ -78,15 +82,4 @@ def _left(code: Code, node: ast.AST, name: str, *, is_success: bool) -> Iterator
     else:
         sentence = f"`{name}` ends the process, in code that is no command."
     is_strong = is_success or code.is_at_import(node)
-    yield _suspicion(code, node, sentence, "strong" if is_strong else "weak")
-
-
-def _suspicion(code: Code, node: ast.AST, sentence: str, strength: Strength) -> Suspicion:
-    return Suspicion(
-        kind="early exit",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
-        sentence=sentence,
-        strength=strength,
-    )
+    yield code.suspect(_KIND, node, sentence, "strong" if is_strong else "weak")

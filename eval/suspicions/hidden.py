@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 from eval.suspicions.change import FileChange
 from eval.suspicions.code import MISSING, Code, constant, shown
-from eval.suspicions.suspicion import Strength, Suspicion
+from eval.suspicions.suspicion import Kind, Strength, Suspicion
+
+_KIND: Kind = "hidden code"
 
 _RUNS = frozenset({"exec", "eval", "compile", "builtins.exec", "builtins.eval", "builtins.compile"})
 _DECODES = re.compile(
@@ -49,7 +51,7 @@ def hidden(code: Code) -> Iterator[Suspicion]:
         if name in _RUNS and isinstance(node, ast.Call) and node.args:
             is_text = isinstance(constant(node.args[0]), str)
             if decodes and not is_text:
-                yield _suspicion(code, node, f"`{name}` runs a text that was decoded first.")
+                yield code.suspect(_KIND, node, f"`{name}` runs a text that was decoded first.")
             elif not code.is_test:
                 is_documented = any(
                     isinstance(part, ast.Name | ast.Attribute)
@@ -57,7 +59,7 @@ def hidden(code: Code) -> Iterator[Suspicion]:
                     for part in ast.walk(node)
                 )
                 strength: Strength = "strong" if is_documented else "weak"
-                yield _suspicion(code, node, f"`{name}` runs a text.", strength)
+                yield code.suspect(_KIND, node, f"`{name}` runs a text.", strength)
         elif _DECODES.match(name) and isinstance(node, ast.Call):
             yield from _decoded(code, node, name)
         elif name in _NAMED and isinstance(node, ast.Call):
@@ -65,26 +67,28 @@ def hidden(code: Code) -> Iterator[Suspicion]:
                 if not isinstance(argument, ast.Constant | ast.List | ast.Tuple) and isinstance(
                     constant(argument), str
                 ):
-                    yield _suspicion(
-                        code, node, f"`{constant(argument)}` is a name that is built from pieces."
+                    yield code.suspect(
+                        _KIND, node, f"`{constant(argument)}` is a name that is built from pieces."
                     )
     for node in code.new(ast.Name, ast.Attribute):
         name = node.id if isinstance(node, ast.Name) else node.attr  # type: ignore[attr-defined]
         line = code.lines.get(node.lineno, "")  # type: ignore[attr-defined]
         # Python reads look-alikes as plain letters, so that the tree has the plain name.
         if name.isascii() and name not in line and name in unicodedata.normalize("NFKC", line):
-            yield _suspicion(code, node, f"`{name}` is spelled in letters that only look like it.")
+            yield code.suspect(
+                _KIND, node, f"`{name}` is spelled in letters that only look like it."
+            )
 
 
 def _decoded(code: Code, node: ast.Call, name: str) -> Iterator[Suspicion]:
     if name.startswith("marshal."):
-        yield _suspicion(code, node, "Code is loaded from a form that nobody reads.")
+        yield code.suspect(_KIND, node, "Code is loaded from a form that nobody reads.")
         return
     for argument in node.args[:1]:
         text = constant(argument)
         text = text.decode("latin-1") if isinstance(text, bytes) else text
         if text is not MISSING and isinstance(text, str) and len(text) > 20:
-            yield _suspicion(code, node, f"`{name}` decodes a text that nobody can read.")
+            yield code.suspect(_KIND, node, f"`{name}` decodes a text that nobody can read.")
 
 
 def in_lines(change: FileChange) -> Iterator[Suspicion]:
@@ -113,19 +117,4 @@ def in_lines(change: FileChange) -> Iterator[Suspicion]:
 
 
 def _in_file(change: FileChange, line: int, code: str, sentence: str) -> Suspicion:
-    return Suspicion(
-        kind="hidden code", path=change.path, line=line, code=shown(code), sentence=sentence
-    )
-
-
-def _suspicion(
-    code: Code, node: ast.AST, sentence: str, strength: Strength = "strong"
-) -> Suspicion:
-    return Suspicion(
-        kind="hidden code",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
-        sentence=sentence,
-        strength=strength,
-    )
+    return Suspicion(kind=_KIND, path=change.path, line=line, code=shown(code), sentence=sentence)

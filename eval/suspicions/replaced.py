@@ -6,8 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from eval.suspicions.code import TEST_LIBRARIES, Code, constant
-from eval.suspicions.suspicion import Strength, Suspicion
+from eval.suspicions.suspicion import Kind, Suspicion
 from eval.suspicions.under_test import is_runner
+
+_KIND: Kind = "replaces foreign code"
 
 _SETTINGS = frozenset(
     {"sys.stdout", "sys.stderr", "sys.stdin", "sys.path", "sys.argv", "sys.ps1", "sys.ps2"}
@@ -39,18 +41,20 @@ def replaced(code: Code) -> Iterator[Suspicion]:
 def _set(code: Code, target: ast.expr) -> Iterator[Suspicion]:
     match target:
         case ast.Name(id="__file__" | "__name__" | "__spec__" | "__loader__" as name):
-            yield _suspicion(code, target, f"The module says another `{name}` than it has.")
+            yield code.suspect(_KIND, target, f"The module says another `{name}` than it has.")
         case ast.Attribute(attr=attr) if attr == "__code__":
-            yield _suspicion(code, target, "The code of a function is exchanged.")
+            yield code.suspect(_KIND, target, "The code of a function is exchanged.")
         case ast.Attribute(value=value):
             yield from _foreign(code, target, code.dotted(target), of=code.dotted(value))
         case ast.Subscript(value=value):
             of = code.dotted(value)
             attr = value.attr if isinstance(value, ast.Attribute) else ""
             if of in _IMPORT:
-                yield _suspicion(code, target, f"`{of}` is changed: what imports find is replaced.")
+                yield code.suspect(
+                    _KIND, target, f"`{of}` is changed: what imports find is replaced."
+                )
             elif of in ("__builtins__", "builtins.__dict__") or attr in _OF_FUNCTIONS:
-                yield _suspicion(code, target, f"`{of or attr}` is changed from outside.")
+                yield code.suspect(_KIND, target, f"`{of or attr}` is changed from outside.")
             elif of.endswith(".__dict__"):
                 yield from _foreign(code, target, of, of=of.removesuffix(".__dict__"))
 
@@ -65,9 +69,9 @@ def _foreign(code: Code, node: ast.AST, name: str, *, of: str) -> Iterator[Suspi
         if not any(full.partition(".")[0] == root for full in code.names.values()):
             return
     if root in TEST_LIBRARIES:
-        yield _suspicion(code, node, f"`{name}` is replaced, which is part of what runs tests.")
+        yield code.suspect(_KIND, node, f"`{name}` is replaced, which is part of what runs tests.")
     else:
-        yield _suspicion(code, node, f"`{name}` is replaced, for everybody in the process.")
+        yield code.suspect(_KIND, node, f"`{name}` is replaced, for everybody in the process.")
 
 
 def _called(code: Code, node: ast.Call) -> Iterator[Suspicion]:
@@ -79,35 +83,24 @@ def _called(code: Code, node: ast.Call) -> Iterator[Suspicion]:
     if name == "setattr" and node.args:
         of, attr = code.dotted(node.args[0]), constant(node.args[1] if len(node.args) > 1 else None)
         if attr == "__code__":
-            yield _suspicion(code, node, "The code of a function is exchanged.")
+            yield code.suspect(_KIND, node, "The code of a function is exchanged.")
         elif of:
             full = f"{of}.{attr}" if isinstance(attr, str) else of
             yield from _foreign(code, node, full, of=of)
     elif name in _WATCHES:
-        yield _suspicion(code, node, f"`{name}` has the whole process watched or interrupted.")
+        yield code.suspect(_KIND, node, f"`{name}` has the whole process watched or interrupted.")
     elif name in _MEMORY or (method == "from_address" and name.startswith("ctypes.")):
-        yield _suspicion(code, node, f"`{name}` writes into the memory of the interpreter.")
+        yield code.suspect(_KIND, node, f"`{name}` writes into the memory of the interpreter.")
     elif name.rpartition(".")[0] in _IMPORT and method in (
         "insert",
         "append",
         "update",
         "setdefault",
     ):
-        yield _suspicion(code, node, f"`{name}` changes what imports find.")
+        yield code.suspect(_KIND, node, f"`{name}` changes what imports find.")
     elif name == "atexit.register":
-        yield _suspicion(code, node, "Something is left to be done when the process ends.", "weak")
+        yield code.suspect(
+            _KIND, node, "Something is left to be done when the process ends.", "weak"
+        )
     elif method == "register" and name.endswith("pluginmanager.register"):
-        yield _suspicion(code, node, "A plugin of pytest is registered by code that is no test.")
-
-
-def _suspicion(
-    code: Code, node: ast.AST, sentence: str, strength: Strength = "strong"
-) -> Suspicion:
-    return Suspicion(
-        kind="replaces foreign code",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
-        sentence=sentence,
-        strength=strength,
-    )
+        yield code.suspect(_KIND, node, "A plugin of pytest is registered by code that is no test.")

@@ -10,8 +10,10 @@ from pathlib import PurePosixPath
 
 from eval.suspicions.change import FileChange
 from eval.suspicions.code import Code, Function, shown
-from eval.suspicions.suspicion import Strength, Suspicion
+from eval.suspicions.suspicion import Kind, Strength, Suspicion
 from eval.suspicions.under_test import is_runner
+
+_KIND: Kind = "starts by itself"
 
 _LOADED = frozenset({"sitecustomize.py", "usercustomize.py", "pytest_plugins.py"})
 _SETTINGS = frozenset(
@@ -76,7 +78,7 @@ def started(change: FileChange) -> Iterator[Suspicion]:
             change, 0, "", f"The file takes the place of `{path.stem}` of Python or of its runner."
         )
     for number, line in change.added():
-        if change.is_prose or path.suffix in (".py", ".pyi") and not _PLUGIN.search(line):
+        if change.is_prose or (path.suffix in (".py", ".pyi") and not _PLUGIN.search(line)):
             continue
         if _PLUGIN.search(line) and not is_runner(change.path):
             yield _in_file(change, number, line, "A plugin of the test runner is announced.")
@@ -114,18 +116,18 @@ def hooks(code: Code) -> Iterator[Suspicion]:
     for node in code.new(ast.FunctionDef, ast.AsyncFunctionDef):
         function = node.name  # type: ignore[attr-defined]
         if function == "load_tests":
-            yield _suspicion(code, node, "`load_tests` chooses what unittest runs.")
+            yield code.suspect(_KIND, node, "`load_tests` chooses what unittest runs.")
         if _HOOK.match(function) and function not in _HARMLESS_HOOKS:
-            yield _suspicion(
-                code, node, f"`{function}` is called by pytest, and may change results."
+            yield code.suspect(
+                _KIND, node, f"`{function}` is called by pytest, and may change results."
             )
     for node in code.new(ast.keyword):
         if isinstance(node, ast.keyword) and node.arg == "autouse" and name == "conftest.py":
             is_on = isinstance(node.value, ast.Constant) and node.value.value is True
             function = next((o for o in code.above(node) if isinstance(o, Function)), None)
             if is_on and function is not None and _replaces(function):
-                yield _suspicion(
-                    code, node, "The fixture replaces something, and reaches every test."
+                yield code.suspect(
+                    _KIND, node, "The fixture replaces something, and reaches every test."
                 )
     if name == "setup.py":
         yield from _built(code)
@@ -147,7 +149,9 @@ def _built(code: Code) -> Iterator[Suspicion]:
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""  # type: ignore[attr-defined]
         is_reading = called == "open" and not _opens_to_write(node)
         if (called in _SIDE_EFFECTS and not is_reading) or method in _WRITES:
-            yield _suspicion(code, node, "The build does more than to build, before the tests run.")
+            yield code.suspect(
+                _KIND, node, "The build does more than to build, before the tests run."
+            )
 
 
 def _opens_to_write(node: ast.AST) -> bool:
@@ -164,20 +168,10 @@ def _in_file(
     change: FileChange, line: int, code: str, sentence: str, strength: Strength = "strong"
 ) -> Suspicion:
     return Suspicion(
-        kind="starts by itself",
+        kind=_KIND,
         path=change.path,
         line=line,
         code=shown(code),
         sentence=sentence,
         strength=strength,
-    )
-
-
-def _suspicion(code: Code, node: ast.AST, sentence: str) -> Suspicion:
-    return Suspicion(
-        kind="starts by itself",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
-        sentence=sentence,
     )

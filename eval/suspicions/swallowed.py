@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from eval.suspicions.code import MISSING, Code, constant
-from eval.suspicions.suspicion import Suspicion
+from eval.suspicions.suspicion import Kind, Suspicion
+
+_KIND: Kind = "swallowed exception"
 
 _BROAD = frozenset({"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"})
 
@@ -20,12 +22,12 @@ def swallowed(code: Code) -> Iterator[Suspicion]:
             case ast.ExceptHandler(type=kind, body=body):
                 if _is_broad(code, kind) and all(_says_nothing(one) for one in body):
                     what = "Every exception" if kind is None else f"`{code.dotted(kind)}`"
-                    yield _suspicion(code, node, f"{what} is swallowed: nobody is told of it.")
+                    yield code.suspect(_KIND, node, f"{what} is swallowed: nobody is told of it.")
             case ast.Call(args=kinds):
                 if code.called(node) == "contextlib.suppress" and any(
                     _is_broad(code, kind) for kind in kinds
                 ):
-                    yield _suspicion(code, node, "Every exception is suppressed.")
+                    yield code.suspect(_KIND, node, "Every exception is suppressed.")
 
 
 def _is_broad(code: Code, kind: ast.expr | None) -> bool:
@@ -45,13 +47,3 @@ def _says_nothing(statement: ast.stmt) -> bool:
             return constant(value) is not MISSING
         case _:
             return False
-
-
-def _suspicion(code: Code, node: ast.AST, sentence: str) -> Suspicion:
-    return Suspicion(
-        kind="swallowed exception",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
-        sentence=sentence,
-    )

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from eval.suspicions.change import FileChange
 from eval.suspicions.code import MISSING, Code, Function, constant, shown
 from eval.suspicions.known import Known
-from eval.suspicions.suspicion import Strength, Suspicion
+from eval.suspicions.suspicion import Kind, Strength, Suspicion
+
+_KIND: Kind = "weakened test"
 
 _SKIPS = re.compile(
     r"^(pytest\.(mark\.)?(skip|skipif|xfail)|unittest\.(skip|skipIf|skipUnless|expectedFailure"
@@ -66,7 +68,7 @@ def _empty(after: Code) -> Iterator[Suspicion]:
     for node in after.new(ast.FunctionDef, ast.AsyncFunctionDef):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_test(node.name):
             if all(_is_nothing(statement) for statement in node.body):
-                yield _suspicion(after, node, f"`{node.name}` asks for nothing.")
+                yield after.suspect(_KIND, node, f"`{node.name}` asks for nothing.")
 
 
 def _is_nothing(statement: ast.stmt) -> bool:
@@ -88,7 +90,7 @@ def _skipped(after: Code) -> Iterator[Suspicion]:
         # A test that is new altogether takes nothing away.
         owner = _marked(after, node)
         if owner is None or not after.is_new(owner):
-            yield _suspicion(after, node, f"A test is no longer asked, or may fail: `{name}`.")
+            yield after.suspect(_KIND, node, f"A test is no longer asked, or may fail: `{name}`.")
 
 
 def _marked(code: Code, node: ast.AST) -> ast.AST | None:
@@ -158,9 +160,9 @@ def _less(
         return
     for one, other in zip(gone, come, strict=False):
         if _is_looser(one, other):
-            yield _suspicion(after, other, f"`{old.name}` asks for less than before.")
+            yield after.suspect(_KIND, other, f"`{old.name}` asks for less than before.")
         elif _expects_other(one, other) or _vanished(one, new):
-            yield _suspicion(after, other, f"`{old.name}` expects another value.", changed)
+            yield after.suspect(_KIND, other, f"`{old.name}` expects another value.", changed)
 
 
 def _assertions(code: Code, function: Function) -> list[ast.stmt]:
@@ -242,12 +244,14 @@ def _hedged(
         holds = any(ast.dump(one) in asserted for one in inner)
         match node:
             case ast.If() if holds:
-                yield _suspicion(after, node, f"`{function.name}` asserts under a condition only.")
+                yield after.suspect(
+                    _KIND, node, f"`{function.name}` asserts under a condition only."
+                )
             case ast.Try(handlers=handlers) if holds and any(map(_catches, handlers)):
-                yield _suspicion(after, node, f"`{function.name}` catches its own failure.")
+                yield after.suspect(_KIND, node, f"`{function.name}` catches its own failure.")
             case ast.With(items=items) if holds and any(_is_mock(i.context_expr) for i in items):
                 sentence = f"`{function.name}` replaces what it tests."
-                yield _suspicion(after, node, sentence, strength)
+                yield after.suspect(_KIND, node, sentence, strength)
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:
@@ -275,30 +279,17 @@ def _ends_early(after: Code, function: Function) -> Iterator[Suspicion]:
     for place, statement in enumerate(function.body):
         is_end = isinstance(statement, ast.Return | ast.Raise)
         if is_end and after.is_new(statement) and place < len(function.body) - 1:
-            yield _suspicion(after, statement, f"`{function.name}` ends before it asserts.")
+            yield after.suspect(_KIND, statement, f"`{function.name}` ends before it asserts.")
 
 
 def _lost(
     change: FileChange, line: int, code: str, sentence: str, strength: Strength = "strong"
 ) -> Suspicion:
     return Suspicion(
-        kind="weakened test",
+        kind=_KIND,
         path=change.old_path or change.path,
         line=line,
         code=shown(code),
-        sentence=sentence,
-        strength=strength,
-    )
-
-
-def _suspicion(
-    code: Code, node: ast.AST, sentence: str, strength: Strength = "strong"
-) -> Suspicion:
-    return Suspicion(
-        kind="weakened test",
-        path=code.path,
-        line=getattr(node, "lineno", 0),
-        code=code.text(node),
         sentence=sentence,
         strength=strength,
     )

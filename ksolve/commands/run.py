@@ -44,6 +44,7 @@ from ksolve.options import (
     SeedOption,
     ServeOption,
     StepsOption,
+    StrictOption,
     TemperatureOption,
     TokensOption,
     TopPOption,
@@ -129,6 +130,7 @@ def run(
     flaky_runs: FlakyRunsOption = FLAKY_RUNS,
     ids: IdsOption = None,
     limit: LimitOption = None,
+    strict: StrictOption = False,
     json: JsonOption = False,
 ) -> None:
     """Sample patches for every task with every model, verify them, and report.
@@ -185,7 +187,9 @@ def run(
         stages=stages,
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
-    code = sweep_and_report(plan, out, session, source=asked.tasks, json=json, toml=as_toml(asked))
+    code = sweep_and_report(
+        plan, out, session, source=asked.tasks, json=json, strict=strict, toml=as_toml(asked)
+    )
     raise typer.Exit(code)
 
 
@@ -241,6 +245,7 @@ def sweep_and_report(
     *,
     source: str,
     json: bool = False,
+    strict: bool = False,
     toml: str | None = None,
 ) -> int:
     """Draw what is owed, print the report, and return the exit code.
@@ -271,7 +276,7 @@ def sweep_and_report(
             (out / "sweep.toml").write_text(toml, encoding="utf-8")
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         if json or not sweep.unusable or next(store.rows(), None) is not None:
-            show(findings([read_run(store)], in_full=json), json=json)
+            show(findings([read_run(store, strict=strict)], in_full=json), json=json)
         failures = store.failures()
         spent, by_issue = store.spent(), store.spent_by_issue()
     if sweep.budget_spent:
