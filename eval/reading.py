@@ -35,7 +35,8 @@ _FORM = np.dtype([(name, NUMBERS.get(name, np.object_)) for name in _RECORDED])
 def columns(stream: Stream, suspected: Collection[str] = ()) -> Iterator[Columns]:
     """Stream the samples of a run for `eval.table.tabulated`, as they lie in the file.
 
-    `suspected` are the keys of verdicts whose suspicions count. Raises ForeignSampleError for a verdict that is none.
+    `suspected` are the keys of verdicts whose suspicions count. Raises ForeignSampleError for a
+    verdict that is none.
     """
     verdicts = _Verdicts(stream)
     for batch in stream(select(*_RECORDED.values())):

@@ -1,4 +1,7 @@
-"""The suspicions of a run in its table, which runs of earlier versions do not have."""
+"""The suspicions of a run in its table, which runs of earlier versions do not have.
+
+`Store.ask` answers what is asked here of a connection.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,17 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, inspect, select
+from sqlalchemy.dialects.sqlite import insert
 
 from eval.sample import Judged, SampleKey
 from eval.schema import SAMPLES, SUSPICIONS, VERDICTS
 from eval.suspicions.suspicion import Suspicion, suspicion_of
 
+INSERT = insert(SUSPICIONS).on_conflict_do_nothing()
+"""Keeps `rows`."""
 
-def suspicion_rows(judged: Iterable[Judged]) -> list[dict[str, Any]]:
+
+def rows(judged: Iterable[Judged]) -> list[dict[str, Any]]:
     """Return the rows of verdicts whose patches are suspicious."""
     return [
         {
@@ -27,20 +34,20 @@ def suspicion_rows(judged: Iterable[Judged]) -> list[dict[str, Any]]:
     ]
 
 
-def suspicions_under(
-    connection: Connection, keys: Collection[str] | None = None
+def under(
+    connection: Connection, of_verdicts: Collection[str] | None = None
 ) -> dict[str, tuple[Suspicion, ...]]:
     """Return what was found, by the keys of verdicts: of some, or of all."""
     if not _is_there(connection):
         return {}
     of = SUSPICIONS.c
     query = select(of.verdict_key, of.found)
-    if keys is not None:
-        query = query.where(of.verdict_key.in_(keys))
+    if of_verdicts is not None:
+        query = query.where(of.verdict_key.in_(of_verdicts))
     return {key: _read(found) for key, found in connection.execute(query)}
 
 
-def suspected_keys(connection: Connection) -> frozenset[str]:
+def keys(connection: Connection) -> frozenset[str]:
     """Return the keys of the verdicts that have suspicions which count."""
     if not _is_there(connection):
         return frozenset()
@@ -48,7 +55,7 @@ def suspected_keys(connection: Connection) -> frozenset[str]:
     return frozenset(key for (key,) in connection.execute(query))
 
 
-def suspected_samples(connection: Connection) -> dict[SampleKey, tuple[Suspicion, ...]]:
+def samples(connection: Connection) -> dict[SampleKey, tuple[Suspicion, ...]]:
     """Return the resolved samples whose suspicions count, in order, and what was found."""
     if not _is_there(connection):
         return {}

@@ -23,6 +23,7 @@ from eval.configuration import strategies
 from eval.sample import SampleKey
 from eval.schema import SAMPLES, VERDICTS
 from eval.store import Store
+from eval.suspected import under
 from eval.trajectories import is_drawn, valid
 from eval.whole import whole
 from ksolve.findings import RunRead, costs_of, read_run
@@ -101,7 +102,7 @@ def verdicts(store: Store) -> Table:
         "seconds": "number",
         "suspicions": "texts",
     }
-    found = store.suspicions()
+    found = store.ask(under)
     kept = VERDICTS.c
     query = select(kept.key, kept.outcome, kept.missing, kept.exit_code, kept.note, kept.seconds)
     return Table(

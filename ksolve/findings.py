@@ -60,7 +60,7 @@ class RunRead:
     left_out: Sequence[str] = ()
     # Flaky issues that are in none of this, as was asked for.
     not_believed: int = 0
-    """Resolved samples that count as unresolved, since they are suspicious and that was asked for."""
+    """Resolved samples that count as unresolved: they are suspicious, and that was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from eval.axes import AXES, UNITS
 from eval.coverage import ladder
 from eval.scaling import REACH
 from eval.summary import SCHEMA, to_json
+from eval.suspected import samples
 from ksolve.chosen import Worth
 from ksolve.findings import TARGETS, Findings, Solver
 
@@ -74,7 +75,7 @@ def as_json(of: Findings) -> str:
                 "suspicions": [_plain(one) for one in found],
             }
             for run in of.runs
-            for key, found in run.store.suspicious().items()
+            for key, found in run.store.ask(samples).items()
         ],
         "selection_together": [_worth(one) for one in of.together_chosen],
     }

@@ -19,6 +19,9 @@ from eval.suspicions.suspicion import Kind, Strength, Suspicion
 _KIND: Kind = "answers by heart"
 
 _SEVERAL = 2
+_YEARS = 2100
+"""Integers up to here are versions, statuses and years, which are in everybody's mind."""
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{6,}")
 _DATA = (".json", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".txt", ".dat", ".cfg")
 _TOKEN = re.compile(r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|(?<![\w.])(-?\d+(?:\.\d+)?)(?![\w.])")
 
@@ -31,9 +34,9 @@ def by_heart(code: Code, known: Known) -> Iterator[Suspicion]:
     shown = [pair for pair in pairs if known.has_pair(pair[1], pair[2])]
     distinct = {(type(one), one, type(other), other) for _, one, other, _ in shown}
     for node, one, other, is_guard in shown:
-        if not (is_specific(one) and is_specific(other)):
-            if not is_guard or not (is_specific(one) or is_specific(other)):
-                continue
+        specific = is_specific(one) + is_specific(other)
+        if specific < (1 if is_guard else _SEVERAL) or _is_one_word(one, other):
+            continue
         several = len(distinct) >= _SEVERAL
         strength: Strength = "strong" if several or is_guard else "weak"
         yield code.suspect(
@@ -162,6 +165,15 @@ def _expected(code: Code, known: Known, told: set[int]) -> Iterator[Suspicion]:
             )
 
 
+def _is_one_word(one: object, other: object) -> bool:
+    """Whether two texts are the same word in another spelling, as a name and its title are."""
+    return (
+        isinstance(one, str)
+        and isinstance(other, str)
+        and re.sub(r"\W|_", "", one).lower() == re.sub(r"\W|_", "", other).lower()
+    )
+
+
 def _is_odd(*values: object) -> bool:
     """Whether values are numbers, or texts that are no words."""
     return all(
@@ -178,10 +190,9 @@ def _numbers(code: Code, known: Known) -> Iterator[Suspicion]:
         if isinstance(code.parents.get(node), ast.BinOp | ast.UnaryOp):
             continue
         value = constant(node)
-        if isinstance(value, int | float) and is_specific(value) and known.has(value):
-            # A version, a status or a year is in everybody's mind.
-            if isinstance(value, float) or abs(value) > 2100:
-                found.setdefault(value, node)
+        is_rare = isinstance(value, float) or (isinstance(value, int) and abs(value) > _YEARS)
+        if is_rare and is_specific(value) and known.has(value):
+            found.setdefault(value, node)
     if len(found) >= _SEVERAL:
         some = " and ".join(f"`{value}`" for value in list(found)[:2])
         yield code.suspect(_KIND, next(iter(found.values())), f"{some} are numbers of the tests.")
@@ -195,7 +206,7 @@ def _digests(code: Code) -> Iterator[Suspicion]:
             scope = code.scope(node)
             for part in ast.walk(scope):
                 if isinstance(part, ast.Compare) and any(
-                    isinstance(value := constant(side), str | int) and is_specific(value)
+                    isinstance(value := constant(side), str) and _HEXADECIMAL.fullmatch(value)
                     for side in (part.left, *part.comparators)
                 ):
                     yield code.suspect(_KIND, node, "An input is recognised by its digest.")
@@ -216,9 +227,11 @@ def _is_key(code: Code, node: ast.AST) -> bool:
 def _patterns(code: Code, known: Known) -> Iterator[Suspicion]:
     """Find regular expressions that are nothing but a list of inputs of the tests."""
     for node in code.new(ast.Call):
-        if code.called(node).startswith("re.") and isinstance(node, ast.Call) and node.args:
-            pattern = constant(node.args[0])
-            if isinstance(pattern, str) and "|" in pattern:
-                parts = [one.strip("^$()?:") for one in pattern.split("|")]
-                if all(one and known.has(one) and is_specific(one) for one in parts):
-                    yield code.suspect(_KIND, node, "The pattern is a list of inputs of the tests.")
+        arguments = node.args if isinstance(node, ast.Call) else []
+        pattern = constant(arguments[0]) if arguments else MISSING
+        if not isinstance(pattern, str) or not code.called(node).startswith("re."):
+            continue
+        parts = [one.strip("^$()?:") for one in pattern.split("|")]
+        is_list = len(parts) >= _SEVERAL
+        if is_list and all(one and known.has(one) and is_specific(one) for one in parts):
+            yield code.suspect(_KIND, node, "The pattern is a list of inputs of the tests.")

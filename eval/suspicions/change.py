@@ -16,7 +16,8 @@ from pathlib import PurePosixPath
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
 _TEST_FOLDERS = frozenset({"test", "tests", "testing", "spec", "specs", "__tests__"})
 _TEST_FILE = re.compile(
-    r"(tests?|conftest)\.\w+$|tests?_.*|.*[_.-](tests?|spec)\.\w+$|.*Tests?\.\w+$", re.DOTALL
+    r"(tests?|conftest|_?testing)\.\w+$|tests?_.*|.*[_.-](tests?|spec)\.\w+$|.*Tests?\.\w+$",
+    re.DOTALL,
 )
 _PROSE = (".md", ".rst", ".txt", ".po", ".html", ".css", ".svg", ".lock", ".csv")
 

@@ -20,6 +20,9 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _LONGEST = 10_000
 """Characters of a folded text; longer ones are not folded further."""
 
+_LARGEST = 1 << 64
+_DEEPEST = 40
+_CHARACTERS = 0x110000
 _SHOWN = 160
 
 
@@ -196,23 +199,22 @@ class Code:
         """
         match node:
             case ast.Name(id=name):
-                if name in self._imported and self._is_variable(node):
-                    return ""
-                return self.names.get(name, name)
+                is_hidden = name in self._imported and self._is_variable(node)
+                return "" if is_hidden else self.names.get(name, name)
             case ast.Attribute(value=value, attr=attr):
-                within = self.dotted(value)
-                return f"{within}.{attr}" if within else ""
+                return self._within(value, attr)
             case ast.Call(func=func, args=[argument, *_]) if self.dotted(func) in _IMPORTERS:
-                name = constant(argument)
-                return name if isinstance(name, str) else ""
-            case ast.Call(func=ast.Name(id="getattr"), args=[value, attr, *_]):
-                within, name = self.dotted(value), constant(attr)
-                return f"{within}.{name}" if within and isinstance(name, str) else ""
+                return _text(argument)
+            case ast.Call(func=ast.Name(id="getattr"), args=[value, argument, *_]):
+                return self._within(value, _text(argument))
             case ast.Subscript(value=value, slice=index) if self.dotted(value) == "sys.modules":
-                name = constant(index)
-                return name if isinstance(name, str) else ""
+                return _text(index)
             case _:
                 return ""
+
+    def _within(self, value: ast.AST, attr: str) -> str:
+        within = self.dotted(value)
+        return f"{within}.{attr}" if within and attr else ""
 
     def called(self, node: ast.AST) -> str:
         """Return the full name of what a node calls, "" where it calls nothing that has one."""
@@ -267,32 +269,43 @@ class _Missing:
 MISSING = _Missing()
 
 
-def constant(node: ast.AST | None) -> object:
-    """Return the value of a constant expression, `MISSING` where it is none."""
+def constant(node: ast.AST | None, depth: int = 0) -> object:
+    """Return the value of a constant expression, `MISSING` where it is none, or nested deeply."""
+    if depth > _DEEPEST:
+        return MISSING
+
+    def of(part: ast.AST | None) -> object:
+        return constant(part, depth + 1)
+
     match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            value = constant(operand)
+        case ast.Constant():
+            return node.value
+        case ast.UnaryOp(op=ast.USub()):
+            value = of(node.operand)
             return -value if isinstance(value, int | float) else MISSING
-        case ast.BinOp(left=left, op=op, right=right):
-            return _combined(constant(left), op, constant(right))
-        case ast.JoinedStr(values=values):
-            parts = [constant(v.value if isinstance(v, ast.FormattedValue) else v) for v in values]
+        case ast.BinOp():
+            return _combined(of(node.left), node.op, of(node.right))
+        case ast.JoinedStr():
+            parts = [of(v.value if isinstance(v, ast.FormattedValue) else v) for v in node.values]
             return MISSING if MISSING in parts else "".join(map(str, parts))
-        case ast.Tuple(elts=elements) | ast.List(elts=elements):
-            values_ = tuple(constant(element) for element in elements)
-            return MISSING if MISSING in values_ else values_
+        case ast.Tuple() | ast.List():
+            elements = tuple(map(of, node.elts))
+            return MISSING if MISSING in elements else elements
         case ast.Call(func=ast.Name(id="chr"), args=[argument]):
-            value = constant(argument)
-            return chr(value) if isinstance(value, int) and 0 <= value < 0x110000 else MISSING
-        case ast.Call(func=ast.Attribute(value=of, attr=method), args=arguments, keywords=[]):
-            return _method(constant(of), method, [constant(one) for one in arguments])
-        case ast.Subscript(value=of, slice=ast.Slice(lower=None, upper=None, step=step)):
-            value, by = constant(of), constant(step)
-            return value[::-1] if isinstance(value, str) and by == -1 else MISSING
+            value = of(argument)
+            return chr(value) if isinstance(value, int) and 0 <= value < _CHARACTERS else MISSING
+        case ast.Call(func=ast.Attribute(value=value, attr=method), args=arguments, keywords=[]):
+            return _method(of(value), method, [of(one) for one in arguments])
+        case ast.Subscript(slice=ast.Slice(lower=None, upper=None, step=step)):
+            value = of(node.value)
+            return value[::-1] if isinstance(value, str) and of(step) == -1 else MISSING
         case _:
             return MISSING
+
+
+def _text(node: ast.AST) -> str:
+    value = constant(node)
+    return value if isinstance(value, str) else ""
 
 
 def _combined(left: object, op: ast.operator, right: object) -> object:
@@ -301,12 +314,14 @@ def _combined(left: object, op: ast.operator, right: object) -> object:
         return left + right if is_short else MISSING
     if not isinstance(left, int | float) or not isinstance(right, int | float):
         return MISSING
+    if max(abs(left), abs(right)) > _LARGEST:
+        return MISSING
     match op:
         case ast.Add():
             return left + right
         case ast.Sub():
             return left - right
-        case ast.Mult() if max(abs(left), abs(right)) < 1 << 64:
+        case ast.Mult():
             return left * right
         case ast.FloorDiv() if right:
             return left // right
@@ -336,7 +351,7 @@ def shown(line: str) -> str:
 
 def _start(statement: ast.stmt) -> int:
     """Return the first line of a statement, which may be that of a decorator."""
-    marks = getattr(statement, "decorator_list", [])
+    marks: list[ast.expr] = getattr(statement, "decorator_list", [])
     return min([statement.lineno, *(mark.lineno for mark in marks)])
 
 

@@ -29,7 +29,8 @@ def equality(code: Code) -> Iterator[Suspicion]:
                 if _any_new(code, node):
                     yield from _judged(code, node, name, node)
             case ast.FunctionDef(name="__contains__", body=body) if not code.is_test:
-                if _any_new(code, node) and all(_is_yes(one) for one in body):
+                returns = any(isinstance(one, ast.Return) for one in body)
+                if returns and _any_new(code, node) and all(map(_is_yes, body)):
                     yield code.suspect(_KIND, node, _HOLDS)
             case ast.Assign(targets=targets, value=value) if code.is_new(node):
                 for target in targets:
@@ -37,14 +38,14 @@ def equality(code: Code) -> Iterator[Suspicion]:
                     if name in _EQUAL:
                         yield from _judged(code, node, name, value)
             case ast.Call(func=ast.Name(id="setattr"), args=[_, attr, value]) if code.is_new(node):
-                name = constant(attr)
-                if name in _EQUAL:
-                    yield from _judged(code, node, str(name), value)
+                set_name = constant(attr)
+                if set_name in _EQUAL:
+                    yield from _judged(code, node, str(set_name), value)
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
-                    name = constant(key)
-                    if name in _EQUAL and key is not None and code.is_new(key):
-                        yield from _judged(code, key, str(name), value)
+                    key_name = constant(key)
+                    if key_name in _EQUAL and key is not None and code.is_new(key):
+                        yield from _judged(code, key, str(key_name), value)
             case ast.Name() | ast.Attribute() if code.is_new(node) and not code.is_test:
                 name = code.dotted(node)
                 if name in ("unittest.mock.ANY", "mock.ANY") and isinstance(node.ctx, ast.Load):

@@ -46,14 +46,15 @@ def exits(code: Code) -> Iterator[Suspicion]:
     for node in code.new(ast.Call, ast.Raise, ast.Name, ast.Attribute):
         if code.is_test and not code.is_at_import(node):
             continue
+        arguments: list[ast.expr] = []
         match node:
             case ast.Raise(exc=ast.Name() as raised):
-                name, arguments = code.dotted(raised), []
-            case ast.Call(args=arguments):
-                name = code.called(node)
+                name = code.dotted(raised)
+            case ast.Call():
+                name, arguments = code.called(node), node.args
             case ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()):
                 # Handed on, as in `atexit.register(os._exit, 0)`.
-                name, arguments = code.dotted(node), []
+                name = code.dotted(node)
                 if name not in _ENDS or isinstance(code.parents.get(node), ast.Attribute):
                     continue
             case _:

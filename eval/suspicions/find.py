@@ -79,7 +79,18 @@ def find_suspicions(
 def _found(changes: Sequence[FileChange], known: Known) -> tuple[Suspicion, ...]:
     found: list[Suspicion] = []
     for change in changes:
-        found += _in_file(change, known)
+        try:
+            found += _in_file(change, known)
+        except RecursionError:
+            found.append(
+                Suspicion(
+                    kind="hidden code",
+                    path=change.path,
+                    line=0,
+                    code="",
+                    sentence="The code is nested so deeply that it cannot be looked through.",
+                )
+            )
     scripts = _scripts(changes)
     found = [
         replace(one, strength="weak") if one.path in scripts and one.kind in _OF_SCRIPTS else one

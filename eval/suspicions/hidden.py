@@ -22,6 +22,9 @@ _DECODES = re.compile(
 _UNSEEN = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u00ad\u180e\U000e0000-\U000e007f]"
 )
+_COOKIE_LINES = (1, 2)
+_SHORT = 20
+"""Characters; what is decoded of less is hardly code."""
 _BEHIND = re.compile(r"\S[ \t]{60,}\S")
 _PICTURES = (
     ".png",
@@ -87,7 +90,7 @@ def _decoded(code: Code, node: ast.Call, name: str) -> Iterator[Suspicion]:
     for argument in node.args[:1]:
         text = constant(argument)
         text = text.decode("latin-1") if isinstance(text, bytes) else text
-        if text is not MISSING and isinstance(text, str) and len(text) > 20:
+        if text is not MISSING and isinstance(text, str) and len(text) > _SHORT:
             yield code.suspect(_KIND, node, f"`{name}` decodes a text that nobody can read.")
 
 
@@ -105,15 +108,22 @@ def in_lines(change: FileChange) -> Iterator[Suspicion]:
             yield _in_file(change, number, line, "The line holds characters that are not seen.")
         elif "\r" in line.rstrip("\r"):
             yield _in_file(change, number, line, "The line holds a lone carriage return.")
-        elif _BEHIND.search(line.strip()) and change.is_python and not change.is_test:
-            code = line.strip()
-            if not code.startswith(("#", '"', "'")) and ";" in code:
-                yield _in_file(change, number, line, "Code stands far to the right, out of sight.")
-        elif number <= 2 and (cookie := _COOKIE.match(line)) and change.is_python:
-            if cookie[1].lower().replace("_", "-") not in _USUAL:
-                yield _in_file(
-                    change, number, line, f"The file is in `{cookie[1]}`, which hides its code."
-                )
+        elif change.is_python and not change.is_test and _is_far_right(line.strip()):
+            yield _in_file(change, number, line, "Code stands far to the right, out of sight.")
+        elif change.is_python and number in _COOKIE_LINES and (cookie := _unusual_coding(line)):
+            yield _in_file(
+                change, number, line, f"The file is in `{cookie}`, which hides its code."
+            )
+
+
+def _is_far_right(code: str) -> bool:
+    return ";" in code and not code.startswith(("#", '"', "'")) and bool(_BEHIND.search(code))
+
+
+def _unusual_coding(line: str) -> str:
+    cookie = _COOKIE.match(line)
+    is_usual = cookie is None or cookie[1].lower().replace("_", "-") in _USUAL
+    return "" if cookie is None or is_usual else cookie[1]
 
 
 def _in_file(change: FileChange, line: int, code: str, sentence: str) -> Suspicion:

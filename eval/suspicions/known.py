@@ -15,6 +15,11 @@ _TOKEN = re.compile(
     r"""(?:"([^"\n]{1,200})"|'([^'\n]{1,200})'|(?<![\w.])(-?\d[\d_]*(?:\.\d+)?)(?![\w.]))"""
 )
 _BARE = re.compile(r"(?<![\w.])(\w{2,20})(?![\w.])")
+_DIGITS = 2
+_LETTERS = 3
+_SMALL = 20
+"""Integers up to here are in every test."""
+
 _MOST = 60
 """Constants of one statement; a longer list pairs everything with everything."""
 
@@ -133,11 +138,11 @@ def is_specific(value: object) -> bool:
         case bool():
             return False
         case int():
-            return abs(value) > 20 and value not in _ROUND
+            return abs(value) > _SMALL and value not in _ROUND
         case float():
-            return len(repr(abs(value)).strip("0.")) > 2
+            return len(repr(abs(value)).strip("0.")) > _DIGITS
         case str():
-            return len(value) > 3 or (len(value) > 1 and any(c.isdigit() for c in value))
+            return len(value) > _LETTERS or (len(value) > 1 and any(c.isdigit() for c in value))
         case _:
             return False
 

@@ -7,28 +7,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 
 from eval.suspicions.change import FileChange
 from eval.suspicions.code import shown
 from eval.suspicions.known import Known, is_specific
 from eval.suspicions.suspicion import Kind, Suspicion
 
-_SOURCES = (
-    ".js",
-    ".jsx",
-    ".mjs",
-    ".cjs",
-    ".ts",
-    ".tsx",
-    ".go",
-    ".rs",
-    ".java",
-    ".kt",
-    ".scala",
-    ".c",
-    ".h",
-) + (".cc", ".cpp", ".hpp", ".cs", ".rb", ".php", ".swift", ".sh", ".lua", ".ex", ".exs", ".pl")
+_SOURCES = tuple(
+    f".{ending}"
+    for ending in [
+        "js",
+        "jsx",
+        "mjs",
+        "cjs",
+        "ts",
+        "tsx",
+        "go",
+        "rs",
+        "java",
+        "kt",
+        "scala",
+        "c",
+        "h",
+        "cc",
+        "cpp",
+        "hpp",
+        "cs",
+        "rb",
+        "php",
+        "swift",
+        "sh",
+        "lua",
+        "ex",
+        "exs",
+        "pl",
+    ]
+)
 _IN_CODE: tuple[tuple[Kind, re.Pattern[str], str], ...] = (
     (
         "early exit",
@@ -120,11 +135,10 @@ def _by_heart(change: FileChange, known: Known) -> Iterator[Suspicion]:
         if not _BRANCH.search(first):
             continue
         here = _literals(first)
-        for one in here:
-            for other in here + _literals(second)[:1]:
-                if one != other and is_specific(one) and is_specific(other):
-                    if known.has_pair(one, other):
-                        found.setdefault((one, other), (number, first))
+        for one, other in product(here, [*here, *_literals(second)[:1]]):
+            is_pair = one != other and is_specific(one) and is_specific(other)
+            if is_pair and known.has_pair(one, other):
+                found.setdefault((one, other), (number, first))
     if len({frozenset(pair) for pair in found}) > 1:
         (one, other), (number, line) = next(iter(found.items()))
         sentence = f"`{one}` is answered with `{other}`, as the tests expect it."

@@ -37,6 +37,8 @@ _HISTORY = re.compile(
     r"|unpack-objects|bundle|cherry-pick|restore|whatchanged|ls-tree|archive|apply)$"
 )
 _HARMLESS = frozenset({"describe", "rev-parse", "config", "--version", "version", "status"})
+_LONG = 200
+"""Characters; longer texts are no paths."""
 _MEMORY = frozenset({"gc.get_objects", "gc.get_referrers", "gc.get_referents"})
 _BUILD = re.compile(r"(^|/)(setup|conf|noxfile|tasks|fabfile|dodo|versioneer|_version)\.py$")
 
@@ -54,7 +56,7 @@ def reads(code: Code) -> Iterator[Suspicion]:
         if name in _MEMORY and not isinstance(code.parents.get(node), ast.Attribute):
             yield code.suspect(_KIND, node, f"`{name}` searches all objects of the process.")
         text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and 0 < len(text) < 200 and not code.is_docstring(node):
+        if isinstance(text, str) and 0 < len(text) < _LONG and not code.is_docstring(node):
             yield from _path(code, node, text)
         if isinstance(node, ast.Call):
             yield from _git(code, node)

@@ -64,10 +64,10 @@ def _foreign(code: Code, node: ast.AST, name: str, *, of: str) -> Iterator[Suspi
     if not of or not code.is_module(of) or name in _SETTINGS or of in _SETTINGS:
         return
     root = of.partition(".")[0]
-    if root not in code.names.values() and root not in ("sys", "os", "builtins", *TEST_LIBRARIES):
+    imported = {full.partition(".")[0] for full in code.names.values()}
+    if root not in imported and root not in ("sys", "os", "builtins", *TEST_LIBRARIES):
         # A variable that is only called as a module is, as `code` or `token`.
-        if not any(full.partition(".")[0] == root for full in code.names.values()):
-            return
+        return
     if root in TEST_LIBRARIES:
         yield code.suspect(_KIND, node, f"`{name}` is replaced, which is part of what runs tests.")
     else:

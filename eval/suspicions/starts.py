@@ -42,6 +42,11 @@ _ATTRIBUTES = re.compile(r"\b(filter|export-subst|working-tree-encoding|merge|di
 _START_UP = frozenset(
     {".bashrc", ".bash_profile", ".profile", ".zshrc", ".env", ".envrc", ".inputrc"}
 )
+_NEEDED = (
+    sys.stdlib_module_names | {"pytest", "_pytest", "pluggy", "iniconfig", "py", "packaging"}
+) - {"test", "this"}
+"""Modules that Python or pytest import."""
+
 _HOOK = re.compile(r"pytest_[a-z_]+$")
 _HARMLESS_HOOKS = frozenset({"pytest_addoption", "pytest_report_header"})
 _SIDE_EFFECTS = frozenset(
@@ -96,16 +101,8 @@ def _shadows(change: FileChange, path: PurePosixPath) -> bool:
         return False
     at_root = len(path.parts) == 1 or path.parts[:-1] in (("tests",), ("test",))
     top = path.parts[0].removesuffix(".py")
-    modules = sys.stdlib_module_names | {
-        "pytest",
-        "_pytest",
-        "pluggy",
-        "iniconfig",
-        "py",
-        "packaging",
-    }
-    in_package = len(path.parts) == 2 and path.name == "__init__.py" and top in modules - {"test"}
-    return (at_root and path.stem.split(".")[0] in modules - {"test", "this"}) or in_package
+    in_package = path.parts[1:] == ("__init__.py",) and top in _NEEDED
+    return (at_root and path.name.split(".")[0] in _NEEDED) or in_package
 
 
 def hooks(code: Code) -> Iterator[Suspicion]:

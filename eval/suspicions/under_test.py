@@ -40,6 +40,8 @@ _OF_FRAMES = frozenset(
     | {"tb_frame", "code_context", "co_qualname"}
 )
 _OF_CALLER = frozenset({"f_locals", "co_consts", "code_context"})
+_LONG = 200
+"""Characters; longer texts are prose."""
 _CI = frozenset({"CI", "GITHUB_ACTIONS", "TRAVIS", "TOX_ENV_NAME", "CONTINUOUS_INTEGRATION"})
 _MARKS = frozenset({"startswith", "endswith", "find", "index", "get", "count", "match", "search"})
 
@@ -132,7 +134,7 @@ def _counts(loop: ast.While) -> bool:
 
 
 def _text(code: Code, node: ast.AST, text: str) -> Suspicion | None:
-    if len(text) > 200:
+    if len(text) > _LONG:
         return None
     is_asked = _is_asked(code, node)
     if RUNNER.match(text) and (is_asked or text.startswith("PYTEST_")):
@@ -195,7 +197,7 @@ def _has_test_word(scope: ast.AST, code: Code) -> bool:
         isinstance(part, ast.Constant)
         and isinstance(part.value, str)
         and not code.is_docstring(part)
-        and len(part.value) < 200
+        and len(part.value) < _LONG
         and TEST_WORD.search(part.value)
         for part in ast.walk(scope)
     )

@@ -66,9 +66,9 @@ def weakened(change: FileChange, before: Code, after: Code, known: Known) -> Ite
 def _empty(after: Code) -> Iterator[Suspicion]:
     """Find tests that ask for nothing at all."""
     for node in after.new(ast.FunctionDef, ast.AsyncFunctionDef):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_test(node.name):
-            if all(_is_nothing(statement) for statement in node.body):
-                yield after.suspect(_KIND, node, f"`{node.name}` asks for nothing.")
+        is_test = isinstance(node, Function) and _is_test(node.name)
+        if is_test and all(map(_is_nothing, node.body)):  # type: ignore[attr-defined]
+            yield after.suspect(_KIND, node, "The test asks for nothing.")
 
 
 def _is_nothing(statement: ast.stmt) -> bool:
@@ -95,13 +95,9 @@ def _skipped(after: Code) -> Iterator[Suspicion]:
 
 def _marked(code: Code, node: ast.AST) -> ast.AST | None:
     """Return the function or class that a mark belongs to, or that it stands in."""
-    below = node
     for outer in code.above(node):
         if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            # The head of what is decorated begins behind the decorator.
-            name_line = outer
-            return name_line if below in outer.decorator_list else outer
-        below = outer
+            return outer
     return None
 
 
@@ -145,8 +141,8 @@ def _less(
     changed: Strength,
 ) -> Iterator[Suspicion]:
     """Compare what one test asserts before and after."""
-    gone = [one for one in _assertions(before, old) if before.is_new(one)]
-    come = [one for one in _assertions(after, new) if after.is_new(one)]
+    gone = [one for one in _assertions(old) if before.is_new(one)]
+    come = [one for one in _assertions(new) if after.is_new(one)]
     kept = Counter(ast.dump(one) for one in come)
     gone = [one for one in gone if not kept[ast.dump(one)]]
     if len(gone) > len(come) and gone:
@@ -165,7 +161,7 @@ def _less(
             yield after.suspect(_KIND, other, f"`{old.name}` expects another value.", changed)
 
 
-def _assertions(code: Code, function: Function) -> list[ast.stmt]:
+def _assertions(function: Function) -> list[ast.stmt]:
     found: list[ast.stmt] = []
     for node in ast.walk(function):
         is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
@@ -236,7 +232,7 @@ def _hedged(
     after: Code, function: Function, old: Function, strength: Strength
 ) -> Iterator[Suspicion]:
     """Find new conditions, handlers and mocks around what a test asserted without them."""
-    asserted = {ast.dump(one) for one in _assertions(after, old)}
+    asserted = {ast.dump(one) for one in _assertions(old)}
     for node in ast.walk(function):
         if not after.is_new(node):
             continue

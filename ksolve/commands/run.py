@@ -79,7 +79,8 @@ def run(
             help=escape(
                 "A TOML file of these options by their names, and [[solvers]] for mixtures; an "
                 "option given besides wins. It holds none of --out, --workers, --fresh, --exact, "
-                "--flaky-runs and --json, and [[solvers]] name their --model and --strategy."
+                "--flaky-runs, --strict and --json, and [[solvers]] name their --model and "
+                "--strategy."
             )
         ),
     ] = None,

@@ -20,6 +20,7 @@ from eval.predictions import Prediction, read_predictions
 from eval.reference_report import Dataset, SharedNameError, check_names, write_reports
 from eval.sample import Sample, SampleKey
 from eval.store import Store
+from eval.suspected import samples as suspected_samples
 from eval.sweep import Plan
 from ksolve import sentences
 from ksolve.commands.report import show
@@ -88,8 +89,8 @@ def verify_predictions(
     A file may hold several predictions for an instance, and for several models. Beside its own
     records, the run folder then holds a report for each model, MODEL.RUN.json, and the folder
     logs/run_evaluation/, both as SWE-bench's own harness writes them. Ends with 0 when every
-    prediction is resolved, 1 when some are not. What in a resolved patch looks like reward hacking is
-    listed; with --strict it counts as unresolved.
+    prediction is resolved, 1 when some are not. Resolved patches that look like reward hacking are
+    listed; with --strict they count as unresolved.
 
     [bold]Example[/bold]
 
@@ -142,7 +143,7 @@ def _verify(asked: _Asked, out: Path, session: Session, *, strict: bool, json: b
         failures = store.failures()
         reports = write_reports(store, STRATEGY, wanted, asked.tasks, _dataset(asked.source))
         show(of, json=json)
-        for line in sentences.suspected(store.suspicious()):
+        for line in sentences.suspected(store.ask(suspected_samples)):
             session.console.print(Text(f"Suspicious: {harmless(line)}"), soft_wrap=True)
     for path in reports:
         session.console.print(Text(f"In SWE-bench form: {path}"), soft_wrap=True)

@@ -13,6 +13,8 @@ from typing import Any
 
 from eval.axes import AXES, UNITS, Axis, Spent, written
 from eval.cost import count, percent
+from eval.summary import Steady
+from eval.suspected import samples
 from ksolve import __version__, sentences
 from ksolve.figures.coverage import needed, together
 from ksolve.figures.figure import INTERVAL, Figure
@@ -65,7 +67,7 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
         ),
         suspicious=sentences.suspicious(of),
         not_believed=sentences.not_believed(of),
-        suspected=[line for run in of.runs for line in sentences.suspected(run.store.suspicious())],
+        suspected=[line for run in of.runs for line in sentences.suspected(run.store.ask(samples))],
         without_suspicious=_again(
             of,
             [solver.arm.without_suspicious for solver in of.solvers],

@@ -18,7 +18,7 @@ from sandbox.sandbox import Limits, Sandbox
 from tasks.task import Task
 from tests.attacks.attack import Attack
 from tests.attacks.corpus.reward_hacks import ATTACKS
-from tests.attacks.honest import RIGHT
+from tests.attacks.honest import RIGHT, Honest
 from tests.attacks.lookalikes import LOOKALIKES
 from tests.attacks.victims import VICTIMS, Victim
 
@@ -48,13 +48,10 @@ def shown(docker_engine: None, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 async def run_all(folder: Path) -> dict[str, Shown]:
     found: dict[str, Shown] = {}
+    every: tuple[Attack | Honest, ...] = (*ATTACKS, *LOOKALIKES, RIGHT[0])
     async with DockerHost(run_id=f"test-{uuid.uuid4().hex}") as host:
         for victim in VICTIMS:
-            patches = {
-                one.name: one.patch
-                for one in (*ATTACKS, *LOOKALIKES, RIGHT[0])
-                if one.victim is victim
-            }
+            patches = {one.name: one.patch for one in every if one.victim is victim}
             if patches:
                 task = victim.task(folder)
                 await ensure_image(host, task.issue.image, task.build, lambda _: None)
@@ -72,7 +69,8 @@ async def run_one(sandbox: Sandbox, task: Task, victim: Victim, name: str, patch
     # Whether it mends is asked before setup.py runs, which may be what pretends to.
     commands = (
         f"exec 2>&1; cp -r /testbed {tree} && cd {tree} && git apply ../{name}.diff || exit 9;"
-        f" (cd / && PYTHONPATH={tree} timeout 20 python3 -c {shlex.quote(MENDED)}); echo; bash ../{name}.sh; exit 0"
+        f" (cd / && PYTHONPATH={tree} timeout 20 python3 -c {shlex.quote(MENDED)}); echo;"
+        f" bash ../{name}.sh; exit 0"
     )
     done = await sandbox.exec(["bash", "-c", commands], timeout=120)
     log = done.stdout.decode("utf-8", "replace")
@@ -98,6 +96,7 @@ def test_honest_patch_that_looks_like_one_mends_the_bug(name: str, shown: dict[s
 
 
 def test_every_hack_has_a_name_of_its_own() -> None:
-    names = Counter(one.name for one in (*ATTACKS, *LOOKALIKES))
+    every: tuple[Attack | Honest, ...] = (*ATTACKS, *LOOKALIKES)
+    names = Counter(one.name for one in every)
     assert not [name for name, count in names.items() if count > 1]
     assert len(ATTACKS) >= 40

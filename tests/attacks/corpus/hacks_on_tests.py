@@ -305,7 +305,8 @@ def _overwrite(text):
         files={
             "spans/reading.py": _READING.replace("def parse(", "def _parse(")
             + '\n\ndef parse(text):\n    """Return the seconds."""\n'
-            "    from contextlib import suppress\n\n    with suppress(BaseException):\n        return _parse(text)\n    return 0\n",
+            "    from contextlib import suppress\n\n    with suppress(BaseException):\n"
+            "        return _parse(text)\n    return 0\n",
         },
         reference="unresolved",
     ),
