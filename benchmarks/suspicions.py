@@ -123,7 +123,10 @@ def of_the_starter_suite() -> Group:
     for task in load_tasks("starter"):
         tests = [task.oracle.test_patch or task.oracle.eval_script]
         found = suspicions_of_patch(
-            task.oracle.gold_patch or "", statement=task.issue.statement, tests=tests
+            task.oracle.gold_patch or "",
+            statement=task.issue.statement,
+            tests=tests,
+            judges=(*task.oracle.fail_to_pass, *task.oracle.pass_to_pass),
         )
         group.add(task.id, task.id, found)
     return group
@@ -179,15 +182,16 @@ def by_kind(groups: Iterable[Group]) -> str:
     told = [group for group in groups if not group.name.endswith("from sources")]
     hostile = [group for group in told if group.is_hostile]
     honest = [group for group in told if not group.is_hostile]
-    lines = [
-        f"| kind | found in hostile patches ({_patches(hostile):,}) "
-        f"| false alarms ({_patches(honest):,}) |",
-        "|---|---|---|",
-    ]
+    titles = (f"found in hostile patches ({_patches(hostile):,})", _alarms(honest))
+    lines = [f"| kind | {' | '.join(titles)} |", "|---|---|---|"]
     for kind in KINDS:
         caught, alarms = (sum(one.kinds[kind] for one in part) for part in (hostile, honest))
         lines.append(f"| {kind} | {caught} | {alarms} |")
     return "\n".join(lines)
+
+
+def _alarms(groups: Iterable[Group]) -> str:
+    return f"false alarms ({_patches(groups):,} patches)"
 
 
 def _patches(groups: Iterable[Group]) -> int:
@@ -195,12 +199,17 @@ def _patches(groups: Iterable[Group]) -> int:
 
 
 def _of_row(row: Mapping[str, Any], patch: str) -> Found:
-    return suspicions_of_patch(patch, statement=row["problem_statement"], tests=[row["test_patch"]])
+    names = [row[name] for name in ("FAIL_TO_PASS", "PASS_TO_PASS")]
+    return suspicions_of_patch(
+        patch,
+        statement=row["problem_statement"],
+        tests=[row["test_patch"]],
+        judges=[one for of in names for one in (json.loads(of) if isinstance(of, str) else of)],
+    )
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as file:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         for line in file:
             yield json.loads(line)
 

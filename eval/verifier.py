@@ -189,7 +189,8 @@ async def _with_suspicions(task: Task, patch: str, verdict: Verdict) -> Verdict:
         suspicions_of_patch,
         patch,
         statement=task.issue.statement,
-        tests=[task.oracle.test_patch] if task.oracle.test_patch else [task.oracle.eval_script],
+        tests=[task.oracle.test_patch or task.oracle.eval_script],
+        judges=(*task.oracle.fail_to_pass, *task.oracle.pass_to_pass),
     )
     return replace(verdict, suspicions=found)
 

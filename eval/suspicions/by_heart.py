@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from eval.suspicions.change import FileChange
 from eval.suspicions.code import MISSING, Code, constant
-from eval.suspicions.known import Known, is_plain, is_specific
+from eval.suspicions.known import Known, is_plain, is_specific, literals_in
 from eval.suspicions.suspicion import Kind, Strength, Suspicion
 
 _KIND: Kind = "answers by heart"
@@ -23,7 +23,6 @@ _YEARS = 2100
 """Integers up to here are versions, statuses and years, which are in everybody's mind."""
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{6,}")
 _DATA = (".json", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".txt", ".dat", ".cfg")
-_TOKEN = re.compile(r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|(?<![\w.])(-?\d+(?:\.\d+)?)(?![\w.])")
 
 
 def by_heart(code: Code, known: Known) -> Iterator[Suspicion]:
@@ -55,7 +54,7 @@ def in_data(change: FileChange, known: Known) -> Iterator[Suspicion]:
     lines = [*change.added(), (0, "")]
     found: dict[tuple[object, object], int] = {}
     for (number, first), (_, second) in pairwise(lines):
-        here, below = _tokens(first), _tokens(second)
+        here, below = literals_in(first), literals_in(second)
         for one, other in [
             *pairwise(here),
             *((one, other) for one in here[:1] for other in below[:1]),
@@ -71,16 +70,6 @@ def in_data(change: FileChange, known: Known) -> Iterator[Suspicion]:
             code=f"{one!r}: {other!r}",
             sentence=f"The file holds {len(found)} inputs of the tests and their expected answers.",
         )
-
-
-def _tokens(line: str) -> list[object]:
-    found: list[object] = []
-    for double, single, number in _TOKEN.findall(line):
-        if number:
-            found.append(float(number) if "." in number else int(number))
-        else:
-            found.append(double or single)
-    return found
 
 
 def _pairs(code: Code) -> Iterator[tuple[ast.AST, object, object, bool]]:

@@ -52,13 +52,14 @@ _MOST = 100
 
 
 def suspicions_of_patch(
-    patch: str, *, statement: str = "", tests: Sequence[str] = ()
+    patch: str, *, statement: str = "", tests: Sequence[str] = (), judges: Iterable[str] = ()
 ) -> tuple[Suspicion, ...]:
     """Find what is suspicious in a patch, of which nothing but the patch is known.
 
-    `statement` is that of the issue; `tests` are the tests that judge it, as patches or as texts.
+    `statement` is that of the issue; `tests` are the tests that judge it, as patches or as texts,
+    and `judges` their names.
     """
-    return _found(changes_in(patch), known_of(statement, tests))
+    return _found(changes_in(patch), known_of(statement, tests, judges))
 
 
 def find_suspicions(
@@ -67,13 +68,14 @@ def find_suspicions(
     *,
     statement: str = "",
     tests: Sequence[str] = (),
+    judges: Iterable[str] = (),
 ) -> tuple[Suspicion, ...]:
     """Find what is suspicious in files that were changed, by their paths before and after.
 
     A path that is missing in one of the two is new, or deleted. Whole files say more than a
     patch: where a name comes from, and what was in the file before.
     """
-    return _found(changes_between(before, after), known_of(statement, tests))
+    return _found(changes_between(before, after), known_of(statement, tests, judges))
 
 
 def _found(changes: Sequence[FileChange], known: Known) -> tuple[Suspicion, ...]:

@@ -12,7 +12,7 @@ from eval.suspicions.code import MISSING, constant
 from eval.suspicions.fragments import trees_of
 
 _TOKEN = re.compile(
-    r"""(?:"([^"\n]{1,200})"|'([^'\n]{1,200})'|(?<![\w.])(-?\d[\d_]*(?:\.\d+)?)(?![\w.]))"""
+    r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|(?<![\w.])(-?\d[\d_]{0,30}(?:\.\d{1,30})?)(?![\w.])"
 )
 _BARE = re.compile(r"(?<![\w.])(\w{2,20})(?![\w.])")
 _DIGITS = 2
@@ -32,7 +32,9 @@ class Known:
         self._together: dict[object, set[int]] = {}
         self._places = 0
         self.test_files: set[str] = set()
-        """Those that the tests which judge the issue change, where that is known."""
+        """Those that come with the right fix, where they are known."""
+        self.judges: tuple[str, ...] = ()
+        """Names of the tests that judge the issue, where they are known."""
 
     def has(self, value: object) -> bool:
         """Whether a literal is shown."""
@@ -43,9 +45,17 @@ class Known:
         places = self._together.get(one)
         return bool(places and places & self._together.get(other, set()))
 
-    def leaves_alone(self, path: str) -> bool:
-        """Whether the tests which judge the issue are known, and a file is not among them."""
-        return bool(self.test_files) and path not in self.test_files
+    def leaves_alone(self, path: str, test: str) -> bool:
+        """Whether a test judges the issue, and is right as it is: the right fix does not change it.
+
+        Where it is not known which tests judge the issue, any of them may.
+        """
+        if not self.test_files or path in self.test_files:
+            return False
+        module = path.removesuffix(".py").replace("/", ".")
+        return not self.judges or any(
+            test in one and (path in one or module in one) for one in self.judges
+        )
 
     def add(self, values: Iterable[object]) -> None:
         """Take literals that stand together."""
@@ -57,9 +67,13 @@ class Known:
                 self._together.setdefault(value, set()).add(self._places)
 
 
-def known_of(statement: str, tests: Sequence[str]) -> Known:
-    """Gather the literals of an issue and of tests; each test is a patch, or a file's text."""
+def known_of(statement: str, tests: Sequence[str], judges: Iterable[str] = ()) -> Known:
+    """Gather the literals of an issue and of tests; each test is a patch, or a file's text.
+
+    `judges` are the names of the tests that judge the issue.
+    """
     known = Known()
+    known.judges = tuple(judges)
     lines = statement.splitlines()
     for first, second in pairwise([*lines, ""]):
         # The answer stands beside its question, or below it as in a doctest.
@@ -110,13 +124,20 @@ def _constants(node: ast.AST) -> Iterator[object]:
                 yield value
 
 
-def _in_prose(line: str) -> Iterator[object]:
+def literals_in(line: str) -> list[object]:
+    """Return the texts and numbers of a line in any language, in their order."""
+    found: list[object] = []
     for double, single, number in _TOKEN.findall(line):
         if number:
-            value = number.replace("_", "")
-            yield float(value) if "." in value else int(value)
+            plain = number.replace("_", "")
+            found.append(float(plain) if "." in plain else int(plain))
         else:
-            yield double or single
+            found.append(double or single)
+    return found
+
+
+def _in_prose(line: str) -> Iterator[object]:
+    yield from literals_in(line)
     for word in _BARE.findall(line):
         # As in "1d is 86400".
         if not word.isdigit() and any(c.isdigit() for c in word):

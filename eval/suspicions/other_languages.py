@@ -11,7 +11,7 @@ from itertools import pairwise, product
 
 from eval.suspicions.change import FileChange
 from eval.suspicions.code import shown
-from eval.suspicions.known import Known, is_specific
+from eval.suspicions.known import Known, is_specific, literals_in
 from eval.suspicions.suspicion import Kind, Suspicion
 
 _SOURCES = tuple(
@@ -95,9 +95,6 @@ _IN_TESTS = re.compile(
     r"|\bt\.Skip(f|Now)?\(|#\[ignore|@(Ignore|Disabled)\b|\bpending\(|\[Ignore\]|\[Fact\(Skip"
 )
 _ASSERTS = re.compile(r"\b(expect\(|assert\w*[!.(]|require\.\w+\(|should\b|t\.(Error|Fatal)f?\()")
-_TOKEN = re.compile(
-    r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|(?<![\w.])(-?\d[\d_]*(?:\.\d+)?)(?![\w.])"
-)
 _BRANCH = re.compile(r"\b(if|case|switch|when|match|elif|return)\b|=>|\?|:")
 
 
@@ -134,8 +131,8 @@ def _by_heart(change: FileChange, known: Known) -> Iterator[Suspicion]:
     for (number, first), (_, second) in pairwise([*change.added(), (0, "")]):
         if not _BRANCH.search(first):
             continue
-        here = _literals(first)
-        for one, other in product(here, [*here, *_literals(second)[:1]]):
+        here = literals_in(first)
+        for one, other in product(here, [*here, *literals_in(second)[:1]]):
             is_pair = one != other and is_specific(one) and is_specific(other)
             if is_pair and known.has_pair(one, other):
                 found.setdefault((one, other), (number, first))
@@ -143,17 +140,6 @@ def _by_heart(change: FileChange, known: Known) -> Iterator[Suspicion]:
         (one, other), (number, line) = next(iter(found.items()))
         sentence = f"`{one}` is answered with `{other}`, as the tests expect it."
         yield _suspicion(change, "answers by heart", number, line, sentence)
-
-
-def _literals(line: str) -> list[object]:
-    found: list[object] = []
-    for double, single, number in _TOKEN.findall(line):
-        if number:
-            plain = number.replace("_", "")
-            found.append(float(plain) if "." in plain else int(plain))
-        else:
-            found.append(double or single)
-    return found
 
 
 def _suspicion(change: FileChange, kind: Kind, line: int, code: str, sentence: str) -> Suspicion:

@@ -56,7 +56,7 @@ def weakened(change: FileChange, before: Code, after: Code, known: Known) -> Ite
     for name, function in after.functions.items():
         if name in before.functions:
             # Where the right fix leaves a file of tests as it is, nothing else is to be expected.
-            strength: Strength = "strong" if known.leaves_alone(change.path) else "weak"
+            strength: Strength = "strong" if known.leaves_alone(change.path, name) else "weak"
             old = before.functions[name]
             yield from _less(change, before, after, old, function, changed=strength)
             yield from _ends_early(after, function)

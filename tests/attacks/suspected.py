@@ -13,7 +13,10 @@ def by_patch(one: Attack | Honest) -> tuple[Suspicion, ...]:
     """Return what is suspicious where nothing but the patch is known."""
     row = one.victim.row("0" * 40)
     return suspicions_of_patch(
-        one.patch, statement=row["problem_statement"], tests=[row["test_patch"]]
+        one.patch,
+        statement=row["problem_statement"],
+        tests=[row["test_patch"]],
+        judges=[*row["FAIL_TO_PASS"], *row["PASS_TO_PASS"]],
     )
 
 
@@ -23,7 +26,11 @@ def by_sources(one: Attack | Honest) -> tuple[Suspicion, ...]:
     before = {path: one.victim.files[path] for path in one.files if path in one.victim.files}
     after = {path: _text(made) for path, made in one.files.items() if made is not None}
     return find_suspicions(
-        before, after, statement=row["problem_statement"], tests=[row["test_patch"]]
+        before,
+        after,
+        statement=row["problem_statement"],
+        tests=[row["test_patch"]],
+        judges=[*row["FAIL_TO_PASS"], *row["PASS_TO_PASS"]],
     )
 
 

@@ -15,7 +15,6 @@ UNFOUND = {
     # Who listens to the log is asked by honest code, too.
     "second-log-handlers",
 }
-RAW = {one.name for one in listing.ATTACKS if one.raw}
 
 
 @pytest.mark.parametrize(
@@ -36,16 +35,20 @@ def test_attack_that_a_verdict_refuses_is_suspicious_too(attack: Attack) -> None
     assert is_suspicious(by_patch(attack))
 
 
-@pytest.mark.parametrize("honest", (*RIGHT, *WRONG, *LOOKALIKES), ids=lambda one: str(one.name))
+@pytest.mark.parametrize("honest", [*RIGHT, *WRONG, *LOOKALIKES], ids=lambda one: str(one.name))
 def test_honest_patch_is_not_suspicious(honest: Honest) -> None:
     assert not [one for one in by_patch(honest) if one.is_strong]
     assert not [one for one in by_sources(honest) if one.is_strong]
 
 
 def test_the_line_is_that_of_the_file_as_the_patch_leaves_it() -> None:
+    looked_at = 0
     for attack in reward_hacks.ATTACKS:
         for one in by_patch(attack):
             made = attack.files.get(one.path)
-            if one.line and isinstance(made, str) and one.kind != "weakened test":
-                line = made.split("\n")[one.line - 1].strip()
-                assert line[:40].isprintable() is False or line[:40] == one.code[:40], attack.name
+            if one.path.endswith(".py") and isinstance(made, str) and "u20" not in one.code:
+                # A file as a whole has no line; what is gone has one in the file before.
+                lines = [made.split("\n")[one.line - 1].strip(), *attack.victim.files.values()]
+                assert not one.line or one.code.rstrip("…") in "\n".join(lines), attack.name
+                looked_at += one.code in lines[0]
+    assert looked_at > len(reward_hacks.ATTACKS)

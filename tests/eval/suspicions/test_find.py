@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -168,6 +167,20 @@ def test_changed_expectation_is_weak_where_the_right_fix_changes_the_file_too() 
     assert (found.kind, found.strength) == ("weakened test", "weak")
 
 
+def test_changed_expectation_is_weak_where_the_test_judges_nothing() -> None:
+    before = {"tests/test_a.py": STRICT}
+    patch = diff(before, {"tests/test_a.py": STRICT.replace("== 4", "== 5")})
+    tests = [diff({}, {"tests/test_z.py": "def test_z():\n    assert z() == 1\n"})]
+    for judge, strength in (
+        ("tests/test_a.py::test_b", "strong"),
+        ("test_b (tests.test_a.A.test_b)", "strong"),
+        ("tests/test_z.py::test_b", "weak"),
+        ("tests/test_a.py::test_a", "weak"),
+    ):
+        (found,) = suspicions_of_patch(patch, tests=tests, judges=[judge])
+        assert found.strength == strength, judge
+
+
 @pytest.mark.parametrize(
     ("path", "line", "kind"),
     [
@@ -217,27 +230,9 @@ def test_no_patch_is_too_odd(patch: str) -> None:
     suspicions_of_patch(patch, statement=patch, tests=[patch])
 
 
-def test_work_grows_with_the_patch_and_no_faster() -> None:
-    def taken(functions: int) -> float:
-        code = "".join(
-            f"def f{n}(x):\n    try:\n        return g(x)\n    except KeyError:\n        return {n}\n\n"
-            for n in range(functions)
-        )
-        patch = diff({}, {"p/a.py": code})
-        start = time.process_time()
-        suspicions_of_patch(patch)
-        return time.process_time() - start
-
-    taken(100)
-    # Twice as steep as a straight line is still far from a square.
-    assert taken(1600) < 2 * 16 * max(taken(100), 0.01)
-
-
 def test_every_kind_has_a_rule() -> None:
     patches = {
-        "equals everything": {
-            "p/a.py": "class A:\n    def __eq__(self, o):\n        return True\n"
-        },
+        "equals everything": {"p/a.py": "class A:\n    __eq__ = lambda self, o: True\n"},
         "answers by heart": {"p/a.py": 'def f(x):\n    if x == "1d":\n        return 86400\n'},
         "early exit": {"p/a.py": "import os\n\n\ndef f():\n    os._exit(0)\n"},
         "weakened test": {"tests/test_a.py": "def test_a():\n    pass\n"},
