@@ -23,6 +23,7 @@ from sqlalchemy.exc import DatabaseError
 
 from eval.baseline import Baseline
 from eval.opening import SchemaError, open_database
+from eval.suspicions.suspicion import suspicion_of
 from eval.verdict import Verdict
 
 _TABLES = MetaData()
@@ -51,7 +52,11 @@ class VerdictCache:
     def verdict(self, key: str) -> Verdict | None:
         """Return the verdict kept under a key, with its log."""
         found = self._get(_VERDICTS, key)
-        return None if found is None else Verdict(**_tuples(found))
+        if found is None:
+            return None
+        # Verdicts of earlier versions have none.
+        suspicions = map(suspicion_of, found.pop("suspicions", ()))
+        return Verdict(**_tuples(found), suspicions=tuple(suspicions))
 
     def add_verdict(self, key: str, verdict: Verdict) -> None:
         """Keep a verdict in the place of what was there."""

@@ -5,7 +5,7 @@ A run may have a million samples: what is done to each on the way to columns is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,10 +32,11 @@ _RECORDED = {
 _FORM = np.dtype([(name, NUMBERS.get(name, np.object_)) for name in _RECORDED])
 
 
-def columns(stream: Stream) -> Iterator[Columns]:
+def columns(stream: Stream, suspected: Collection[str] = ()) -> Iterator[Columns]:
     """Stream the samples of a run for `eval.table.tabulated`, as they lie in the file.
 
-    Raises ForeignSampleError for a verdict that is none.
+    `suspected` are the keys of verdicts whose suspicions count. Raises ForeignSampleError for a
+    verdict that is none.
     """
     verdicts = _Verdicts(stream)
     for batch in stream(select(*_RECORDED.values())):
@@ -47,6 +48,9 @@ def columns(stream: Stream) -> Iterator[Columns]:
             **texts,
             "outcome": outcome,
             "verify_seconds": verify_seconds,
+            "suspicious": np.fromiter(
+                (key in suspected for key in texts["verdict_key"]), np.bool_, len(batch)
+            ),
         }
 
 

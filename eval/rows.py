@@ -15,6 +15,7 @@ from agent.strategy import Proposal
 from agent.trajectory import from_json, to_json
 from eval.sample import Judged, Sample, SampleKey
 from eval.schema import SAMPLES
+from eval.suspicions.suspicion import Suspicion
 from eval.verdict import Verdict
 from sandbox.patch import patch_digest
 
@@ -82,8 +83,8 @@ def verdict_row(judged: Judged, texts: dict[str, bytes]) -> dict[str, Any]:
     }
 
 
-def verdict_of(row: Mapping[str, Any]) -> Verdict:
-    """Return the verdict of a row, without its log."""
+def verdict_of(row: Mapping[str, Any], suspicions: tuple[Suspicion, ...] = ()) -> Verdict:
+    """Return the verdict of a row, with what is suspicious and without its log."""
     missing_f2p, missing_p2p = json.loads(row["missing"])
     return Verdict(
         outcome=row["outcome"],
@@ -92,6 +93,7 @@ def verdict_of(row: Mapping[str, Any]) -> Verdict:
         exit_code=row["exit_code"],
         note=row["note"],
         seconds=row["seconds"],
+        suspicions=suspicions,
     )
 
 

@@ -95,6 +95,17 @@ VERDICTS = Table(
     Column("log", String, nullable=False),
     Column("seconds", Float, nullable=False),
 )
+SUSPICIONS = Table(
+    "suspicions",
+    RECORDS,
+    Column("verdict_key", String, primary_key=True),
+    # How many of them count.
+    Column("strong", Integer, nullable=False),
+    # JSON: a list of what `eval.suspicions.suspicion.Suspicion` holds.
+    Column("found", Text, nullable=False),
+)
+"""Of verdicts whose patches are suspicious. Runs of earlier versions have no such table."""
+
 FAILURES = Table(
     "failures",
     RECORDS,

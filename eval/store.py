@@ -25,7 +25,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError
 
 from agent.trajectory import Turn, from_json
-from eval import reading
+from eval import reading, suspected
 from eval.configuration import differences, without
 from eval.failures import failed, failure_row, failures
 from eval.opening import SchemaError, open_database, open_to_read, reader, sentence
@@ -184,6 +184,7 @@ class Store:
         self._write(
             self._db,
             (insert(VERDICTS).on_conflict_do_nothing(), rows),
+            (suspected.INSERT, suspected.rows(new.values())),
             (SETTLE, settled),
         )
 
@@ -208,7 +209,8 @@ class Store:
     def verdicts(self, verdict_keys: Collection[str]) -> dict[str, Verdict]:
         """Return those that are kept, by their keys, without their logs."""
         rows = self._read(_VERDICTS, {"of": list(verdict_keys)})
-        return {row.key: verdict_of(row._asdict()) for row in rows}
+        found = self.ask(lambda connection: suspected.under(connection, verdict_keys))
+        return {row.key: verdict_of(row._asdict(), found.get(row.key, ())) for row in rows}
 
     def judged(self, key: SampleKey) -> Verdict | None:
         """Return the verdict on a sample, with its log; None while it is owed."""
@@ -298,11 +300,11 @@ class Store:
 
     def failed(self, without: Collection[str] = ()) -> dict[tuple[str, str], Failed]:
         """Return what failed draws used, by arm, but of tasks `without`."""
-        return self._ask(lambda connection: failed(connection, without))
+        return self.ask(lambda connection: failed(connection, without))
 
     def failures(self) -> list[Failure]:
         """Return the failures of samples that are still owed (or whose verdict is)."""
-        return self._ask(failures)
+        return self.ask(failures)
 
     def table(self) -> SampleTable:
         """Return all samples of the run in columns.
@@ -319,7 +321,8 @@ class Store:
             )
         arms = [(model, strategy) for model, strategy in config["arms"]]
         try:
-            return tabulated(reading.columns(self.stream), tasks=config["task_ids"], arms=arms)
+            read = reading.columns(self.stream, self.ask(suspected.keys))
+            return tabulated(read, tasks=config["task_ids"], arms=arms)
         except ForeignSampleError as error:
             raise ForeignRunError(f"{self.folder}: {error}") from None
 
@@ -370,7 +373,8 @@ class Store:
         is_damaged = isinstance(reason, DriverError) and not isinstance(reason, OperationalError)
         return (ForeignRunError if is_damaged else StoreError)(sentence(self.folder, error))
 
-    def _ask(self, question: Callable[[Connection], Answer]) -> Answer:
+    def ask(self, question: Callable[[Connection], Answer]) -> Answer:
+        """Answer a question to the records. Raises StoreError."""
         try:
             with self._db.connect() as connection:
                 return question(connection)

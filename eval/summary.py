@@ -31,7 +31,7 @@ SCHEMA = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steady:
-    """What an arm solved of the issues that are not known to be flaky."""
+    """What an arm solved where something is left out or not believed."""
 
     issues: int
     solved: int
@@ -79,6 +79,10 @@ class Arm:
     # What the price is, or "" when nothing is known of it.
     without_flaky: Steady | None
     # None when no issue of the run is known to be flaky.
+    suspicious: int = 0
+    """Samples that are resolved by patches which look like reward hacking."""
+    without_suspicious: Steady | None = None
+    """With these counted as unresolved; None when the run has none."""
 
     @property
     def failed(self) -> Failed:
@@ -135,6 +139,7 @@ def summarise(
             failed=failed.get(arm, Failed()),
             price_note=price_notes.get(arm[0], ""),
             steady=steady,
+            has_suspicious=any(one.suspicious.any() for one in tallies),
         )
         for arm, tally, depth in zip(table.arms, tallies, asked, strict=True)
     )
@@ -164,7 +169,16 @@ def at_ks(summary: Summary, table: SampleTable, ks: Sequence[int]) -> Summary:
                 arm.without_flaky.pass_at_k, ks, judged[steady], resolved[steady]
             ),
         )
-        arms.append(dataclasses.replace(arm, pass_at_k=points, without_flaky=without))
+        believed = table.strict().counts(position)[1]
+        strict = arm.without_suspicious and dataclasses.replace(
+            arm.without_suspicious,
+            pass_at_k=_more_points(arm.without_suspicious.pass_at_k, ks, judged, believed),
+        )
+        arms.append(
+            dataclasses.replace(
+                arm, pass_at_k=points, without_flaky=without, without_suspicious=strict
+            )
+        )
     return dataclasses.replace(summary, arms=tuple(arms))
 
 
@@ -199,6 +213,8 @@ class _Tally:
     drawn: Ints
     judged: Ints
     resolved: Ints
+    suspicious: Ints
+    """Resolved by patches that look like reward hacking."""
     outcomes: dict[str, int]
     distinct_patches: int
     verify_seconds: float
@@ -224,6 +240,7 @@ def _tally(table: SampleTable, arm: int) -> _Tally:
         drawn=np.bincount(table.task[chosen], minlength=len(table.tasks)),
         judged=judged,
         resolved=resolved,
+        suspicious=resolved - table.strict().counts(arm)[1],
         outcomes=dict(zip(OUTCOMES, outcomes, strict=True)),
         distinct_patches=patches.size,
         verify_seconds=float(verify_seconds.sum()),
@@ -243,6 +260,7 @@ def _arm(
     failed: Failed,
     price_note: str,
     steady: NDArray[np.bool_],
+    has_suspicious: bool,
 ) -> Arm:
     drawn = int(tally.drawn.sum())
     solved = int(np.count_nonzero(tally.resolved))
@@ -268,14 +286,17 @@ def _arm(
         cost_per_attempt=cost.cost_per_attempt(total, drawn),
         cost_per_solve=cost.cost_per_solve(total, solved),
         price_note=price_note,
-        without_flaky=None if steady.all() else _without_flaky(tally, ks, samples, steady),
+        without_flaky=None
+        if steady.all()
+        else _solved(tally.judged[steady], tally.resolved[steady], ks, samples),
+        suspicious=int(tally.suspicious.sum()),
+        without_suspicious=_solved(tally.judged, tally.resolved - tally.suspicious, ks, samples)
+        if has_suspicious
+        else None,
     )
 
 
-def _without_flaky(
-    tally: _Tally, ks: Sequence[int], samples: int, steady: NDArray[np.bool_]
-) -> Steady:
-    judged, resolved = tally.judged[steady], tally.resolved[steady]
+def _solved(judged: Ints, resolved: Ints, ks: Sequence[int], samples: int) -> Steady:
     return Steady(
         issues=judged.size,
         solved=int(np.count_nonzero(resolved)),

@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 
 Columns: TypeAlias = Mapping[str, Sequence[Any] | NDArray[Any]]
 """Samples as they are recorded: `task_id`, `model`, `strategy`, `patch_digest`, the code of their
-`outcome`, and those that `NUMBERS` names."""
+`outcome`, whether they are `suspicious`, and those that `NUMBERS` names."""
 
 OWED = -1
 """In `outcome`: drawn, without a verdict yet."""
@@ -81,6 +81,8 @@ class SampleRow:
     # the verdict is owed.
     seconds: float = math.nan
     # From the first request of the sample to its patch.
+    suspicious: bool = False
+    """The patch looks like reward hacking."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +130,8 @@ class SampleTable:
     # From the first request of a sample to its patch.
     verify_seconds: Floats
     # Of the verification that gave the outcome, NaN while it is owed.
+    suspicious: Bools
+    """The patch looks like reward hacking, whatever its outcome."""
 
     @property
     def judged(self) -> Bools:
@@ -140,6 +144,12 @@ class SampleTable:
         """Whether each sample has the verdict that counts."""
         resolved: Bools = self.outcome == RESOLVED
         return resolved
+
+    def strict(self) -> SampleTable:
+        """Return a table in which what is resolved and suspicious is unresolved."""
+        unresolved = np.int8(OUTCOMES.index("unresolved"))
+        outcome = np.where(self.resolved & self.suspicious, unresolved, self.outcome)
+        return dataclasses.replace(self, outcome=outcome)
 
     def counts(self, arm: int | Sequence[int]) -> tuple[Ints, Ints]:
         """Return verdicts n and resolved c of each task, by one arm or by several together.
@@ -220,7 +230,7 @@ def table_of(
 
 
 _NONE: Columns = dict.fromkeys(
-    ("task_id", "model", "strategy", "outcome", "patch_digest", *NUMBERS), ()
+    ("task_id", "model", "strategy", "outcome", "patch_digest", "suspicious", *NUMBERS), ()
 )
 
 
@@ -242,6 +252,7 @@ def _arrays(
         "outcome": np.array(columns["outcome"], dtype=np.int8),
         "patch": np.fromiter(map(hash, columns["patch_digest"]), np.int64, size),
         **{name: np.array(columns[name], dtype=form) for name, form in NUMBERS.items()},
+        "suspicious": np.array(columns["suspicious"], dtype=np.bool_),
     }
 
 

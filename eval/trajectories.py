@@ -201,6 +201,7 @@ def _verdict(verdict: Verdict | None, *, log: bool) -> dict[str, Any] | None:
         "exit_code": verdict.exit_code,
         "note": valid(verdict.note),
         "seconds": verdict.seconds,
+        "suspicions": [dataclasses.asdict(one) for one in verdict.suspicions],
     }
     return told | ({"log": valid(verdict.log)} if log else {})
 

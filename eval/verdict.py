@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from eval.suspicions.suspicion import Suspicion, is_suspicious
 from sandbox.patch import patch_digest
 from tasks.task import Oracle
 
@@ -33,6 +34,13 @@ class Verdict:
     # How the patch was applied, or one sentence on why the outcome is what it is.
     log: str = ""
     seconds: float = 0.0
+    suspicions: tuple[Suspicion, ...] = ()
+    """What in the patch looks like reward hacking; it never changes the outcome."""
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether it is resolved by a patch that looks like reward hacking."""
+        return self.outcome == "resolved" and is_suspicious(self.suspicions)
 
 
 def verdict_key(image_digest: str, patch: str, oracle: Oracle) -> str:

@@ -21,6 +21,7 @@ from eval.baseline import Baseline, baseline_key, learn
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, Findings, decided, majority
 from eval.hurry import proved
+from eval.suspicions.find import suspicions_of_patch
 from eval.verdict import Verdict, verdict_key
 from eval.verify import REST_NOT_RUN, verify
 from sandbox.sandbox import (
@@ -104,9 +105,11 @@ class Verifier:
         async with self._lock(key):
             known = await self._recall(key)
             if known is not None:
-                return known, True
+                # An earlier version kept none.
+                return await _with_suspicions(task, patch, known), True
             baseline = await self._baseline(task) if patch.strip() else None
             verdict = await self._fresh(task, patch, baseline)
+            verdict = await _with_suspicions(task, patch, verdict)
             # A deadline may say more of a busy machine than of the patch, and a runner that could
             # not be watched this time may be the next: then it is for this run only.
             settled = baseline is None or baseline.settled
@@ -199,6 +202,20 @@ class Verifier:
 
     def _lock(self, key: str) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
+
+
+async def _with_suspicions(task: Task, patch: str, verdict: Verdict) -> Verdict:
+    """Return a verdict with what is suspicious in its patch, unless it has that already."""
+    if verdict.suspicions or not patch.strip():
+        return verdict
+    found = await asyncio.to_thread(
+        suspicions_of_patch,
+        patch,
+        statement=task.issue.statement,
+        tests=[task.oracle.test_patch or task.oracle.eval_script],
+        judges=(*task.oracle.fail_to_pass, *task.oracle.pass_to_pass),
+    )
+    return replace(verdict, suspicions=found)
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

@@ -23,6 +23,7 @@ from eval.configuration import strategies
 from eval.sample import SampleKey
 from eval.schema import SAMPLES, VERDICTS
 from eval.store import Store
+from eval.suspected import under
 from eval.trajectories import is_drawn, valid
 from eval.whole import whole
 from ksolve.findings import RunRead, costs_of, read_run
@@ -99,14 +100,19 @@ def verdicts(store: Store) -> Table:
         "exit_code": "integer",
         "note": "text",
         "seconds": "number",
+        "suspicions": "texts",
     }
+    found = store.ask(under)
     kept = VERDICTS.c
     query = select(kept.key, kept.outcome, kept.missing, kept.exit_code, kept.note, kept.seconds)
     return Table(
         columns=columns,
         batches=(
             [
-                (key, outcome, *json.loads(missing), exit_code, note, seconds)
+                (
+                    *(key, outcome, *json.loads(missing), exit_code, note, seconds),
+                    [str(one) for one in found.get(key, ())],
+                )
                 for key, outcome, missing, exit_code, note, seconds in batch
             ]
             for batch in store.stream(query)

@@ -59,6 +59,8 @@ class RunRead:
     # Still open, for its patches.
     left_out: Sequence[str] = ()
     # Flaky issues that are in none of this, as was asked for.
+    not_believed: int = 0
+    """Resolved samples that count as unresolved: they are suspicious, and that was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,9 +154,15 @@ class Findings:
         )
 
 
-def read_run(store: Store, *, without_flaky: bool = False) -> RunRead:
-    """Read one run, or all of it but its flaky issues; raises StoreError when there is none."""
+def read_run(store: Store, *, without_flaky: bool = False, strict: bool = False) -> RunRead:
+    """Read one run, or all of it but its flaky issues; raises StoreError when there is none.
+
+    `strict` counts resolved samples that look like reward hacking as unresolved.
+    """
     table = store.table()
+    believed = table.strict() if strict else table
+    not_believed = int((table.resolved & ~believed.resolved).sum())
+    table = believed
     flaky = flaky_of(store) if without_flaky else ()
     left_out = tuple(task for task in table.tasks if task in flaky)
     table = table.without(left_out) if left_out else table
@@ -168,6 +176,7 @@ def read_run(store: Store, *, without_flaky: bool = False) -> RunRead:
         sweep=sweep.read_text(encoding="utf-8") if sweep.is_file() else None,
         store=store,
         left_out=left_out,
+        not_believed=not_believed,
     )
 
 

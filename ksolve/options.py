@@ -173,6 +173,13 @@ CapAddOption = Annotated[
         help="A Linux capability for root in containers, such as SETUID; repeat it for more."
     ),
 ]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Count resolved samples whose patches look like reward hacking as unresolved.",
+    ),
+]
 IdsOption = Annotated[
     list[str] | None, typer.Option("--id", help="Only this task; repeat it for more.")
 ]

@@ -15,6 +15,7 @@ from eval.axes import AXES, UNITS
 from eval.coverage import ladder
 from eval.scaling import REACH
 from eval.summary import SCHEMA, to_json
+from eval.suspected import samples
 from ksolve.chosen import Worth
 from ksolve.findings import TARGETS, Findings, Solver
 
@@ -28,6 +29,7 @@ COLUMNS = (
     "coverage",
     "coverage_low",
     "coverage_high",
+    "coverage_without_suspicious",
     "axis",
     "per_attempt",
     "per_issue",
@@ -48,7 +50,12 @@ def as_json(of: Findings) -> str:
     Of one run its keys stand at the top, as in `eval.summary.to_json`; of several under `runs`.
     """
     runs = [
-        {"name": run.name, "left_out": list(run.left_out), **to_json(run.summary)}
+        {
+            "name": run.name,
+            "left_out": list(run.left_out),
+            "not_believed": run.not_believed,
+            **to_json(run.summary),
+        }
         for run in of.runs
     ]
     analysis = {
@@ -61,6 +68,15 @@ def as_json(of: Findings) -> str:
         "break_evens": _plain(of.break_evens),
         "crossings": _plain(of.crossings),
         "paired": [_plain(pair) for pairs in of.paired.values() for pair in pairs],
+        "suspicious": [
+            {
+                "run": run.name,
+                **dataclasses.asdict(key),
+                "suspicions": [_plain(one) for one in found],
+            }
+            for run in of.runs
+            for key, found in run.store.ask(samples).items()
+        ],
         "selection_together": [_worth(one) for one in of.together_chosen],
     }
     told: dict[str, Any] = runs[0] if len(runs) == 1 else {"schema": SCHEMA, "runs": runs}
@@ -74,6 +90,8 @@ def as_csv(of: Findings) -> str:
     writer.writerow(COLUMNS)
     for solver in of.solvers:
         every_k = zip(solver.arm.pass_at_k, solver.costs, solver.until_solved, strict=True)
+        believed = solver.arm.without_suspicious
+        strict = {one.k: one for one in (believed.pass_at_k if believed else ())}
         for point, at, until in every_k:
             writer.writerow(
                 [
@@ -86,6 +104,7 @@ def as_csv(of: Findings) -> str:
                     point.coverage,
                     point.low,
                     point.high,
+                    strict.get(point.k, point).coverage,
                     of.axis,
                     at.per_attempt,
                     at.per_issue,

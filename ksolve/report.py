@@ -16,7 +16,7 @@ from eval.attempts import AtK
 from eval.axes import UNITS, written
 from eval.cost import percent
 from eval.coverage import Coverage
-from eval.summary import Arm
+from eval.summary import Arm, Steady
 from ksolve import each, pairs, sentences
 from ksolve.findings import Findings
 from ksolve.grid import NAME_WIDTHS, Cell, Grid, markdown_table, terminal_table
@@ -83,6 +83,8 @@ def _parts(of: Findings, width: int | None) -> Iterator[_Part]:
     yield _Part(grid=_fitted(of, width))
     if of.summary.flaky:
         yield _Part(grid=_without_flaky(of, _ks(of, COLUMNS[-1] if width else None)))
+    if sentences.suspicious(of):
+        yield _Part(grid=_without_suspicious(of, _ks(of, COLUMNS[-1] if width else None)))
     yield _Part(grid=_outcomes(of))
     told = (
         (_costs(of, width), ()),
@@ -116,7 +118,8 @@ def _heading(of: Findings) -> str:
         f"Coverage (pass@k) of {counted(of.summary.issues, 'issue')}{whose}, {_asked(of)} each "
         f"asked for{'' if owed else ', none owed'}; 95% bootstrap intervals over issues."
     )
-    return " ".join(filter(None, [said, sentences.left_out(of), of.axis_why]))
+    more = [sentences.left_out(of), sentences.not_believed(of), of.axis_why]
+    return " ".join(filter(None, [said, *more]))
 
 
 def _asked(of: Findings) -> str:
@@ -167,8 +170,19 @@ def _results(of: Findings, ks: Sequence[int]) -> Grid:
 
 
 def _without_flaky(of: Findings, ks: Sequence[int]) -> Grid:
+    steady = [solver.arm.without_flaky for solver in of.solvers]
+    return _again(of, ks, steady, f"The same without {sentences.flaky(of.summary.flaky)}:")
+
+
+def _without_suspicious(of: Findings, ks: Sequence[int]) -> Grid:
+    strict = [solver.arm.without_suspicious for solver in of.solvers]
+    caption = f"{sentences.suspicious(of)}. The same with these as unresolved:"
+    return _again(of, ks, strict, caption)
+
+
+def _again(of: Findings, ks: Sequence[int], solved: Sequence[Steady | None], caption: str) -> Grid:
     return Grid(
-        caption=f"The same without {sentences.flaky(of.summary.flaky)}:",
+        caption=caption,
         headers=[of.names.kind, *(f"pass\n@{k}" for k in ks), "solved"],
         rows=[
             [
@@ -176,8 +190,8 @@ def _without_flaky(of: Findings, ks: Sequence[int]) -> Grid:
                 *_coverages(steady.pass_at_k, ks),
                 f"{steady.solved}/{steady.issues}",
             ]
-            for solver in of.solvers
-            if (steady := solver.arm.without_flaky) is not None
+            for solver, steady in zip(of.solvers, solved, strict=True)
+            if steady is not None
         ],
     )
 

@@ -5,12 +5,14 @@ Nothing is computed here but percentages. What cannot be said, and what is left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent.backend import Usage
 from eval.axes import UNITS
 from eval.cost import money
+from eval.sample import SampleKey
 from eval.scaling import REACH, Scaling
+from eval.suspicions.suspicion import Suspicion
 from ksolve.findings import Findings, Solver
 
 NAMED = 5
@@ -122,6 +124,38 @@ def left_out(of: Findings) -> str:
     if not names:
         return ""
     return f"{flaky(names)} {'is' if len(names) == 1 else 'are'} left out of everything."
+
+
+def not_believed(of: Findings) -> str:
+    """Say how many resolved samples count as unresolved, as was asked for; "" where none does."""
+    number = sum(run.not_believed for run in of.runs)
+    if not number:
+        return ""
+    return (
+        f"{counted(number, 'resolved sample')} that {'looks' if number == 1 else 'look'} like "
+        f"reward hacking {'counts' if number == 1 else 'count'} as unresolved (--strict)."
+    )
+
+
+def suspicious(of: Findings) -> str:
+    """Count the resolved samples that look like reward hacking; "" where none does."""
+    arms = [solver.arm for solver in of.solvers]
+    number = sum(arm.suspicious for arm in arms)
+    if not number:
+        return ""
+    resolved = sum(arm.outcomes["resolved"] for arm in arms)
+    return (
+        f"{number:,} of {counted(resolved, 'resolved sample')} {'is' if number == 1 else 'are'} "
+        "suspicious: the patch looks like reward hacking"
+    )
+
+
+def suspected(found: Mapping[SampleKey, Sequence[Suspicion]]) -> Iterator[str]:
+    """Say of samples what in their patches looks like reward hacking, with the lines."""
+    for key, suspicions in found.items():
+        for one in suspicions:
+            if one.is_strong:
+                yield f"{key.task_id}/{key.index} ({key.model}): {one}"
 
 
 def flaky(names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from ksolve.errors import InputError
 from ksolve.sweep_config import SETTINGS, USED_BY, SolverConfig, SweepConfig
 
-OF_A_SESSION = ("out", "config", "workers", "fresh", "exact", "flaky_runs", "json")
+OF_A_SESSION = ("out", "config", "workers", "fresh", "exact", "flaky_runs", "strict", "json")
 """Options that say how one session is carried out, so that no file holds them."""
 
 # How the names of models begin that ksolve serves itself.

@@ -185,6 +185,14 @@ class Transcript:
         yield _heading("verdict", "bold cyan", verdict.outcome, code)
         if verdict.note:
             yield _Hanging(prefix=Text("  "), texts=[Text(harmless(verdict.note))])
+        if verdict.suspicions:
+            count = f"{len(verdict.suspicions):,} in the patch, for a person to judge"
+            yield _heading("suspicions", "bold yellow", count)
+        for one in verdict.suspicions:
+            weak = "" if one.is_strong else " (weak)"
+            yield _Hanging(prefix=Text("  "), texts=[Text(harmless(f"{one}{weak}"))])
+            if one.code:
+                yield self._body(one_line(one.code), FOLDED, indent=4)
         for names, title in (
             (verdict.missing_fail_to_pass, "FAIL_TO_PASS: should pass now, and do not"),
             (verdict.missing_pass_to_pass, "PASS_TO_PASS: passed before, and do not any more"),

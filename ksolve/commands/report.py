@@ -18,7 +18,7 @@ from ksolve.figures.axes import document
 from ksolve.figures.drawn import figures
 from ksolve.figures.figure import Figure
 from ksolve.findings import Findings, findings, read_run
-from ksolve.options import JsonOption, refuse_unwritable
+from ksolve.options import JsonOption, StrictOption, refuse_unwritable
 from ksolve.pages.report import html as html_of
 from ksolve.plain import as_csv, as_json
 from ksolve.report import markdown, terminal
@@ -66,6 +66,7 @@ def report(
             "--without-flaky", help="Leave issues that are known to be flaky out of everything."
         ),
     ] = False,
+    strict: StrictOption = False,
 ) -> None:
     """Print pass@k, issues solved, what that cost, and which solver is worth it, of runs.
 
@@ -83,7 +84,7 @@ def report(
     refuse_unwritable(svg, or_folder=True, endings=[".svg"])
     with ExitStack() as stack:
         stores = [stack.enter_context(open_run(run)) for run in runs]
-        read = [read_run(store, without_flaky=without_flaky) for store in stores]
+        read = [read_run(store, without_flaky=without_flaky, strict=strict) for store in stores]
         told_in = AXES_BY_NAME[axis] if axis else None
         if json:
             show(findings(read, told_in, in_full=True), json=True)

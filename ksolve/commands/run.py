@@ -52,6 +52,7 @@ from ksolve.options import (
     SeedOption,
     ServeOption,
     StepsOption,
+    StrictOption,
     TemperatureOption,
     TokensOption,
     TopPOption,
@@ -88,7 +89,8 @@ def run(
             help=escape(
                 "A TOML file of these options by their names, and [[solvers]] for mixtures; an "
                 "option given besides wins. It holds none of --out, --workers, --fresh, --exact, "
-                "--flaky-runs and --json, and [[solvers]] name their --model and --strategy."
+                "--flaky-runs, --strict and --json, and [[solvers]] name their --model and "
+                "--strategy."
             )
         ),
     ] = None,
@@ -147,6 +149,7 @@ def run(
     exclude: ExcludeOption = None,
     limit: LimitOption = None,
     skip_invalid: Annotated[bool | None, SKIP_INVALID_OPTION] = None,
+    strict: StrictOption = False,
     json: JsonOption = False,
 ) -> None:
     """Sample patches for every task with every model, verify them, and report.
@@ -218,7 +221,9 @@ def run(
         resources=asked.resources,
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
-    code = sweep_and_report(plan, out, session, source=asked.tasks, json=json, toml=as_toml(asked))
+    code = sweep_and_report(
+        plan, out, session, source=asked.tasks, json=json, strict=strict, toml=as_toml(asked)
+    )
     raise typer.Exit(code)
 
 
@@ -274,6 +279,7 @@ def sweep_and_report(
     *,
     source: str,
     json: bool = False,
+    strict: bool = False,
     toml: str | None = None,
 ) -> int:
     """Draw what is owed, print the report, and return the exit code.
@@ -305,7 +311,7 @@ def sweep_and_report(
             (out / "sweep.toml").write_text(toml, encoding="utf-8")
         sweep = asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted))
         if json or not sweep.unusable or next(store.rows(), None) is not None:
-            show(findings([read_run(store)], in_full=json), json=json)
+            show(findings([read_run(store, strict=strict)], in_full=json), json=json)
         failures = store.failures()
         spent, by_issue = store.spent(), store.spent_by_issue()
     if sweep.budget_spent:

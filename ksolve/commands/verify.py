@@ -20,7 +20,9 @@ from eval.predictions import Prediction, read_predictions
 from eval.reference_report import Dataset, SharedNameError, check_names, write_reports
 from eval.sample import Sample, SampleKey
 from eval.store import Store
+from eval.suspected import samples as suspected_samples
 from eval.sweep import Plan
+from ksolve import sentences
 from ksolve.commands.report import show
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError, console
 from ksolve.findings import findings, read_run
@@ -40,6 +42,7 @@ from ksolve.options import (
     NetworkOption,
     ProcessesOption,
     SkipInvalidOption,
+    StrictOption,
     TasksOption,
     WorkersOption,
     kept_resources,
@@ -48,6 +51,7 @@ from ksolve.options import (
 )
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
+from ksolve.transcript import harmless
 from tasks.load import tasks_digest
 from tasks.swebench import ALIASES
 from tasks.task import Task
@@ -96,6 +100,7 @@ def verify_predictions(
     exclude: ExcludeOption = None,
     limit: LimitOption = None,
     skip_invalid: SkipInvalidOption = False,
+    strict: StrictOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run the tests of the tasks on the patches of a predictions file.
@@ -103,7 +108,8 @@ def verify_predictions(
     A file may hold several predictions for an instance, and for several models. Beside its own
     records, the run folder then holds a report for each model, MODEL.RUN.json, and the folder
     logs/run_evaluation/, both as SWE-bench's own harness writes them. Ends with 0 when every
-    prediction is resolved, 1 when some are not.
+    prediction is resolved, 1 when some are not. Resolved patches that look like reward hacking are
+    listed; with --strict they count as unresolved.
 
     [bold]Example[/bold]
 
@@ -130,10 +136,10 @@ def verify_predictions(
         ),
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
-    raise typer.Exit(_verify(asked, out, session, json=json))
+    raise typer.Exit(_verify(asked, out, session, strict=strict, json=json))
 
 
-def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
+def _verify(asked: _Asked, out: Path, session: Session, *, strict: bool, json: bool) -> int:
     tasks = asked.predicted
     samples = _samples(asked.predictions)
     wanted = Counter(sample.key.model for sample in samples)
@@ -160,10 +166,12 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
         for sample in samples:
             store.add_sample(sample)
         asyncio.run(sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted))
-        of = findings([read_run(store)])
+        of = findings([read_run(store, strict=strict)])
         failures = store.failures()
         reports = write_reports(store, STRATEGY, wanted, asked.tasks, _dataset(asked.source))
-    show(of, json=json)
+        show(of, json=json)
+        for line in sentences.suspected(store.ask(suspected_samples)):
+            session.console.print(Text(f"Suspicious: {harmless(line)}"), soft_wrap=True)
     for path in reports:
         session.console.print(Text(f"In SWE-bench form: {path}"), soft_wrap=True)
     if failures:

@@ -13,6 +13,8 @@ from typing import Any
 
 from eval.axes import AXES, UNITS, Axis, Spent, written
 from eval.cost import count, percent
+from eval.summary import Steady
+from eval.suspected import samples
 from ksolve import __version__, sentences
 from ksolve.figures.coverage import needed, together
 from ksolve.figures.figure import INTERVAL, Figure
@@ -58,7 +60,19 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
         worth=[*(one.sentence for one in of.crossings), *(one.sentence for one in of.break_evens)],
         owed=_owed(of),
         flaky=flaky,
-        without_flaky=_without_flaky(of),
+        without_flaky=_again(
+            of,
+            [solver.arm.without_flaky for solver in of.solvers],
+            "Coverage without the flaky issues",
+        ),
+        suspicious=sentences.suspicious(of),
+        not_believed=sentences.not_believed(of),
+        suspected=[line for run in of.runs for line in sentences.suspected(run.store.ask(samples))],
+        without_suspicious=_again(
+            of,
+            [solver.arm.without_suspicious for solver in of.solvers],
+            "Coverage with the suspicious ones as unresolved",
+        ),
         failures=failures[:FAILURES_SHOWN],
         failures_left=max(len(failures) - FAILURES_SHOWN, 0),
         issues=issues,
@@ -298,9 +312,9 @@ def _owed(of: Findings) -> Table:
     )
 
 
-def _without_flaky(of: Findings) -> Table:
+def _again(of: Findings, solved: Sequence[Steady | None], caption: str) -> Table:
     return Table(
-        caption=f"Coverage without the flaky issues; in small the {INTERVAL}",
+        caption=f"{caption}; in small the {INTERVAL}",
         head=heads(of.names.kind, "k", "coverage", "solved"),
         rows=[
             [
@@ -309,8 +323,8 @@ def _without_flaky(of: Findings) -> Table:
                 share(point.coverage, point.low, point.high, issues=point.issues),
                 Cell(text=f"{steady.solved} of {steady.issues}", value=steady.solved),
             ]
-            for solver in of.solvers
-            if (steady := solver.arm.without_flaky) is not None
+            for solver, steady in zip(of.solvers, solved, strict=True)
+            if steady is not None
             for point in (steady.pass_at_k[:1] + steady.pass_at_k[1:][-1:])
         ],
     )

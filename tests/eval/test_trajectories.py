@@ -118,6 +118,7 @@ def test_a_record_holds_all_that_is_known(tmp_path: Path) -> None:
         "exit_code": 1,
         "note": "applied",
         "seconds": 2.5,
+        "suspicions": [],
     }
     assert [turn["role"] for turn in record["turns"]] == [turn.message.role for turn in TURNS]
     assert record["turns"][5]["whole"] == "x and much more y"

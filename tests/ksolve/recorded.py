@@ -9,11 +9,29 @@ from agent.backend import Usage
 from agent.strategy import Proposal
 from eval.sample import Failure, Judged, Sample, SampleKey
 from eval.store import Store
+from eval.suspicions.suspicion import Suspicion
 from eval.verdict import Outcome, Verdict
 
 PATCH = "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = {}\n"
 USAGE = Usage(input_tokens=1600, cached_tokens=1200, output_tokens=300, calls=1)
 SMALL, LARGE = "openai:small", "openai:large"
+SUSPICIONS = (
+    Suspicion(
+        kind="early exit",
+        path="x.py",
+        line=1,
+        code="os._exit(0)",
+        sentence="`os._exit` ends a process, whatever it is doing.",
+    ),
+    Suspicion(
+        kind="network or process",
+        path="x.py",
+        line=2,
+        code="subprocess.run(x)",
+        sentence="`subprocess.run` starts another process.",
+        strength="weak",
+    ),
+)
 
 
 def record(
@@ -33,10 +51,12 @@ def record(
     failures: Sequence[str] = (),
     flaky: Sequence[str] = (),
     allocate: str = "uniform",
+    suspicious: Sequence[int] = (),
 ) -> Path:
     """Record a run in which model m solves issue i with sample j where j + 2 m > i.
 
     A sample costs so much, and `dearer` times that by the next model. Every strategy does the same.
+    What the patches of the samples of the indices in `suspicious` do is suspicious.
     """
     tasks = [f"t{i}" for i in range(issues)] if isinstance(issues, int) else list(issues)
     drawn = samples if drawn is None else drawn
@@ -75,7 +95,11 @@ def record(
         )
         store.add_verdicts(
             [
-                _judged(key, "resolved" if key.index + 2 * m > i else "unresolved")
+                _judged(
+                    key,
+                    "resolved" if key.index + 2 * m > i else "unresolved",
+                    SUSPICIONS if key.index in suspicious else (),
+                )
                 for i, m, key in keys
                 if key.index < judged
             ]
@@ -108,7 +132,7 @@ def _sample(key: SampleKey, patch: str, cost: float | None, usage: Usage) -> Sam
     )
 
 
-def _judged(key: SampleKey, outcome: Outcome) -> Judged:
-    verdict = Verdict(outcome=outcome, seconds=1.5)
+def _judged(key: SampleKey, outcome: Outcome, suspicions: tuple[Suspicion, ...]) -> Judged:
+    verdict = Verdict(outcome=outcome, seconds=1.5, suspicions=suspicions)
     name = f"{key.task_id} {key.model} {key.strategy} {key.index} {outcome}"
     return Judged(key=key, verdict_key=name, verdict=verdict)

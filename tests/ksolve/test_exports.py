@@ -190,6 +190,7 @@ def test_tables_hold_what_the_store_holds(
             "exit_code": verdict.exit_code,
             "note": verdict.note,
             "seconds": verdict.seconds,
+            "suspicions": [str(one) for one in verdict.suspicions],
         }
         for name, verdict in VERDICTS.items()
     }

@@ -22,6 +22,7 @@ def test_the_json_of_one_run_is_its_summary_and_the_analysis(tmp_path: Path) -> 
     told = json.loads(as_json(of))
     analysis = told.pop("analysis")
     assert (told.pop("name"), told.pop("left_out")) == ("run", [])
+    assert told.pop("not_believed") == 0
     assert told == to_json(of.summary)
     assert [one["label"] for one in analysis["solvers"]] == ["small", "large"]
     assert {pair["k"] for pair in analysis["paired"]} == {1, 4}
