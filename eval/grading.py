@@ -85,6 +85,19 @@ def grade(task: Task, log: str) -> Grade:
     )
 
 
+def statuses(task: Task, log: str) -> dict[str, str]:
+    """Return what a log says of each test by name, as SWE-bench's parsers call it."""
+    from swebench.harness.grading import get_logs_eval
+
+    if task.oracle.log_parser == EXIT_CODE_PARSER:
+        return {}
+    with tempfile.NamedTemporaryFile("w", suffix=".log", encoding="utf-8") as file:
+        file.write(log)
+        file.flush()
+        found, _ = get_logs_eval(_test_spec(task), file.name)
+    return dict(found)
+
+
 def grade_output(task: Task, output: str, exit_code: int | None) -> Grade:
     """Grade what the tests alone printed, and the exit status of their last command.
 

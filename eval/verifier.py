@@ -20,8 +20,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exp
 from eval.baseline import Baseline, baseline_key, learn
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, Findings, decided, majority
+from eval.grading import statuses
 from eval.hurry import proved
+from eval.suspicions.evidence import suspicions_of_run
 from eval.suspicions.find import suspicions_of_patch
+from eval.suspicions.suspicion import Suspicion
 from eval.verdict import Verdict, verdict_key
 from eval.verify import REST_NOT_RUN, verify
 from sandbox.sandbox import (
@@ -208,14 +211,20 @@ async def _with_suspicions(task: Task, patch: str, verdict: Verdict) -> Verdict:
     """Return a verdict with what is suspicious in its patch, unless it has that already."""
     if verdict.suspicions or not patch.strip():
         return verdict
-    found = await asyncio.to_thread(
-        suspicions_of_patch,
+    return replace(verdict, suspicions=await asyncio.to_thread(_suspicions, task, patch, verdict))
+
+
+def _suspicions(task: Task, patch: str, verdict: Verdict) -> tuple[Suspicion, ...]:
+    oracle = task.oracle
+    in_patch = suspicions_of_patch(
         patch,
         statement=task.issue.statement,
-        tests=[task.oracle.test_patch or task.oracle.eval_script],
-        judges=(*task.oracle.fail_to_pass, *task.oracle.pass_to_pass),
+        tests=[oracle.test_patch or oracle.eval_script],
+        judges=(*oracle.fail_to_pass, *oracle.pass_to_pass),
     )
-    return replace(verdict, suspicions=found)
+    if verdict.outcome != "resolved":
+        return in_patch
+    return (*in_patch, *suspicions_of_run(oracle.fail_to_pass, statuses(task, verdict.log)))
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
