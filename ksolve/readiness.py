@@ -89,10 +89,10 @@ def _tell_found(found: Found, doubts: Doubts, *, setup: str | None, image: str |
         console.print(Text(note, style="yellow"))
 
 
-async def check_base(task: Task, found: Found, doubts: Doubts) -> None:
-    """Build the image and see the tests fail without a patch. Raises InputError, SandboxError.
+async def check_base(task: Task, found: Found, doubts: Doubts) -> list[str]:
+    """Build the image and see the tests fail without a patch; return those that the log names.
 
-    Without a test that fails now, nothing could tell a fix from any other change.
+    Raises InputError, SandboxError. Without a test that fails now, nothing could tell a fix from any other change.
     """
     console = doubts.console
     async with docker_host() as host:
@@ -118,6 +118,7 @@ async def check_base(task: Task, found: Found, doubts: Doubts) -> None:
     console.print(Text(f"Without a patch, the test command ends with: {said}{named}"))
     if amiss := unready(base.log, found.names):
         doubts.tell(f"The tests seem to fail for another reason than the issue: {amiss}.")
+    return tests
 
 
 def _unbuilt(error: SandboxError, found: Found) -> Exception:
