@@ -92,7 +92,8 @@ def _tell_found(found: Found, doubts: Doubts, *, setup: str | None, image: str |
 async def check_base(task: Task, found: Found, doubts: Doubts) -> list[str]:
     """Build the image and see the tests fail without a patch; return those that the log names.
 
-    Raises InputError, SandboxError. Without a test that fails now, nothing could tell a fix from any other change.
+    Without a test that fails now, nothing could tell a fix from any other change. Raises
+    InputError, SandboxError.
     """
     console = doubts.console
     async with docker_host() as host:
