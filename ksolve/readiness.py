@@ -89,10 +89,11 @@ def _tell_found(found: Found, doubts: Doubts, *, setup: str | None, image: str |
         console.print(Text(note, style="yellow"))
 
 
-async def check_base(task: Task, found: Found, doubts: Doubts, resources: Resources) -> None:
-    """Build the image and see the tests fail without a patch. Raises InputError, SandboxError.
+async def check_base(task: Task, found: Found, doubts: Doubts, resources: Resources) -> list[str]:
+    """Build the image and see the tests fail without a patch; return those that the log names.
 
-    Without a test that fails now, nothing could tell a fix from any other change.
+    Without a test that fails now, nothing could tell a fix from any other change. Raises
+    InputError, SandboxError.
     """
     console = doubts.console
     async with docker_host(resources=resources) as host:
@@ -119,6 +120,7 @@ async def check_base(task: Task, found: Found, doubts: Doubts, resources: Resour
     console.print(Text(f"Without a patch, the test command ends with: {said}{named}"))
     if amiss := unready(base.log, found.names):
         doubts.tell(f"The tests seem to fail for another reason than the issue: {amiss}.")
+    return tests
 
 
 def _unbuilt(error: SandboxError, found: Found) -> Exception:

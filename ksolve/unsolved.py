@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +53,16 @@ class Reason:
     """Shows the first of these samples."""
 
 
-def reasons(store: Store, folder: Path) -> list[Reason]:
-    """Return why the samples of a run without a solution do not pass, the most frequent first."""
+def reasons(store: Store, folder: Path, failing: Collection[str]) -> list[Reason]:
+    """Return why the samples of a run without a solution do not pass, the most frequent first.
+
+    `failing` are the tests that fail without a patch, as far as they are known.
+    """
     rows = list(store.rows())
     several = len({(row.model, row.strategy) for row in rows}) > 1
     found: dict[str, list[SampleRow]] = {}
     for row in rows:
-        found.setdefault(_why(store, row), []).append(row)
+        found.setdefault(_why(store, row, failing), []).append(row)
     told = [
         Reason(samples=len(of), why=why, command=_command(folder, of[0], several=several))
         for why, of in found.items()
@@ -88,7 +91,7 @@ def last_words(log: str) -> str:
     return _cut(said[-1]) if said else "(no output)"
 
 
-def _why(store: Store, row: SampleRow) -> str:
+def _why(store: Store, row: SampleRow, failing: Collection[str]) -> str:
     key = _key(row)
     verdict = store.judged(key)
     if verdict is None:
@@ -105,13 +108,17 @@ def _why(store: Store, row: SampleRow) -> str:
         case "tampered":
             return f"refused: {_cut(verdict.note)}"
         case _:
-            return _unresolved(verdict)
+            return _unresolved(verdict, failing)
 
 
-def _unresolved(verdict: Verdict) -> str:
+def _unresolved(verdict: Verdict, failing: Collection[str]) -> str:
     tests = failing_tests(verdict.log)
+    still = [name for name in tests if name in failing]
+    broken = [name for name in tests if name not in failing]
     if tests:
-        return f"still fails: {_some(tests)}"
+        parts = [f"still fails: {_some(still)}"] if still else []
+        parts += [f"breaks: {_some(broken)}"] if broken else []
+        return "; ".join(parts)
     said = f"the test command ends with: {last_words(verdict.log)}"
     return f"{_cut(verdict.note)}; {said}" if verdict.note and not verdict.exit_code else said
 

@@ -8,6 +8,7 @@ import hashlib
 import json as jsonlib
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +75,7 @@ from ksolve.session import (
     sweep_on_docker,
 )
 from ksolve.sweep_options import resolve_config
-from ksolve.unsolved import reasons, sentences
+from ksolve.unsolved import Reason, reasons, sentences
 from tasks.local import without_undone
 from tasks.pythons import Python, exactly
 from tasks.worktree import apply_to_work_tree, commit, dirty_files
@@ -260,8 +261,9 @@ def fix(
     asyncio.run(check_served(plan))
     with Store(folder) as store:
         store.begin(config, free=FREE)
+        failing = []
         if not store.solved():
-            asyncio.run(check_base(task, found, doubts, asked.resources))
+            failing = asyncio.run(check_base(task, found, doubts, asked.resources))
         session = Session(
             console=console,
             workers=workers,
@@ -277,12 +279,13 @@ def fix(
         patch = ""
         if solved and verdict:
             patch = without_undone(store.patch(_key(solved)), set_aside(verdict))
-        _print_result(store, folder, solved, patch, as_json=json)
+        why = [] if solved else reasons(store, folder, failing)
+        _print_result(store, folder, solved, patch, why, as_json=json)
         unusable = complain_of(sweep)
         paid = _paid(store)
         if solved is None:
             console.print(Text(f"No sample passes `{test}` ({paid}; all are kept in {folder})."))
-            _print_reasons(store, folder, console)
+            _print_reasons(store, why, console)
             raise typer.Exit(unusable or (INFRASTRUCTURE if store.failures() else UNSOLVED))
     is_watched = verdict is None or BY_EXIT_STATUS not in verdict.note
     console.print(
@@ -299,7 +302,13 @@ def fix(
 
 
 def _print_result(
-    store: Store, folder: Path, solved: SampleRow | None, patch: str, *, as_json: bool
+    store: Store,
+    folder: Path,
+    solved: SampleRow | None,
+    patch: str,
+    why: Sequence[Reason],
+    *,
+    as_json: bool,
 ) -> None:
     """Print the patch, or all that is to be told as JSON, to standard output."""
     if not as_json:
@@ -314,13 +323,13 @@ def _print_result(
         "samples": len(rows),
         "cost": store.spent() if priced else None,
         "run": str(folder),
-        "reasons": [] if solved else [dataclasses.asdict(one) for one in reasons(store, folder)],
+        "reasons": [dataclasses.asdict(one) for one in why],
     }
     typer.echo(jsonlib.dumps(result, indent=2))
 
 
-def _print_reasons(store: Store, folder: Path, console: Console) -> None:
-    lines = sentences(reasons(store, folder))
+def _print_reasons(store: Store, why: Sequence[Reason], console: Console) -> None:
+    lines = sentences(why)
     lines += [f"  failed: {one}" for one in dict.fromkeys(f.message for f in store.failures())]
     for line in lines:
         # A command must stay on its line to be copied.

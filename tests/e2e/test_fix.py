@@ -242,7 +242,9 @@ def test_where_nothing_passes_it_says_why_and_what_shows_it(developer: Developer
     answers = [WRONG, WRONG + "\nAgain.", "I do not know.", misplaced]
     done = developer.fix(answers)
     assert done.returncode == 1, done.stderr
-    assert "  2x still fails: test_trailing_newline.py::test_a_" in done.stderr
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("  2x ")]
+    assert "still fails: test_trailing_newline.py::test_a_field_keeps" in told
+    assert "; breaks: test_parse.py::" in told
     assert done.stderr.count("  1x no patch: ") == 2
     commands = [line.strip() for line in done.stderr.splitlines() if "ksolve show" in line]
     assert len(commands) == 3

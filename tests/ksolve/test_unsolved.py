@@ -63,9 +63,9 @@ def test_equal_reasons_are_told_once_the_most_frequent_first(tmp_path: Path) -> 
         add(store, 6, Verdict(outcome="timeout", note="stopped after 600 s"))
         add(store, 7, unresolved("+ make\nmake: *** [Makefile:3: test] Error 1\n>>>>> End", 2))
         add(store, 8, None)
-        found = reasons(store, store.folder)
+        found = reasons(store, store.folder, {"tests/test_a.py::test_b"})
     assert [(one.samples, one.why) for one in found] == [
-        (3, "still fails: tests/test_a.py::test_b, tests/test_a.py::test_c[x y]"),
+        (3, "still fails: tests/test_a.py::test_b; breaks: tests/test_a.py::test_c[x y]"),
         (1, "no patch: the model's edit cannot be used (No file a.py)"),
         (1, "the patch does not apply: The patch does not fit the files"),
         (1, "refused: the candidate changed conftest.py"),
@@ -86,7 +86,7 @@ def test_each_command_shows_its_sample(tmp_path: Path, models: list[str]) -> Non
         for name in models:
             add(store, 0, Verdict(outcome="no_patch"), stop="length", model=name)
             add(store, 1, unresolved(PYTEST), model=name)
-        found = reasons(store, folder)
+        found = reasons(store, folder, ())
     assert {one.samples for one in found} == {len(models)}
     for one in found:
         program, *words = shlex.split(one.command)
