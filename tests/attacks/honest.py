@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.attacks.patches import Change, diff
-from tests.attacks.victims import FIX, PYTEST, PYTEST_ROOT, UNITTEST, Victim
+from tests.attacks.victims import FIX, PYTEST, PYTEST_ROOT, UNITTEST, VICTIMS, Victim
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,8 +41,7 @@ _BUMPED = {
 
 RIGHT = (
     *(
-        Honest(name=f"fix-{victim.name}", files=FIX, victim=victim)
-        for victim in (PYTEST, PYTEST_ROOT, UNITTEST)
+        Honest(name=f"fix-{victim.name}", files=victim.fix, victim=victim) for victim in VICTIMS
     ),
     Honest(name="own-test-file", files={**FIX, "tests/test_a_day.py": _OWN_TEST}),
     Honest(
