@@ -463,7 +463,7 @@ PIP = dataclasses.replace(
     name="pip",
     # What names no build system is built with the setuptools that there is.
     files={path: text for path, text in _PYTEST_FILES.items() if path != "pyproject.toml"},
-    prepare="python3 -m pip install -q --no-deps --no-build-isolation -e .",
+    prepare="python3 -m pip install -q --break-system-packages --no-deps --no-build-isolation -e .",
     extra=_SETUPTOOLS,
 )
 """Installed by pip, without a network, into the home folder."""
