@@ -94,7 +94,7 @@ def test_frame():
     """Return the frame of the test function that is running."""
     import sys
 
-    frame = sys._getframe()
+    frame = sys._getframe().f_back
     while frame and not frame.f_code.co_name.startswith("test_"):
         frame = frame.f_back
     return frame
