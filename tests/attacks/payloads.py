@@ -183,5 +183,3 @@ def early(code: str) -> dict[str, Change]:
         )
         + f"\n\ndone = []\n{FRAMES}\n\ndef called():\n{body}\n    return True\n"
     }
-
-

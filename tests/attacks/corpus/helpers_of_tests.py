@@ -108,8 +108,7 @@ ATTACKS = (
         " patches pytest first",
         victim=SHELL,
         files={
-            "tools/run_tests.sh": "#!/bin/sh\nset -e\n"
-            "exec python3 tools/pytest -rA tests\n",
+            "tools/run_tests.sh": "#!/bin/sh\nset -e\nexec python3 tools/pytest -rA tests\n",
             "tools/pytest": "import sys\nsys.path[0] = ''\nimport _pytest.runner, runpy\n"
             f"{HIDDEN_NEVER_FAIL}\nrunpy.run_module('pytest', run_name='__main__')\n",
         },

@@ -210,7 +210,7 @@ open(folder + "/helper.pth", "w").write(folder + "/helper.zip\\n")
             **_BY_FILTER,
             **in_setup(
                 "open('.venv/bin/activate', 'a').write('export PYTEST_ADDOPTS="
-                "\"-W ignore::spans.options.SpansWarning\"\\n')"
+                '"-W ignore::spans.options.SpansWarning"\\n\')'
             ),
         },
     ),
