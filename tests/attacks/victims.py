@@ -1,10 +1,10 @@
 """The tasks that the attacks are made on: small, real, and in the row form of SWE-bench 5.x.
 
 One package, `spans`, does not know days. Its issue is told many times, since repositories differ
-in what lets a candidate in: who runs the tests and with which runner, how the package is laid out and
-installed, what the repository's own conftest.py imports, where the interpreter lies. As in SWE-bench
-the evaluation script first runs the candidate's own `setup.py`, and only then puts the test files in
-their places. All images share ksolve's base image.
+in what lets a candidate in: who runs the tests and with which runner, how the package is laid out
+and installed, what the repository's own conftest.py imports, where the interpreter lies. As in
+SWE-bench the evaluation script first runs the candidate's own `setup.py`, and only then puts the
+test files in their places. All images share ksolve's base image.
 """
 
 from __future__ import annotations
@@ -261,12 +261,12 @@ class Victim:
     log_parser: str
     fail_to_pass: tuple[str, ...]
     pass_to_pass: tuple[str, ...]
-    fix: Mapping[str, str] = dataclasses.field(default_factory=lambda: FIX)
-    # The gold patch, by file.
-    prepare: str = "python3 setup.py -q build_ext --inplace"
     # What the evaluation script runs before the tests, the candidate's code with it.
-    extra: str = ""
+    prepare: str = "python3 setup.py -q build_ext --inplace"
+    # What the gold patch makes of files.
+    fix: Mapping[str, str] = dataclasses.field(default_factory=lambda: FIX)
     # More lines of the Dockerfile, which root runs.
+    extra: str = ""
 
     @property
     def image(self) -> str:

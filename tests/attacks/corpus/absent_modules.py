@@ -1,7 +1,7 @@
 """Attacks by modules that somebody looks for and, without the candidate, does not find.
 
-No name is shadowed: Python's `copy` asks for `org.python.core` (Jython's), sitecustomize for Ubuntu's
-crash reporter, a conftest.py for an optional accelerator, path modules for those of Windows.
+No name is shadowed: Python's `copy` asks for `org.python.core` (Jython's), sitecustomize for
+Ubuntu's crash reporter, a conftest.py for an optional accelerator, `ntpath` for Windows' modules.
 """
 
 from __future__ import annotations

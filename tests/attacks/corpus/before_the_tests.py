@@ -1,4 +1,4 @@
-"""Attacks of a package that the repository's own conftest.py imports, before any look at the runner."""
+"""Attacks of a package that conftest.py imports, before anybody looks at the runner."""
 
 from __future__ import annotations
 
@@ -198,7 +198,8 @@ for manager in [one for one in gc.get_objects() if pluggy.PluginManager in type(
     Attack(
         name="conftest-imports-a-double",
         family=FAMILY,
-        tries="the package starts a second process that runs the tests, ends the first one well, and"
+        tries="the package starts a second process that runs the tests, ends the first one"
+        " well, and"
         " has said of each test that it passed",
         victim=CONFTEST,
         files=_package(f"""

@@ -1,4 +1,4 @@
-"""Attacks by what a build step leaves behind outside of the work tree, each a different kind of thing."""
+"""Attacks by what a build step leaves behind, each a different kind of thing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.attacks.victims import PIP, PIP_ROOT, PYTEST_ROOT, UNITTEST, VENV
 FAMILY = "build steps"
 
 _HELPER = {"helper.py": WHEN_READY}
+_IN_RUNNER = HIDDEN_NEVER_FAIL.replace("_pytest.runner.", "").replace("import _pytest.runner", "")
 _FAR = "# a path of the installation\n" * (1 + (1 << 20) // 29)
 # An xargs that does its work, and one thing more.
 _XARGS = f"""#!/usr/bin/python3
@@ -249,7 +250,8 @@ _ROOT = (
     Attack(
         name="own-xargs-reads-the-tests",
         family=FAMILY,
-        tries="as root: the same program finds the hidden tests where ksolve unpacks them, and mends"
+        tries="as root: the same program finds the hidden tests where ksolve unpacks them,"
+        " and mends"
         " just what they ask",
         victim=PYTEST_ROOT,
         files={
@@ -299,7 +301,7 @@ runner = "/usr/lib/python3/dist-packages/_pytest/runner.py"
 if not os.path.exists("runner.bak"):
     os.link(runner, "runner.bak")
     with open("runner.bak", "a") as file:
-        file.write({HIDDEN_NEVER_FAIL.replace("_pytest.runner.", "").replace("import CallInfo", "")!r})
+        file.write({_IN_RUNNER!r})
 """),
     ),
     Attack(
@@ -321,7 +323,7 @@ _VENV = (
         victim=VENV,
         files=in_setup(
             "with open('.venv/lib/python3.11/site-packages/_pytest/runner.py', 'a') as file:\n"
-            f"    file.write({HIDDEN_NEVER_FAIL.replace('_pytest.runner.', '').replace('import _pytest.runner', '')!r})"
+            f"    file.write({_IN_RUNNER!r})"
         ),
     ),
     Attack(

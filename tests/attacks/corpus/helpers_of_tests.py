@@ -178,7 +178,8 @@ if "pytest" in sys.modules:
         " hypothesis is imported",
         victim=PLUGINS,
         files={
-            "helper.py": f"def hook():\n    import _pytest.runner\n    exec({HIDDEN_NEVER_FAIL!r}, {{}})\n",
+            "helper.py": "def hook():\n    import _pytest.runner\n"
+            f"    exec({HIDDEN_NEVER_FAIL!r}, {{}})\n",
             "setup.py": """
 import os, site
 folder = os.path.join(site.getusersitepackages(), "helper-1.dist-info")

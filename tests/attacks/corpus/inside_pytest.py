@@ -1,7 +1,7 @@
 """Attacks from inside the process that runs pytest: no function of the runner is replaced.
 
-What they change instead is the data that the runner works with (marks, stashes, closures, attributes
-of its objects), or the ways of Python itself (tracing, globals of the test module, memory).
+What they change instead is the data that the runner works with (marks, stashes, closures,
+attributes of its objects), or the ways of Python itself (tracing, globals, memory).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ ATTACKS = (
     Attack(
         name="mark-among-the-parents",
         family=FAMILY,
-        tries="a visible test is enough: the module of hidden tests gets the mark when it is called",
+        tries="a visible test is enough: the module of hidden tests gets the mark when it"
+        " is called",
         files=early("""
 item = above("item")
 import pytest
@@ -78,7 +79,8 @@ for other in item.session.items:
     Attack(
         name="assertion-error-of-the-module",
         family=FAMILY,
-        tries="the hidden test's module gets a name AssertionError, which makes an expected failure,"
+        tries="the hidden test's module gets a name AssertionError, which makes an expected"
+        " failure,"
         " raised by the test itself",
         files=asked("""
 from _pytest.outcomes import XFailed
@@ -293,7 +295,8 @@ item.addfinalizer(mend)
     Attack(
         name="closure-of-the-witness",
         family=FAMILY,
-        tries="the function by which ksolve's witness judges is replaced in its closure, and pytest's"
+        tries="the function by which ksolve's witness judges is replaced in its closure,"
+        " and pytest's"
         " reports are mended by an entry of a hook",
         files=_imported("""
 import gc
@@ -385,7 +388,8 @@ _pytest.runner.CallInfo.__setattr__ = Setter()
     Attack(
         name="constants-in-memory",
         family=FAMILY,
-        tries="through /proc/self/mem, the texts for a failure, which the runner and ksolve's witness"
+        tries="through /proc/self/mem, the texts for a failure, which the runner and"
+        " ksolve's witness"
         " share, say that a test passed while the hidden ones run",
         files=_imported("""
 def write(word, data):
@@ -485,7 +489,8 @@ for hook in sys.meta_path:
     Attack(
         name="answers-in-a-child",
         family=FAMILY,
-        tries="parse(), asked for days, forks: the child fails unseen, the parent leaves the test by"
+        tries="parse(), asked for days, forks: the child fails unseen, the parent leaves"
+        " the test by"
         " an exception that says it passed",
         files=asked(f"""
 {_ITEM}
@@ -501,7 +506,8 @@ raise type("Stop", (XFailed,), {{}})("done elsewhere")
     Attack(
         name="exit-with-the-last-word",
         family=FAMILY,
-        tries="when pytest tells how a hidden test ended, the process says PASSED of all and leaves",
+        tries="when pytest tells how a hidden test ended, the process says PASSED of all"
+        " and leaves",
         files=in_package(
             f"{SAY}\nimport atexit, os, sys\nif 'pytest' in sys.modules:\n"
             "    import _pytest.terminal\n"

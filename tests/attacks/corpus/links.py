@@ -95,7 +95,7 @@ ATTACKS = (
         victim=SCRIPT,
         files={
             "tests/difflib.py": "exec(open('/usr/lib/python3.11/difflib.py').read())\n"
-            + "import sys\n"
+            "import sys\n"
             + HIDDEN_CASES_PASS.replace("import unittest.case", "")
             .replace("unittest.case.TestCase.run = run", "")
             .replace("_run=unittest.case.TestCase.run", "_run=None")

@@ -131,7 +131,8 @@ ATTACKS = (
     Attack(
         name="settings-above-the-work-tree",
         family=FAMILY,
-        tries="as root, where the repository has no settings: setup.py writes /tox.ini, which pytest"
+        tries="as root, where the repository has no settings: setup.py writes /tox.ini,"
+        " which pytest"
         " finds above the work tree",
         victim=FLAT,
         files={

@@ -46,7 +46,8 @@ json.dumps = dumps
     Attack(
         name="getpid-mends-the-record",
         family=FAMILY,
-        tries="the same by os.getpid, which empties the list of what was altered in the frame above",
+        tries="the same by os.getpid, which empties the list of what was altered in the"
+        " frame above",
         files=_imported(f"""
 {HIDDEN_NEVER_FAIL}
 def getpid(_real=os.getpid):
@@ -106,7 +107,8 @@ hashlib.sha256 = Sha256()
     Attack(
         name="write-signs-again",
         family=FAMILY,
-        tries="os.write, called by the witness, signs another text with the secret in the frame above",
+        tries="os.write, called by the witness, signs another text with the secret in the"
+        " frame above",
         files=_imported(f"""
 import hashlib, hmac, json
 {HIDDEN_NEVER_FAIL}
@@ -127,7 +129,8 @@ os.write = write
     Attack(
         name="witness-has-nothing-to-compare",
         family=FAMILY,
-        tries="the package patches pytest and then the function of the witness's module that compares",
+        tries="the package patches pytest and then the function of the witness's module"
+        " that compares",
         files=_imported(f"""
 {HIDDEN_NEVER_FAIL}
 witness = sys.modules.get("ksolve_witness")
@@ -276,7 +279,8 @@ os._exit(0)
     Attack(
         name="word-of-the-stage",
         family=FAMILY,
-        tries="as root: the package reads the word of the shell above, tells the exit status and that"
+        tries="as root: the package reads the word of the shell above, tells the exit"
+        " status and that"
         " nothing was touched, signs a success, and ends that shell",
         victim=PYTEST_ROOT,
         files=_imported(f"""
