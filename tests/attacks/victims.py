@@ -1,8 +1,10 @@
 """The tasks that the attacks are made on: small, real, and in the row form of SWE-bench 5.x.
 
-One package, `spans`, does not know days. Its issue is told three times: with pytest, with pytest
-in an image whose user is root, and with unittest. As in SWE-bench the evaluation script first
-runs the candidate's own `setup.py`, and only then puts the test files in their places.
+One package, `spans`, does not know days. Its issue is told many times, since repositories differ
+in what lets a candidate in: who runs the tests and with which runner, how the package is laid out
+and installed, what the repository's own conftest.py imports, where the interpreter lies. As in
+SWE-bench the evaluation script first runs the candidate's own `setup.py`, and only then puts the
+test files in their places. All images share ksolve's base image.
 """
 
 from __future__ import annotations
@@ -259,10 +261,12 @@ class Victim:
     log_parser: str
     fail_to_pass: tuple[str, ...]
     pass_to_pass: tuple[str, ...]
-    prepare: str = "python3 setup.py -q build_ext --inplace"
     # What the evaluation script runs before the tests, the candidate's code with it.
-    extra: str = ""
+    prepare: str = "python3 setup.py -q build_ext --inplace"
+    # What the gold patch makes of files.
+    fix: Mapping[str, str] = dataclasses.field(default_factory=lambda: FIX)
     # More lines of the Dockerfile, which root runs.
+    extra: str = ""
 
     @property
     def image(self) -> str:
@@ -281,7 +285,7 @@ class Victim:
             "version": "1.2.0",
             "base_commit": base_commit,
             "problem_statement": "`spans.parse` and `spans.render` should know days: 1d is 86400.",
-            "patch": diff(self.files, FIX),
+            "patch": diff(self.files, self.fix),
             "test_patch": test_patch,
             "FAIL_TO_PASS": list(self.fail_to_pass),
             "PASS_TO_PASS": list(self.pass_to_pass),
@@ -380,7 +384,254 @@ UNITTEST = Victim(
         "test_pieces_are_few (tests.test_render.Render.test_pieces_are_few)",
     ),
 )
-VICTIMS = (PYTEST, PYTEST_ROOT, UNITTEST)
+
+# ---- where a candidate's code is imported before the tests are collected ----
+
+_OPTIONAL = """\
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+"""
+_CONFTEST = f"""\
+import pytest
+
+import spans
+
+{_OPTIONAL}
+
+@pytest.fixture
+def an_hour():
+    assert "parse" in spans.__all__
+    return 3600
+"""
+CONFTEST = dataclasses.replace(
+    PYTEST, name="conftest", files={**_PYTEST_FILES, "tests/conftest.py": _CONFTEST}
+)
+"""Its conftest.py imports the package, and a module that is not installed if it is there."""
+
+
+def _in_src(files: Mapping[str, str]) -> dict[str, str]:
+    return {f"src/{path}" if path.startswith("spans/") else path: files[path] for path in files}
+
+
+SRC = dataclasses.replace(
+    CONFTEST,
+    name="src",
+    files={
+        **_in_src(CONFTEST.files),
+        "pyproject.toml": PACKAGE["pyproject.toml"]
+        + '\n[tool.pytest.ini_options]\npythonpath = ["src"]\ntestpaths = ["tests"]\n',
+        "setup.cfg": "[metadata]\nlicense = MIT\n",
+        "setup.py": PACKAGE["setup.py"].replace(
+            'packages=["spans"],', 'packages=["spans"],\n    package_dir={"": "src"},'
+        ),
+    },
+    fix=_in_src(FIX),
+)
+"""The package lies in src/, and the settings of pytest name that folder."""
+
+_FLAT = {
+    "setup.py": PACKAGE["setup.py"]
+    .replace('packages=["spans"]', 'py_modules=["spans", "spanunits"]')
+    .replace("spans.command:main", "spans:main"),
+    "README.md": PACKAGE["README.md"],
+    "spans.py": "".join(
+        PACKAGE[f"spans/{name}.py"].replace("spans.units", "spanunits")
+        for name in ("reading", "writing")
+    )
+    + '\n\n__all__ = ["parse", "render"]\n',
+    "spanunits.py": PACKAGE["spans/units.py"],
+    **{path: text for path, text in _PYTEST_FILES.items() if path.startswith("tests/")},
+}
+FLAT = dataclasses.replace(
+    PYTEST_ROOT,
+    name="flat",
+    files=_FLAT,
+    fix={"spanunits.py": FIX["spans/units.py"]},
+)
+"""Two modules at the top of the repository and no settings of pytest at all; all is root's."""
+
+# ---- how the package is installed ----
+
+_SETUPTOOLS = (
+    "RUN for wheel in /usr/share/python-wheels/*.whl; do"
+    " python3 -m zipfile -e $wheel /usr/local/lib/python3.11/dist-packages; done"
+)
+PIP = dataclasses.replace(
+    PYTEST,
+    name="pip",
+    # What names no build system is built with the setuptools that there is.
+    files={path: text for path, text in _PYTEST_FILES.items() if path != "pyproject.toml"},
+    prepare="python3 -m pip install -q --break-system-packages --no-deps --no-build-isolation -e .",
+    extra=_SETUPTOOLS,
+)
+"""Installed by pip, without a network, into the home folder."""
+
+PIP_ROOT = dataclasses.replace(
+    PIP,
+    name="pip-root",
+    user="root",
+    prepare="python3 -m pip install -q --break-system-packages --root-user-action ignore"
+    " --no-deps --no-build-isolation -e .",
+)
+"""The same as root, into the system's own folders."""
+
+_SITE = ".venv/lib/python3.11/site-packages"
+VENV = dataclasses.replace(
+    PYTEST,
+    name="venv",
+    files={**_PYTEST_FILES, ".gitignore": ".venv/\n__pycache__/\n"},
+    run="source .venv/bin/activate\npython -m pytest -rA tests",
+    extra="RUN cd /testbed && python3 -m venv .venv"
+    f" && cp -r /usr/lib/python3/dist-packages/. {_SITE}"
+    " && find .venv -name '*.pyc' -delete && chown -R solver:solver /testbed",
+)
+"""A virtual environment, ignored by git, lies inside of the work tree and runs the tests."""
+
+# ---- what the evaluation runs ----
+
+SCRIPT = dataclasses.replace(
+    UNITTEST,
+    name="script",
+    files={
+        **_UNITTEST_FILES,
+        "tests/runtests.py": """\
+import os
+import sys
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def main():
+    sys.path.insert(0, ROOT)
+    suite = unittest.defaultTestLoader.discover(os.path.join(ROOT, "tests"), top_level_dir=ROOT)
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    sys.exit(not result.wasSuccessful())
+
+
+if __name__ == "__main__":
+    main()
+""",
+    },
+    run="python3 tests/runtests.py",
+)
+"""The tests are run by a program of the repository, as Django's are."""
+
+SHELL = dataclasses.replace(
+    PYTEST,
+    name="shell",
+    files={
+        **_PYTEST_FILES,
+        "tools/run_tests.sh": "#!/bin/sh\nset -e\nexec python3 -m pytest -rA tests\n",
+    },
+    run="sh tools/run_tests.sh",
+)
+"""The tests are run by a shell script of the repository."""
+
+HELPERS = dataclasses.replace(
+    PYTEST,
+    name="helpers",
+    files={
+        **_PYTEST_FILES,
+        "tests/helpers.py": """\
+import pathlib
+
+import spans
+
+EXAMPLES = pathlib.Path(__file__).with_name("examples.txt")
+
+
+def examples():
+    return dict(line.split() for line in EXAMPLES.read_text().splitlines())
+
+
+def assert_span(text, seconds):
+    assert spans.parse(text) == seconds
+""",
+        "tests/examples.txt": "1h 3600\n90m 5400\n",
+    },
+    hidden={
+        "tests/test_parse.py": """\
+from helpers import assert_span, examples
+
+import spans
+
+
+def test_examples():
+    for text, seconds in examples().items():
+        assert_span(text, int(seconds))
+
+
+def test_days_are_read():
+    assert_span("1d", 86400)
+    assert_span("2d12h", 216000)
+
+
+def test_days_are_written_back():
+    for text in (*examples(), "2d3h"):
+        assert_span(spans.render(spans.parse(text)), spans.parse(text))
+""",
+    },
+    fail_to_pass=(
+        "tests/test_parse.py::test_days_are_read",
+        "tests/test_parse.py::test_days_are_written_back",
+    ),
+    pass_to_pass=(
+        "tests/test_basics.py::test_the_package_reads_and_writes",
+        "tests/test_basics.py::test_what_was_written_is_read_back",
+        "tests/test_parse.py::test_examples",
+        "tests/test_render.py::test_pieces_are_few",
+        "tests/test_render.py::test_nothing_is_no_seconds",
+    ),
+)
+"""The hidden tests use a module beside them that the patch of the tests does not touch."""
+
+PLUGINS = dataclasses.replace(
+    PYTEST,
+    name="plugins",
+    hidden={
+        "tests/test_parse.py": _PYTEST_FILES["tests/test_parse.py"].replace(
+            "import pytest\n", "import pytest\nfrom hypothesis import given, strategies\n"
+        )
+        + """
+
+@pytest.mark.asyncio
+async def test_days_are_awaited():
+    assert parse("1d") == 86400
+
+
+@given(strategies.integers(1, 1000))
+def test_days_of_any_count(count):
+    assert parse(f"{count}d") == count * 86400
+""",
+    },
+    fail_to_pass=(
+        "tests/test_parse.py::test_days_are_awaited",
+        "tests/test_parse.py::test_days_of_any_count",
+    ),
+    extra=f"{_SETUPTOOLS}\nRUN python3 -m pip install -q --break-system-packages --no-deps"
+    " pytest-asyncio==0.21.2 pytest-xdist==3.5.0 execnet==2.0.2 hypothesis==6.92.2"
+    " sortedcontainers==2.4.0",
+)
+"""The tests count on plugins of pytest: asyncio and hypothesis; xdist is there, too."""
+
+VICTIMS = (
+    PYTEST,
+    PYTEST_ROOT,
+    UNITTEST,
+    CONFTEST,
+    SRC,
+    FLAT,
+    PIP,
+    PIP_ROOT,
+    VENV,
+    SCRIPT,
+    SHELL,
+    HELPERS,
+    PLUGINS,
+)
 
 
 def _commit(folder: Path, files: Mapping[str, str]) -> str:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from tests.attacks.attack import Attack
 from tests.attacks.corpus import (
+    absent_modules,
     answer,
+    before_the_tests,
+    builds,
     early_exit,
     environment,
     forged_output,
+    helpers_of_tests,
+    inside_pytest,
+    inside_unittest,
+    links,
     made_for_ksolve,
     oracle,
     runner,
+    settings,
     shadows,
     unittest_runner,
+    witness_sought,
 )
 
 ATTACKS: tuple[Attack, ...] = (
@@ -25,4 +34,13 @@ ATTACKS: tuple[Attack, ...] = (
     *environment.ATTACKS,
     *answer.ATTACKS,
     *made_for_ksolve.ATTACKS,
+    *absent_modules.ATTACKS,
+    *links.ATTACKS,
+    *settings.ATTACKS,
+    *builds.ATTACKS,
+    *before_the_tests.ATTACKS,
+    *helpers_of_tests.ATTACKS,
+    *inside_pytest.ATTACKS,
+    *inside_unittest.ATTACKS,
+    *witness_sought.ATTACKS,
 )
