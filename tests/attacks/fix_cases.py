@@ -399,7 +399,9 @@ _RIGHT = (
     Case(
         name="right-and-a-test-of-the-named-folder",
         command="python3 -m pytest -q tests",
-        tests={"tests/test_sum.py": _PYTEST},
+        tests={
+            "tests/test_sum.py": _PYTEST + "\n\ndef test_nothing():\n    assert add(0, 0) == 0\n"
+        },
         patch={
             **FIX,
             "tests/test_add.py": "from adding import add\n\n\ndef test_add():\n"

@@ -16,12 +16,14 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
+from docker.errors import APIError
 
 from eval.store import open_run
 
@@ -108,7 +110,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
     }
     client = docker.from_env()
     for image in client.images.list(IMAGE):
-        client.images.remove(str(image.id), force=True)
+        # Two runs of the tests at once share an image, and one of them is first.
+        with suppress(APIError):
+            client.images.remove(str(image.id), force=True)
     client.close()
 
 
