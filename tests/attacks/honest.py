@@ -464,17 +464,6 @@ _DEEDS = (
         ),
     ),
     Honest(
-        name="collects",
-        victim=CONFTEST,
-        files=_in_parse(
-            "    gc.collect()\n    known = sum(isinstance(one, Cache) for one in"
-            " gc.get_objects())\n"
-            "    _ = gc.get_referrers(CACHE), known, sys.getrefcount(CACHE)\n",
-            "import gc\nimport sys\nimport weakref\n\n\nclass Cache(dict):\n    pass\n\n\n"
-            "CACHE = Cache()\nKNOWN = weakref.WeakSet()\n",
-        ),
-    ),
-    Honest(
         name="starts-programs",
         victim=CONFTEST,
         files=_in_parse(

@@ -157,7 +157,11 @@ def test_a_runner_that_passes_everything_is_found_out(folder: Path, lie: str) ->
 @pytest.mark.parametrize(
     ("deceit", "told"),
     [
-        ("import sys\nsys.settrace(lambda *_: None)\nsys.settrace(None)", "sys.settrace"),
+        ("import sys\nsys.settrace(lambda *_: None)", "sys.settrace"),
+        (
+            "import sys\ndef on(): sys.settrace(lambda *_: 0)\ndef off(): sys.settrace(None)\non()\noff()",
+            "sys.settrace",
+        ),
         ("import sys\nsys.setprofile(lambda *_: None)", "sys.setprofile"),
         ("import gc\ngc.get_objects()", "gc.get_objects"),
         (
@@ -173,6 +177,15 @@ def test_the_package_is_seen_to_observe_or_change_its_runner(
     (folder / "tests" / "test_a.py").write_text("import package\ndef test_a(): pass\n")
     _, evidence = run_pytest(folder)
     assert any(told in one for one in evidence.altered)
+
+
+def test_a_package_may_observe_itself(folder: Path) -> None:
+    (folder / "package.py").write_text(
+        "import sys\nbefore = sys.gettrace()\nsys.settrace(lambda *_: None)\nsys.settrace(before)\n"
+    )
+    (folder / "tests" / "test_a.py").write_text("import package\ndef test_a(): pass\n")
+    _, evidence = run_pytest(folder)
+    assert not [one for one in evidence.altered if "package.py" in one]
 
 
 def test_the_account_does_not_pass_through_functions_that_can_be_replaced(folder: Path) -> None:

@@ -10,7 +10,7 @@ import threading
 import types
 
 # What is looked up in this module first, and in builtins never again.
-getattr, hasattr, isinstance, vars, type = getattr, hasattr, isinstance, vars, type
+getattr, hasattr, id, isinstance, vars, type = getattr, hasattr, id, isinstance, vars, type
 dict, frozenset, list, set, sorted, tuple = dict, frozenset, list, set, sorted, tuple
 _getframe = sys._getframe
 
@@ -25,10 +25,10 @@ _OFTEN = (
     "unittest.case",
     "unittest.result",
 )
-# Of Python's audit events.
-_AUDITED = frozenset(
-    {"sys.settrace", "sys.setprofile", "sys._current_frames", "gc.get_objects", "gc.get_referrers"}
-)
+# Of Python's audit events: who sets a function that observes this process, and who looks through
+# its memory.
+_SET = frozenset({"sys.settrace", "sys.setprofile"})
+_LOOKED = frozenset({"sys._current_frames", "gc.get_objects", "gc.get_referrers"})
 
 
 def load(pytest, unittest):
@@ -60,7 +60,8 @@ class Fingerprint:
         self.add(_PACKAGES)
         self._often = [key for key in self._before if key[0].startswith(_OFTEN)]
         self._observers = _observers()
-        _audit(self._found, is_in_tree)
+        self._set = {}
+        self._audit()
 
     def add(self, packages):
         """Take what is loaded of some packages for what it must be from now on."""
@@ -89,6 +90,27 @@ class Fingerprint:
             if not _same(self._before[key], now):
                 self._found.add(_shown(key, now))
         self._found.update(_observers() - self._observers)
+        # What was set and not taken back by the same call of a function has seen others' code.
+        self._found.update(["%s in %s" % pair for pair in self._set.values()])
+        self._set.clear()
+
+    def _audit(self):
+        """Have every call of the work tree told that observes this process."""
+        found, is_set, is_in_tree = self._found, self._set, self._is_in_tree
+
+        def hook(event, args):
+            if event in _SET:
+                frame = _getframe(1)
+                file, call = frame.f_code.co_filename, (event, id(frame))
+                if is_in_tree(file) and is_set.pop(call, None) is None:
+                    is_set[call] = event, file
+            elif event in _LOOKED or (event == "open" and _is_memory(args[0])):
+                file = _getframe(1).f_code.co_filename
+                if is_in_tree(file):
+                    found.add("%s in %s" % (event, file))
+
+        if hasattr(sys, "addaudithook"):
+            sys.addaudithook(hook)
 
     def altered(self):
         """Return the names of what was seen not to be what it was, or was added to a class.
@@ -194,19 +216,6 @@ def _observers():
 def _described(value):
     owner = value if hasattr(value, "__qualname__") else type(value)
     return "%s.%s" % (getattr(owner, "__module__", "?"), owner.__qualname__)
-
-
-def _audit(found, is_in_tree):
-    """Have every call of the work tree told that observes a process or looks through its memory."""
-
-    def hook(event, args):
-        if event in _AUDITED or (event == "open" and _is_memory(args[0])):
-            file = _getframe(1).f_code.co_filename
-            if is_in_tree(file):
-                found.add("%s in %s" % (event, file))
-
-    if hasattr(sys, "addaudithook"):
-        sys.addaudithook(hook)
 
 
 def _is_memory(path):
