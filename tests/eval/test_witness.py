@@ -158,10 +158,7 @@ def test_a_runner_that_passes_everything_is_found_out(folder: Path, lie: str) ->
     ("deceit", "told"),
     [
         ("import sys\nsys.settrace(lambda *_: None)", "sys.settrace"),
-        (
-            "import sys\ndef on(): sys.settrace(lambda *_: 0)\ndef off(): sys.settrace(None)\non()\noff()",
-            "sys.settrace",
-        ),
+        ("import sys\ndef on(): sys.settrace(print)\non()\nsys.settrace(None)", "sys.settrace"),
         ("import sys\nsys.setprofile(lambda *_: None)", "sys.setprofile"),
         ("import gc\ngc.get_objects()", "gc.get_objects"),
         (
