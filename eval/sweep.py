@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import traceback
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from agent.backend import Backend, BackendError, BackendUnusableError, Sampling, Usage
@@ -24,17 +26,19 @@ from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey, Stage
 from eval.schedule import InOrder, Owed, Schedule
 from eval.schema import Ending
-from eval.store import Store
+from eval.store import Store, StoreError
 from eval.verdict import Verdict
 from eval.verifier import AHEAD, Verifier
 from sandbox.sandbox import SandboxError, SandboxHost
 from tasks.task import Task
 
 FAULTS_IN_A_ROW = 8
-"""Sandbox faults, with no success between, after which the sweep stops rather than go on."""
+"""Faults of the machine, with no verdict between, after which the sweep stops rather than go on."""
 
-_USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
 # Of a sample, before there is one: in what proportion the prices of models stand.
+_USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
+# Characters of the words of a defect.
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +106,7 @@ class Observer:
 
 
 class SweepHaltedError(Exception):
-    """The sandboxes fail one after another, so the sweep stopped; everything drawn is kept."""
+    """Samples fail one after another, so the sweep stopped; everything drawn is kept."""
 
 
 class Sweep:
@@ -245,7 +249,8 @@ class Sweep:
             model = solver.model
             backend = MeteredBackend(model.backend, model.price, self._budgets, key.task_id)
             try:
-                await self._draw(solver, backend, key)
+                async with self._failing_alone(key, "sample", backend):
+                    await self._draw(solver, backend, key)
             except BudgetSpentError as error:
                 await self._break_off(key, "the budget was spent before its end", backend.usage)
                 if error.issue_only:
@@ -258,9 +263,6 @@ class Sweep:
                 await self._break_off(key, str(error), backend.usage, "sample")
                 self._give_up(model, error)
                 await schedule.close()
-            except (BackendError, SandboxError) as error:
-                self._failed = True
-                await self._fail(key, "sample", error, backend.usage)
             finally:
                 await schedule.done(key, model.price.cost(backend.usage))
 
@@ -315,11 +317,25 @@ class Sweep:
             await self._may_verify.wait()
             if self.plan.until_solved and key.task_id in self.solved:
                 continue
-            try:
+            async with self._failing_alone(key, "verify"):
                 await self._verify(key)
-            except SandboxError as error:
-                self._failed = True
-                await self._fail(key, "verify", error, Usage())
+
+    @contextlib.asynccontextmanager
+    async def _failing_alone(
+        self, key: SampleKey, stage: Stage, backend: MeteredBackend | None = None
+    ) -> AsyncIterator[None]:
+        """Record whatever goes wrong at one sample as its failure, so that no other is hurt.
+
+        What concerns more than the sample rises: a spent budget, a model that cannot be used, a
+        store that cannot be written.
+        """
+        try:
+            yield
+        except (BudgetSpentError, BackendUnusableError, StoreError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect at one sample is not the others'
+            self._failed = True
+            await self._fail(key, stage, error, backend.usage if backend else Usage())
 
     async def _verify(self, key: SampleKey) -> None:
         task = self._tasks[key.task_id]
@@ -370,22 +386,35 @@ class Sweep:
     ) -> None:
         nothing = usage == Usage()
         cost = 0.0 if nothing else self._solvers[key.model, key.strategy].model.price.cost(usage)
-        failure = Failure(key=key, stage=stage, message=str(error), cost=cost, usage=usage)
+        failure = Failure(key=key, stage=stage, message=_told(error), cost=cost, usage=usage)
         await asyncio.to_thread(self._store.add_failure, failure)
         self._observer.failed(failure)
         await self._learn(key, resolved=None)
-        if isinstance(error, SandboxError):
+        if not isinstance(error, BackendError):
             self._faults += 1
             if self._faults >= FAULTS_IN_A_ROW:
+                what = "sandboxes" if isinstance(error, SandboxError) else "samples"
                 raise SweepHaltedError(
-                    f"{self._faults} sandboxes failed one after another, the last with: {error} "
-                    "Everything drawn is kept; mend that and run the same command again."
+                    f"{self._faults} {what} failed one after another, the last with: "
+                    f"{_told(error)} Everything drawn is kept; mend that and run the same command "
+                    "again."
                 )
 
     def _give_up(self, model: Model, error: BackendUnusableError) -> None:
         if model.name not in self.unusable:
             self.unusable[model.name] = error
             self._observer.unusable(model.name, error)
+
+
+def _told(error: Exception) -> str:
+    """Return what is said of a failure: a defect, which nobody foresaw, is told with its place."""
+    if isinstance(error, BackendError | SandboxError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    words = " ".join(str(error).split())[:_LONGEST_REASON]
+    told = ": ".join(filter(None, [type(error).__name__, words]))
+    return f"{told}{place}. This is a defect of ksolve: please report it."
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
