@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -16,7 +16,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
 )
 
 from agent.backend import USAGE
@@ -25,15 +24,12 @@ SCHEMA = 3
 """Of both files; a run folder of another number is refused rather than misread."""
 
 
-class AnyText(TypeDecorator[str]):
+class AnyText(Text):
     """A text for people, which may repeat what a model or a patch said: half a character, too."""
 
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:  # noqa: ARG002
         """Write out what no database can hold."""
-        return None if value is None else value.encode(errors="backslashreplace").decode()
+        return lambda value: value and value.encode(errors="backslashreplace").decode()
 
 
 Ending = Literal["complete", "budget", "gave up", "failed"]

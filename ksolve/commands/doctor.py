@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ksolve.errors import INFRASTRUCTURE, InputError
 from ksolve.options import JsonOption
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.setup import Part, parts
 
 GIB = 1024**3
@@ -62,7 +62,7 @@ def doctor(
             set_up(one, console)
     found = {one.name: one.look() for one in chosen}
     if json:
-        typer.echo(jsonlib.dumps({**found, **_room()}, indent=2))
+        put(jsonlib.dumps({**found, **_room()}, indent=2))
     else:
         console.print(_table(chosen, found))
     if None in found.values():
@@ -85,7 +85,7 @@ def set_up(part: Part, console: Console) -> None:
             # Without a terminal there is no status line: print each new stage, not each percent.
             stage = text.partition(" (")[0]
             if not console.is_terminal and stage != last:
-                console.print(f"  {stage}", markup=False)
+                console.print(f"  {stage}")
             last = stage
 
         part.mend(say)

@@ -59,7 +59,7 @@ from ksolve.options import (
     serve_of,
 )
 from ksolve.progress import Stages
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.session import (
     Judging,
     Session,
@@ -252,9 +252,9 @@ def fix(
             "cost": spent if priced else None,
             "run": str(folder),
         }
-        typer.echo(jsonlib.dumps(result, indent=2))
+        put(jsonlib.dumps(result, indent=2))
     elif patch:
-        typer.echo(patch, nl=False)
+        put(patch, end="")
     unusable = complain_of(sweep)
     paid = f"{count(len(rows), 'sample')} drawn, cost {money(spent if priced else None)}"
     if solved is None:

@@ -37,7 +37,7 @@ from ksolve.options import (
     models_of,
     refuse_unwritable,
 )
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.worth import plain_table, terminal
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
@@ -286,7 +286,7 @@ def _give(chosen: Chosen, console: Console, *, out: Path | None, json: bool) -> 
         rest = f", {empty} of them without a patch" if empty else ""
         console.print(Text(f"{written} written to {out}{rest}."), soft_wrap=True)
     if json:
-        typer.echo(json_text.dumps([dataclasses.asdict(one) for one in picks], indent=2))
+        put(json_text.dumps([dataclasses.asdict(one) for one in picks], indent=2))
     elif out is None:
         rows = [
             (
@@ -335,4 +335,4 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
     if json:
         # Of all samples first, as where there is but one solver.
         *solvers, of_all = told
-        typer.echo(json_text.dumps({**of_all, "solvers": solvers}, indent=2))
+        put(json_text.dumps({**of_all, "solvers": solvers}, indent=2))

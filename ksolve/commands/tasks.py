@@ -24,7 +24,7 @@ from eval.verifier import Verifier
 from eval.verify import evaluate
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, one_sentence_errors
 from ksolve.options import WORKERS, IdsOption, JsonOption, LimitOption, WorkersOption
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.session import docker_host, ready_images
 from sandbox.sandbox import SandboxError
 from tasks.load import load_tasks, tasks_digest
@@ -63,7 +63,7 @@ def list_tasks(source: Source, *, limit: LimitOption = None, json: JsonOption = 
             }
             for task in tasks
         ]
-        typer.echo(jsonlib.dumps(rows, indent=2))
+        put(jsonlib.dumps(rows, indent=2))
         return
     table = Table("task", "repository", "F2P", "P2P", "issue", box=None, pad_edge=False)
     for task in tasks:
@@ -91,18 +91,18 @@ def show_task(
     """
     (task,) = load_tasks(source, ids=[task_id])
     issue = task.issue
-    typer.echo(f"{task.id}  {issue.repo} at {issue.base_commit}\nimage {issue.image}\n")
-    typer.echo(issue.statement)
+    put(f"{task.id}  {issue.repo} at {issue.base_commit}\nimage {issue.image}\n")
+    put(issue.statement)
     if oracle:
         for name, tests in (
             ("FAIL_TO_PASS", task.oracle.fail_to_pass),
             ("PASS_TO_PASS", task.oracle.pass_to_pass),
         ):
-            typer.echo(f"\n{name} ({len(tests)})")
+            put(f"\n{name} ({len(tests)})")
             for test in tests:
-                typer.echo(f"  {test}")
-        typer.echo(f"\ntest patch\n{task.oracle.test_patch}")
-        typer.echo(f"gold patch\n{task.oracle.gold_patch or 'none'}")
+                put(f"  {test}")
+        put(f"\ntest patch\n{task.oracle.test_patch}")
+        put(f"gold patch\n{task.oracle.gold_patch or 'none'}")
 
 
 @app.command("build")
@@ -116,7 +116,7 @@ def build(source: Source, *, ids: IdsOption = None, limit: LimitOption = None) -
     """
     tasks = load_tasks(source, ids=ids or (), limit=limit)
     asyncio.run(_build(tasks))
-    typer.echo(f"{len({task.issue.image for task in tasks})} images are here.")
+    put(f"{len({task.issue.image for task in tasks})} images are here.")
 
 
 @app.command("validate")
@@ -175,7 +175,7 @@ def validate_tasks(
             }
             for one in validations
         ]
-        typer.echo(jsonlib.dumps(rows, indent=2))
+        put(jsonlib.dumps(rows, indent=2))
     valid = sum(one.valid for one in validations)
     console.print(f"{valid} of {len(tasks)} tasks are valid.")
     if known:
@@ -220,7 +220,7 @@ def audit_tasks(
             }
             for one in audits
         ]
-        typer.echo(jsonlib.dumps(rows, indent=2))
+        put(jsonlib.dumps(rows, indent=2))
     clean = sum(one.clean for one in audits)
     console.print(f"{clean} of {len(tasks)} images give nothing away.")
     if len(audits) < len(tasks):

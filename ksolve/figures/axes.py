@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from ksolve.pages.html import read
-from ksolve.transcript import harmless
+from ksolve.screen import harmless
 
 WIDTH = 760
 """Pixels of every chart."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ksolve.transcript import harmless
+from ksolve.screen import harmless
 
 SCANNED = 2_000_000
 """Characters of the end of a log that are looked through."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import pytest_asyncio
@@ -109,10 +110,10 @@ def test_calls_are_read_and_can_be_sent_again(name: str, arguments: str) -> None
         ),
         max_size=12,
     ),
-    st.sampled_from(["stop", "length"]),
+    st.sampled_from(("stop", "length")),
 )
 @settings(deadline=None)
-def test_answers_of_any_text_are_read(lines: list[str], stop: str) -> None:
+def test_answers_of_any_text_are_read(lines: list[str], stop: Literal["stop", "length"]) -> None:
     answer = replace(SAID, text="\n".join(lines), stop=stop)
     for request in requests_of(answer):
         assert (request.action is None) == bool(request.fault)
