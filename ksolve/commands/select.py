@@ -39,7 +39,8 @@ from ksolve.options import (
 )
 from ksolve.screen import put, screen
 from ksolve.worth import plain_table, terminal
-from tasks.load import load_tasks, tasks_digest
+from tasks.load import load_tasks, sources_near, tasks_digest
+from tasks.rows import DatasetError
 from tasks.task import Task
 
 LEGEND = (
@@ -243,13 +244,21 @@ def _refuse_what_is_not_there(
 
 def _tasks(store: Store, source: str | None) -> list[Task]:
     config = store.config() or {}
-    found = load_tasks(source or config["tasks"], ids=config["task_ids"])
-    if tasks_digest(found) != config["tasks_digest"]:
-        raise InputError(
-            f"The tasks of {source or config['tasks']} are not those of the run any more: say with "
-            "--tasks where these are."
-        )
-    return found
+    places = [source] if source else sources_near(config["tasks"], store.folder)
+    for place in places:
+        # An error is raised only where there is no other place to look at.
+        try:
+            found = load_tasks(place, ids=config["task_ids"])
+        except DatasetError:
+            if place == places[-1]:
+                raise
+            continue
+        if tasks_digest(found) == config["tasks_digest"]:
+            return found
+    raise InputError(
+        f"The tasks of {places[0]} are not those of the run any more: say with --tasks where these "
+        "are."
+    )
 
 
 def _picks(pool: Pool, selection: Selection) -> list[_Pick]:

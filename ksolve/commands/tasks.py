@@ -8,8 +8,10 @@ import dataclasses
 import json as jsonlib
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
+import platformdirs
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +20,7 @@ from rich.text import Text
 from eval.audit import Audit, audit
 from eval.cache import VerdictCache
 from eval.flaky import Findings, FlakyTasks
-from eval.validate import Validation, validate
+from eval.validate import Problem, Validation, validate
 from eval.verdict import Verdict
 from eval.verifier import Verifier
 from eval.verify import evaluate
@@ -29,6 +31,9 @@ from ksolve.session import docker_host, ready_images
 from sandbox.sandbox import SandboxError
 from tasks.load import load_tasks, tasks_digest
 from tasks.task import Task
+
+LOGS = platformdirs.user_state_path("ksolve") / "validate"
+"""Where the logs of invalid tasks go, in a folder for each; those of earlier times are replaced."""
 
 app = typer.Typer(
     help="List, show, validate, audit tasks, and build their images.\n\n"
@@ -135,6 +140,13 @@ def validate_tasks(
             "without the rest.",
         ),
     ] = False,
+    logs: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder for what the tests of invalid tasks print, by default one of your own "
+            "that the line of each names."
+        ),
+    ] = None,
     ids: IdsOption = None,
     limit: LimitOption = None,
     workers: WorkersOption = WORKERS,
@@ -145,6 +157,8 @@ def validate_tasks(
     With --repeat, a test that passes in some runs of the same files and fails in others makes its
     task flaky. What is found is remembered: runs add up over sessions, verdicts on a flaky task
     are those of a majority, and reports tell coverage with and without it.
+
+    Of an invalid task the reason is told, and where the logs of its tests are.
 
     Ends with 0 when every task is valid, 1 when some are not. A flaky task is valid when more than
     half of its runs are as they must be.
@@ -160,7 +174,9 @@ def validate_tasks(
         FlakyTasks().load()
     with contextlib.closing(VerdictCache()) as cache:
         proofs = cache if prove else None
-        found = asyncio.run(_validate(tasks, workers, console, repeat=repeat, prove=proofs))
+        found = asyncio.run(
+            _validate(tasks, workers, console, repeat=repeat, prove=proofs, logs=logs or LOGS)
+        )
     validations = [one for one in found if isinstance(one, Validation)]
     known = (FlakyTasks().load() if repeat > 1 else Findings()).flaky(tasks)
     if json:
@@ -240,6 +256,7 @@ async def _validate(
     *,
     repeat: int,
     prove: VerdictCache | None,
+    logs: Path,
 ) -> list[Validation | SandboxError]:
     places = asyncio.Semaphore(workers)
     record, dataset = FlakyTasks().record, tasks_digest(tasks)
@@ -262,7 +279,9 @@ async def _validate(
                 return error
             if repeat > 1:
                 await asyncio.to_thread(record, task, digest, result.observed, dataset=dataset)
-            console.print(_line(task, result, repeat, proved=proved))
+            written = [] if result.valid else await asyncio.to_thread(_write_logs, result, logs)
+            line = _line(task, result, repeat, proved=proved, logs=written)
+            console.print(line, soft_wrap=True)
             return result
 
         return await asyncio.gather(*(one(task) for task in tasks))
@@ -296,14 +315,32 @@ async def _as_judged(task: Task, result: Validation, verifier: Verifier) -> Vali
     verdict = await verifier.verify(task, task.oracle.gold_patch)
     if verdict.outcome == "resolved":
         return result
-    problem = f"the verifier calls the gold patch {verdict.outcome} ({verdict.note})"
-    return dataclasses.replace(result, problems=(problem,))
+    problem = Problem(what=f"the verifier calls the gold patch {verdict.outcome} ({verdict.note})")
+    return dataclasses.replace(result, found=(problem,), gold=verdict)
 
 
-def _line(task: Task, result: Validation, repeat: int, *, proved: bool) -> Text:
+def _write_logs(result: Validation, folder: Path) -> list[Path]:
+    """Write what the tests printed on each side; return the files."""
+    sides = {"base": result.base, "gold": result.gold}
+    of_task = folder / result.task_id.replace("/", "__")
+    of_task.mkdir(parents=True, exist_ok=True)
+    files = []
+    for side, verdict in sides.items():
+        if verdict is not None and verdict.log:
+            files.append(of_task / f"{side}.log")
+            files[-1].write_bytes(verdict.log.encode("utf-8", "backslashreplace"))
+    return files
+
+
+def _line(
+    task: Task, result: Validation, repeat: int, *, proved: bool, logs: Sequence[Path]
+) -> Text:
+    """Say of a task whether it is valid, or else why not and where what it printed is."""
     flaky = f"; flaky: {'; '.join(result.flaky)}" if result.flaky else ""
     if not result.valid:
-        return Text(f"{task.id}: {'; '.join(result.problems)}{flaky}", style="red")
+        reasons = "; ".join(problem.reason for problem in result.found)
+        where = f" (logs: {', '.join(map(str, logs))})" if logs else ""
+        return Text(f"{task.id}: {reasons}{flaky}{where}", style="red")
     seconds = result.base.seconds + (result.gold.seconds if result.gold else 0.0)
     tests = f"{len(task.oracle.fail_to_pass)} F2P, {len(task.oracle.pass_to_pass)} P2P"
     same = f", the same in {repeat} runs" if repeat > 1 and not flaky else ""

@@ -37,7 +37,7 @@ from ksolve.options import (
 )
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, sweep_on_docker
-from tasks.load import load_tasks, tasks_digest
+from tasks.load import lasting_source, load_tasks, tasks_digest
 from tasks.swebench import ALIASES
 from tasks.task import Task
 from tasks.taskrepo import is_task_repo, starter_path
@@ -116,12 +116,12 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
         raise InputError(str(error)) from None
     with Store(out) as store:
         config = {
-            "tasks": asked.source,
+            "tasks": lasting_source(asked.source),
             "tasks_digest": tasks_digest(tasks),
             "task_ids": [task.id for task in tasks],
             "arms": [[model, STRATEGY] for model in wanted],
             "prices": {},
-            "predictions": asked.given,
+            "predictions": lasting_source(asked.given),
             "predictions_digest": _digest(samples),
             "samples": [
                 max(sample.key.index for sample in samples if sample.key.model == model) + 1

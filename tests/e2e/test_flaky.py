@@ -177,6 +177,25 @@ def test_one_run_tells_and_remembers_nothing_of_flakiness(
     assert not Path(own_folders["XDG_DATA_HOME"]).exists()
 
 
+def test_an_invalid_task_is_told_with_its_reason_and_the_logs(
+    dataset: Path, own_folders: Mapping[str, str], tmp_path: Path
+) -> None:
+    steady = json.loads(dataset.read_text().splitlines()[1])
+    names = [f"tests/test_double.py::test_no_such_{number}" for number in range(300)]
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(json.dumps(steady | {"PASS_TO_PASS": json.dumps([P2P, *names])}) + "\n")
+    logs = tmp_path / "logs"
+    done = ksolve(own_folders, "tasks", "validate", broken, "--logs", logs)
+    assert done.returncode == 1, done.stderr
+    *_, line, count = done.stdout.splitlines()
+    assert "300 tests, each of which fails on the base: " in line
+    assert "and 297 more; " in line
+    assert len(line) < 1_000
+    assert count == "0 of 1 tasks are valid."
+    assert "assert" in (logs / "steady" / "base.log").read_text()
+    assert f"(logs: {logs / 'steady' / 'base.log'}, {logs / 'steady' / 'gold.log'})" in line
+
+
 def test_a_damaged_record_is_told_before_any_run(
     dataset: Path, own_folders: Mapping[str, str]
 ) -> None:
