@@ -24,6 +24,7 @@ from eval.store import Store
 from eval.sweep import Plan, Sweep, first_error
 from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
+from ksolve.verify_progress import VerifyProgress
 from sandbox.sandbox import SandboxError
 from tasks.task import Task
 
@@ -60,11 +61,17 @@ class Session:
 
 
 async def sweep_on_docker(
-    plan: Plan, store: Store, session: Session, *, wanted: Mapping[str, int]
+    plan: Plan,
+    store: Store,
+    session: Session,
+    *,
+    wanted: Mapping[str, int],
+    progress: SweepProgress | VerifyProgress | None = None,
 ) -> Sweep:
     """Draw and verify what is owed; `wanted` is the number of samples by model, for the bars.
 
-    Raises what `Sweep.run` and `ready_images` raise.
+    What happens is shown by `progress`, by default as of a sweep that draws samples. Raises what
+    `Sweep.run` and `ready_images` raise.
     """
     from sandbox.orphans import remove_run
 
@@ -74,8 +81,11 @@ async def sweep_on_docker(
     async with docker_host(run_id) as host:
         await ready_images(host, plan.tasks, session.console)
         judging = session.judging
+        progress = progress or SweepProgress(
+            session.console, store, tasks=len(plan.tasks), wanted=wanted
+        )
         with (
-            SweepProgress(session.console, store, tasks=len(plan.tasks), wanted=wanted) as progress,
+            progress,
             contextlib.closing(VerdictCache()) as cache,
         ):
             session.stages.listener = progress.stage
@@ -213,4 +223,5 @@ def counting(what: str, console: Console) -> Progress:
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    return Progress(*columns, console=console, transient=True)
+    # Elsewhere than on a terminal it would leave a line that says nothing.
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -23,6 +23,7 @@ from eval.sample import Sample
 from eval.trajectories import arguments_of, is_drawn, is_observation
 from eval.verdict import Verdict
 from ksolve.screen import harmless
+from ksolve.sentences import must_still_pass
 
 FOLDED = 16
 """Lines of a prompt or an observation that are shown; half of them are its end."""
@@ -174,7 +175,7 @@ class Transcript:
             yield _Hanging(prefix=Text("  "), texts=[Text(harmless(verdict.note))])
         for names, title in (
             (verdict.missing_fail_to_pass, "FAIL_TO_PASS: should pass now, and do not"),
-            (verdict.missing_pass_to_pass, "PASS_TO_PASS: passed before, and do not any more"),
+            (verdict.missing_pass_to_pass, must_still_pass(self.sample.key)),
         ):
             if names:
                 said = Text(f"{len(names):,} of {title}", style="red")
