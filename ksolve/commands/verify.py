@@ -172,9 +172,8 @@ def _verify(asked: _Asked, out: Path, session: Session, *, json: bool) -> int:
         )
     console = session.console
     console.print(table(found))
-    console.print(
-        summary(found, total=len(asked.tasks), missing=missing, in_full=asked.count_missing)
-    )
+    counts = summary(found, total=len(asked.tasks), missing=missing, in_full=asked.count_missing)
+    console.print(counts, soft_wrap=True)
     unlike = {one.key.task_id for one in found if one.outcome not in {"resolved", "no_patch"}}
     doubtful = [task for task in asked.tasks if task.id in unlike and task.oracle.gold_patch]
     if failing := asyncio.run(_gold_fails(doubtful)):
