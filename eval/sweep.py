@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import traceback
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from agent.backend import Backend, BackendError, BackendUnusableError, Sampling, Usage
@@ -21,13 +19,14 @@ from agent.models import Model
 from agent.strategy import Strategy
 from eval.allocation.adaptive import Allocation, Share
 from eval.budget import Budgets
+from eval.failures import told_of
 from eval.metered import BudgetSpentError, MeteredBackend
+from eval.observer import Observer
 from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey, Stage
 from eval.schedule import InOrder, Owed, Schedule
 from eval.schema import Ending
 from eval.store import Store, StoreError
-from eval.verdict import Verdict
 from eval.verifier import AHEAD, Verifier
 from sandbox.sandbox import SandboxError, SandboxHost
 from tasks.task import Task
@@ -37,8 +36,6 @@ FAULTS_IN_A_ROW = 8
 
 # Of a sample, before there is one: in what proportion the prices of models stand.
 _USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
-# Characters of the words of a defect.
-_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,25 +81,6 @@ class Plan:
     def samples_of(self, solver: Solver) -> int:
         """Return how many samples a solver is to draw for each task."""
         return self.samples if solver.samples is None else solver.samples
-
-
-class Observer:
-    """Told what happens; does nothing itself. Methods must be quick."""
-
-    def sampled(self, sample: Sample) -> None:
-        """Take note of a sample that is now durable."""
-
-    def verified(self, key: SampleKey, verdict: Verdict, *, reused: bool) -> None:
-        """Take note of a verdict that is now durable."""
-
-    def failed(self, failure: Failure) -> None:
-        """Take note of a failure, or of a sample that was broken off."""
-
-    def holding(self, *, verdicts_wait: bool) -> None:
-        """Take note that verdicts wait for a model on the same processor, or go on."""
-
-    def unusable(self, model: str, error: BackendUnusableError) -> None:
-        """Take note of a model that cannot be sampled any further."""
 
 
 class SweepHaltedError(Exception):
@@ -386,7 +364,7 @@ class Sweep:
     ) -> None:
         nothing = usage == Usage()
         cost = 0.0 if nothing else self._solvers[key.model, key.strategy].model.price.cost(usage)
-        failure = Failure(key=key, stage=stage, message=_told(error), cost=cost, usage=usage)
+        failure = Failure(key=key, stage=stage, message=told_of(error), cost=cost, usage=usage)
         await asyncio.to_thread(self._store.add_failure, failure)
         self._observer.failed(failure)
         await self._learn(key, resolved=None)
@@ -396,25 +374,14 @@ class Sweep:
                 what = "sandboxes" if isinstance(error, SandboxError) else "samples"
                 raise SweepHaltedError(
                     f"{self._faults} {what} failed one after another, the last with: "
-                    f"{_told(error)} Everything drawn is kept; mend that and run the same command "
-                    "again."
+                    f"{told_of(error)} Everything drawn is kept; mend that and run the same "
+                    "command again."
                 )
 
     def _give_up(self, model: Model, error: BackendUnusableError) -> None:
         if model.name not in self.unusable:
             self.unusable[model.name] = error
             self._observer.unusable(model.name, error)
-
-
-def _told(error: Exception) -> str:
-    """Return what is said of a failure: a defect, which nobody foresaw, is told with its place."""
-    if isinstance(error, BackendError | SandboxError):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    words = " ".join(str(error).split())[:_LONGEST_REASON]
-    told = ": ".join(filter(None, [type(error).__name__, words]))
-    return f"{told}{place}. This is a defect of ksolve: please report it."
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

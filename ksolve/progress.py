@@ -18,9 +18,9 @@ from rich.text import Text
 
 from agent.backend import BackendUnusableError, Usage
 from eval.cost import money
+from eval.observer import Observer
 from eval.sample import Failure, Sample, SampleKey
 from eval.store import Store
-from eval.sweep import Observer
 from eval.table import Bools, SampleTable
 from eval.verdict import Verdict
 from tasks.task import Task

@@ -16,8 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from eval.observer import Observer
 from eval.sample import Failure, SampleKey
-from eval.sweep import Observer
 from eval.verdict import Verdict
 from ksolve.progress import LINE_EVERY
 from tasks.task import Task
