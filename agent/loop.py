@@ -195,7 +195,7 @@ class _Episode:
     async def _step(self, talk: Conversation, protocol: Protocol) -> None:
         """Ask the model, do what it asked for, and tell it what came of it."""
         completion = await self._ask(talk, protocol)
-        requests = requests_of(completion)
+        requests = await asyncio.to_thread(requests_of, completion)
         outcomes = await self._do(requests)
         self._tell(talk, completion, requests, outcomes, protocol)
 

@@ -24,13 +24,16 @@ from agent.tools import (
     action_of,
     specifications,
 )
+from agent.workspace import cut, sound
 
-_MOST_REQUESTS = 20
 # Of one answer; a model that asks for more is repeating itself.
+_MOST_REQUESTS = 20
 _LONGEST_NAME = 64
+# Characters of why arguments cannot be read.
+_LONGEST_FAULT = 300
 _AFTER_EXAMPLE = "The work is handed in."
 
-_FENCE = re.compile(r"\s{0,3}(?P<ticks>`{3,}|~{3,})\s*(?P<info>\w*)\s*$")
+_FENCE = re.compile(r"\s{0,3}(?P<ticks>`{3,}|~{3,})\s*+(?P<info>\w*+)\s*$")
 _SHELLS = {"bash", "sh", "shell", "zsh", "console"}
 _SUBMIT = re.compile(r"[\s*`#>]*submit[\s*`.!]*$", re.IGNORECASE)
 _SEARCH = re.compile(r"\s*(?:<{5,}|<{3,}\s*SEARCH)", re.IGNORECASE)
@@ -120,7 +123,7 @@ def requests_of(completion: Completion) -> tuple[Request, ...]:
     """Return what an answer asks for, in its order; () where it asks for nothing."""
     if completion.tool_calls:
         return tuple(_of_call(call) for call in completion.tool_calls)
-    said = completion.text.replace("\r\n", "\n")
+    said = sound(completion.text).replace("\r\n", "\n")
     found = tuple(_of_text(said.split("\n"), cut_off=completion.stop == "length"))
     return found[:_MOST_REQUESTS]
 
@@ -138,7 +141,7 @@ def as_sent(completion: Completion) -> Message:
         )
         for call in completion.tool_calls
     )
-    text = _sound(completion.text)
+    text = sound(completion.text)
     if not text.strip() and not calls:
         text = "(no answer)"
     return replace(completion.message, content=text, tool_calls=calls)
@@ -163,7 +166,8 @@ def _of_call(call: ToolCall) -> Request:
     except MalformedError as error:
         return Request(action=None, fault=str(error), call_id=call.id)
     except (ValueError, RecursionError) as error:
-        fault = f"The arguments of {_sound(call.name)[:_LONGEST_NAME]} are no JSON ({error})."
+        why = cut(str(error), _LONGEST_FAULT)
+        fault = f"The arguments of {sound(call.name)[:_LONGEST_NAME]} are no JSON ({why})."
         return Request(action=None, fault=fault, call_id=call.id)
 
 
@@ -174,20 +178,16 @@ def _parsed(call: ToolCall) -> Any:
         said = json.loads(said or "{}", strict=False)
     if said is None:
         said = {}
-    return json.loads(_sound(json.dumps(said, ensure_ascii=False)))
+    return json.loads(sound(json.dumps(said, ensure_ascii=False)))
 
 
 def _arguments_as_sent(call: ToolCall) -> str:
     try:
+        # A number without a form in JSON, which Python reads, is refused by endpoints.
         said = _parsed(call)
+        return json.dumps(said, allow_nan=False) if isinstance(said, dict) else "{}"
     except (ValueError, RecursionError):
         return "{}"
-    return json.dumps(said) if isinstance(said, dict) else "{}"
-
-
-def _sound(text: str) -> str:
-    """Replace halves of characters, which nothing that is sent can hold."""
-    return text.encode(errors="replace").decode()
 
 
 def _of_text(lines: Sequence[str], *, cut_off: bool) -> Iterator[Request]:

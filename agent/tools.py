@@ -26,6 +26,7 @@ from agent.workspace import (
     Observation,
     Workspace,
     cut,
+    named,
 )
 
 _LISTING_SECONDS = 30.0
@@ -174,14 +175,16 @@ async def _view(asked: View, workspace: Workspace) -> Observation:
     try:
         lines = (await workspace.read(asked.path)).split("\n")
     except FolderError:
-        found = f"find {shlex.quote(asked.path)} -maxdepth 2 -not -path '*/.*' -not -name '*.pyc'"
+        # Else a name could be an option.
+        start = f"./{asked.path}" if asked.path.startswith("-") else asked.path
+        found = f"find {shlex.quote(start)} -maxdepth 2 -not -path '*/.*' -not -name '*.pyc'"
         return await workspace.run(f"{found} | sort", timeout=_LISTING_SECONDS)
     if lines[-1] == "":
         lines.pop()
     first = max(asked.first or 1, 1)
     last = min(asked.last or first + _SHOWN_LINES - 1, len(lines))
     if first > max(len(lines), 1):
-        raise FileRefusedError(f"{asked.path} has only {len(lines)} lines.")
+        raise FileRefusedError(f"{named(asked.path)} has only {len(lines)} lines.")
     shown = lines[first - 1 : max(last, first)]
     text = "".join(f"{number:>5} | {line.rstrip()}\n" for number, line in enumerate(shown, first))
     if len(shown) < len(lines):
@@ -201,8 +204,7 @@ async def _edit(asked: Edit, workspace: Workspace) -> str:
     if after == before:
         raise FileRefusedError("Nothing is changed: both texts are the same.")
     await workspace.write(asked.path, after)
-    change = git_diff(asked.path, before, after).split("\n", 3)[-1]
-    return _changed(asked.path, before, after, note) + "\n" + cut(change, _SHOWN_CHANGE)
+    return await asyncio.to_thread(_told_change, asked.path, before, after, note)
 
 
 async def _make(asked: Edit, workspace: Workspace) -> str:
@@ -212,10 +214,10 @@ async def _make(asked: Edit, workspace: Workspace) -> str:
         before = ""
     if before.strip():
         raise FileRefusedError(
-            f"{asked.path} is there already: give the text in it that is to be replaced."
+            f"{named(asked.path)} is there already: give the text in it that is to be replaced."
         )
     await workspace.write(asked.path, asked.new)
-    return _changed(asked.path, before, asked.new, "a new file")
+    return await asyncio.to_thread(_changed, asked.path, before, asked.new, "a new file")
 
 
 def _replaced(asked: Edit, before: str) -> tuple[str, str]:
@@ -229,7 +231,7 @@ def _replaced(asked: Edit, before: str) -> tuple[str, str]:
         return before.replace(old, new), ""
     if count > 1:
         raise FileRefusedError(
-            f"The text is not unique: it stands {count} times in {asked.path}, "
+            f"The text is not unique: it stands {count} times in {named(asked.path)}, "
             f"{_lines(before, old)}; give more of the lines around the one that is meant."
         )
     lines = before.split("\n")
@@ -242,15 +244,16 @@ def _replaced(asked: Edit, before: str) -> tuple[str, str]:
 
 def _missed(asked: Edit, lines: Sequence[str]) -> str:
     """Say that a text is not in a file, and what is there that is most like it."""
+    path = named(asked.path)
     meant = max((line.strip() for line in asked.old.split("\n")), key=len)
     by_text = {line.strip(): number for number, line in enumerate(lines[:_COMPARED_LINES])}
     near = get_close_matches(meant, by_text, n=1)
     if not near:
-        return f"The text is not in {asked.path}; look at the file, and copy the lines exactly."
+        return f"The text is not in {path}; look at the file, and copy the lines exactly."
     at = by_text[near[0]]
     around = lines[max(at - _LINES_AROUND, 0) : at + _LINES_AROUND + 1]
     return (
-        f"The text is not in {asked.path}. Most like it are these lines; copy what is to be "
+        f"The text is not in {path}. Most like it are these lines; copy what is to be "
         "replaced exactly, or look at the file.\n" + cut("\n".join(around), _SHOWN_CHANGE)
     )
 
@@ -265,12 +268,17 @@ def _lines(text: str, part: str) -> str:
     return f"on lines {', '.join(numbers)}{', ...' if at >= 0 else ''}"
 
 
+def _told_change(path: str, before: str, after: str, note: str) -> str:
+    change = git_diff(path, before, after).split("\n", 3)[-1]
+    return _changed(path, before, after, note) + "\n" + cut(change, _SHOWN_CHANGE)
+
+
 def _changed(path: str, before: str, after: str, note: str) -> str:
     notes = [note] if note else []
     if path.endswith(".py") and parse_python(after) is None and parse_python(before) is not None:
         notes.append("but now it is no valid Python any more")
     remark = f" ({'; '.join(notes)})" if notes else ""
-    return f"{path} is changed{remark}."
+    return f"{named(path)} is changed{remark}."
 
 
 def _schema(action: type[Action]) -> dict[str, Any]:

@@ -41,6 +41,8 @@ _WRITE = (
     '[ ! -e "$1" ] || [ -f "$1" ] || exit 6; exec cat > "$1"'
 )
 _NO_FILE, _FOLDER = 4, 5
+# Characters of a path in a sentence.
+_SHOWN_NAME = 400
 
 
 class FileRefusedError(Exception):
@@ -142,7 +144,7 @@ class Workspace:
         Each is a shell of its own: neither `cd` nor variables live on.
         """
         result = await _there(self._quick).exec(
-            ["sh", "-c", _SHELL, command.replace("\0", "").encode(errors="replace").decode()],
+            ["sh", "-c", _SHELL, sound(command.replace("\0", ""))],
             timeout=timeout,
             stdin=stdin,
             cwd=self.workdir,
@@ -154,11 +156,13 @@ class Workspace:
         """Return a text file as it is. Raises FileRefusedError."""
         result = await self._act(_READ, path)
         if result.truncated:
-            raise FileRefusedError(f"{path} cannot be read: it is larger than {OUTPUT_LIMIT:,}.")
+            raise FileRefusedError(
+                f"{named(path)} cannot be read: it is larger than {OUTPUT_LIMIT:,}."
+            )
         try:
             return result.stdout.decode()
         except UnicodeDecodeError:
-            raise FileRefusedError(f"{path} cannot be read: it is no UTF-8 text.") from None
+            raise FileRefusedError(f"{named(path)} cannot be read: it is no UTF-8 text.") from None
 
     async def write(self, path: str, text: str) -> None:
         """Write a text file, making its folders. Raises FileRefusedError."""
@@ -207,33 +211,38 @@ class Workspace:
         full = PurePosixPath(posixpath.normpath(self.workdir / path))
         inside = [root for root in (self.workdir, _TEMPORARY) if full.is_relative_to(root)]
         if not inside or ".git" in full.parts:
-            raise FileRefusedError(f"{path} is outside of the files in {self.workdir}.")
+            raise FileRefusedError(f"{named(path)} is outside of the files in {self.workdir}.")
         return full
 
     async def _act(self, script: str, path: str, data: bytes = b"") -> ExecResult:
-        full = str(self._place(path))
+        full = sound(str(self._place(path)))
         result = await _there(self._quick).exec(
             ["sh", "-c", script, "sh", full], timeout=_DEADLINE, stdin=data
         )
         if result.exit_code == _FOLDER:
-            raise FolderError(f"{path} is a folder.")
+            raise FolderError(f"{named(path)} is a folder.")
         if result.exit_code == _NO_FILE:
-            raise NoFileError(f"There is no file {path}.")
+            raise NoFileError(f"There is no file {named(path)}.")
         if result.exit_code != 0:
-            words = " ".join(result.stderr.decode(errors="replace").split())
-            raise FileRefusedError(f"{path}: {result.killed_for or words or 'no regular file'}.")
+            # A shell repeats the name, which may be long.
+            words = named(" ".join(result.stderr.decode(errors="replace").split()))
+            why = result.killed_for or words or "no regular file"
+            raise FileRefusedError(f"{named(path)}: {why}.")
         return result
 
     async def _diff(self) -> str:
-        """Ask for text; where it holds lines of no known encoding, for binary patches instead."""
-        for attributes in ("", "* -diff"):
-            arguments = (self._kept, str(OUTPUT_LIMIT), attributes, *FINDABLE)
-            told = await run_git(self._sandbox, DIFF, *arguments, workdir=self.workdir)
-            try:
-                return told.decode()
-            except UnicodeDecodeError:
-                continue
-        raise AssertionError("a binary patch is not ASCII")
+        """Ask for text; where it holds lines of no known encoding, for binary patches instead.
+
+        What still is none is the target of a link, which git always shows: its bytes are kept.
+        """
+        try:
+            return (await self._told("")).decode()
+        except UnicodeDecodeError:
+            return (await self._told("* -diff")).decode("utf-8", "surrogateescape")
+
+    async def _told(self, attributes: str) -> bytes:
+        arguments = (self._kept, str(OUTPUT_LIMIT), attributes, *FINDABLE)
+        return await run_git(self._sandbox, DIFF, *arguments, workdir=self.workdir)
 
     async def _transplant(self) -> None:
         """Put the changed files into a fresh sandbox, where git is as it was."""
@@ -274,6 +283,18 @@ def _there(sandbox: Sandbox | None) -> Sandbox:
     if sandbox is None:
         raise SandboxError("The sandbox of this sample is not open.")
     return sandbox
+
+
+def sound(text: str) -> str:
+    """Replace halves of characters, which nothing that is sent or written can hold."""
+    return text.encode(errors="replace").decode()
+
+
+def named(path: str) -> str:
+    """Return a path as a sentence can hold it, whatever its length and characters are."""
+    whole = path.encode(errors="backslashreplace").decode()
+    half = _SHOWN_NAME // 2
+    return whole if len(whole) <= _SHOWN_NAME else f"{whole[:half]}...{whole[-half:]}"
 
 
 def cut(text: str, characters: int) -> str:

@@ -6,15 +6,21 @@ Runs of earlier versions recorded the cost of a failure and not what it used: th
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, inspect, null, select
 
-from agent.backend import USAGE, Usage
+from agent.backend import USAGE, BackendError, Usage
 from eval.rows import KEY
 from eval.sample import Failed, Failure, SampleKey
 from eval.schema import FAILURES, SAMPLES
+from sandbox.sandbox import SandboxError
+
+# Characters of the words of a defect.
+_LONGEST_REASON = 500
 
 
 def failure_row(failure: Failure) -> dict[str, Any]:
@@ -79,3 +85,14 @@ def _columns(connection: Connection) -> dict[str, ColumnElement[Any]]:
         column.name: column if column.name in there else null().label(column.name)
         for column in FAILURES.columns
     }
+
+
+def told_of(error: Exception) -> str:
+    """Return what is said of a failure: a defect, which nobody foresaw, is told with its place."""
+    if isinstance(error, BackendError | SandboxError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    words = " ".join(str(error).split())[:_LONGEST_REASON]
+    told = ": ".join(filter(None, [type(error).__name__, words]))
+    return f"{told}{place}. This is a defect of ksolve: please report it."

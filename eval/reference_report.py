@@ -9,13 +9,19 @@ The harness takes one prediction for an instance; of several, the best counts he
 is an error there is one here: a patch that does not apply, a timeout, a failure of the system. A
 tampered patch is unresolved. A log is left out where the harness, which takes logs at their word,
 would read from it that a patch is resolved which is not.
+
+The harness reads `report.json` again, and `test_output.txt` where it grades anew or says why an
+instance failed. Of a long log that file holds the lines that this takes, and nothing else: it is
+written so only where both come out the same. The whole log is `test_output.txt.gz` beside it.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,8 +45,16 @@ _RULE = (
     "An instance with several predictions counts by the best of their outcomes, in this order: "
     f"{', '.join(BEST)}. `attempts` lists the outcomes in the order of the predictions."
 )
-_SCHEMA = 2
 # Of the harness's report.
+_SCHEMA = 2
+# Characters of a log that is kept as it is.
+_SHORT = 20_000
+# What a line holds that tells how a test or all of them ended, in the output of any runner.
+_TELLING = re.compile(
+    r">>>>>|PASS|FAIL|ERROR|SKIP|\b(?:ok|OK|passed|failed)\b| \.\.\. "
+    r"|[\u2713\u2714\u2715\u2717\u00d7\u221a]"
+)
+_LEFT_OUT = "ksolve: only what tells how tests ended is left here; all of it is in {}.gz\n"
 
 
 class SharedNameError(Exception):
@@ -80,16 +94,23 @@ def check_names(models: Iterable[str]) -> None:
 
 
 def write_reports(
-    store: Store, strategy: str, models: Iterable[str], tasks: Sequence[Task], dataset: Dataset
+    store: Store,
+    strategy: str,
+    models: Iterable[str],
+    tasks: Sequence[Task],
+    dataset: Dataset,
+    *,
+    missing: Collection[tuple[str, str]] = (),
 ) -> list[Path]:
     """Write the files for every model into the folder of a run; return the paths of the reports.
 
-    `tasks` are all that were asked for, also those without a prediction. The run is called as its
+    `tasks` are all that were asked for, also those without a prediction; `missing` are the pairs of
+    task and model for which the run holds an empty one that nobody made. The run is called as its
     folder is. What an earlier session wrote is replaced. Raises OSError and StoreError.
     """
     outcomes: dict[str, dict[str, list[str]]] = {model: {} for model in models}
     for row in store.rows():
-        if row.strategy == strategy:
+        if row.strategy == strategy and (row.task_id, row.model) not in missing:
             # Their indices begin at 0 and have no gaps.
             outcomes[row.model].setdefault(row.task_id, []).append(row.outcome or "failure")
     run = store.folder.name
@@ -127,6 +148,11 @@ class _Attempts:
         return _Attempt(outcome=outcomes[index], patch=self._store.patch(key), verdict=verdict)
 
 
+def best_of(outcomes: Sequence[str]) -> str:
+    """Return the outcome that an instance with these counts by."""
+    return outcomes[_best(outcomes)]
+
+
 def _best(outcomes: Sequence[str]) -> int:
     """Return the place of the first of the best."""
     return min(range(len(outcomes)), key=lambda place: BEST.index(outcomes[place]))
@@ -156,10 +182,30 @@ def _write_instance(folder: Path, task: Task, attempt: _Attempt) -> tuple[str, s
             entry["infra_failure_reason"], tier = found
             entry["infra_failure"] = tier == TIER_ENVIRONMENT
         _write_json(folder / LOG_REPORT, {task.id: entry})
-    if attempt.outcome == "resolved":
-        return None
-    told: tuple[str, str] | None = classify_logs(folder / LOG_TEST_OUTPUT, folder / LOG_INSTANCE)
+    told: tuple[str, str] | None = None
+    if attempt.outcome != "resolved":
+        told = classify_logs(folder / LOG_TEST_OUTPUT, folder / LOG_INSTANCE)
+    if output is not None and (short := _shortened(task, output)) != output:
+        whole = gzip.compress(_bytes(output), mtime=0)
+        (folder / f"{LOG_TEST_OUTPUT}.gz").write_bytes(whole)
+        (folder / LOG_TEST_OUTPUT).write_bytes(_bytes(short))
     return told
+
+
+def _shortened(task: Task, output: str) -> str:
+    """Return the lines of a log from which the harness reads the same, or all of it."""
+    from swebench.harness.constants import LOG_TEST_OUTPUT
+    from swebench.harness.infra_failure import classify_text
+
+    if len(output) <= _SHORT:
+        return output
+    lines = output.splitlines(keepends=True)
+    telling = (line for line in lines if _TELLING.search(line) or classify_text(line))
+    short = _LEFT_OUT.format(LOG_TEST_OUTPUT) + "".join(telling)
+    same = classify_text(short) == classify_text(output) and grade(task, short) == grade(
+        task, output
+    )
+    return short if same else output
 
 
 def _instance_log(attempt: _Attempt) -> str:

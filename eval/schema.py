@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from sqlalchemy import (
     Column,
+    Dialect,
     Float,
     Integer,
     LargeBinary,
@@ -21,6 +22,15 @@ from agent.backend import USAGE
 
 SCHEMA = 3
 """Of both files; a run folder of another number is refused rather than misread."""
+
+
+class AnyText(Text):
+    """A text for people, which may repeat what a model or a patch said: half a character, too."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:  # noqa: ARG002
+        """Write out what no database can hold."""
+        return lambda value: value and value.encode(errors="backslashreplace").decode()
+
 
 Ending = Literal["complete", "budget", "gave up", "failed"]
 """Of a session: nothing is left to draw; money is short; what is left is not worth its cost; some
@@ -66,7 +76,7 @@ SAMPLES = Table(
     Column("patch_digest", String, nullable=False),
     # Digest of the normalised patch.
     Column("stop", String, nullable=False),
-    Column("note", Text, nullable=False),
+    Column("note", AnyText, nullable=False),
     Column("seed", Integer),
     Column("temperature", Float),
     # JSON of the settings that really were in its last request.
@@ -91,7 +101,7 @@ VERDICTS = Table(
     Column("outcome", String, nullable=False),
     Column("missing", Text, nullable=False),
     Column("exit_code", Integer),
-    Column("note", Text, nullable=False),
+    Column("note", AnyText, nullable=False),
     Column("log", String, nullable=False),
     Column("seconds", Float, nullable=False),
 )
@@ -115,7 +125,7 @@ FAILURES = Table(
     Column("strategy", String, nullable=False),
     Column("index", Integer, nullable=False),
     Column("stage", String, nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", AnyText, nullable=False),
     Column("cost", Float),
     # US dollars that its attempts were or may have been billed, NULL when unknown.
     *_usage(nullable=True),

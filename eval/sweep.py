@@ -20,23 +20,24 @@ from agent.models import Model
 from agent.strategy import Strategy
 from eval.allocation.adaptive import Allocation, Share
 from eval.budget import Budgets
+from eval.failures import told_of
 from eval.metered import BudgetSpentError, MeteredBackend
+from eval.observer import Observer
 from eval.pace import Pace
 from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey, Stage
 from eval.schedule import InOrder, Owed, Schedule
 from eval.schema import Ending
-from eval.store import Store
-from eval.verdict import Verdict
+from eval.store import Store, StoreError
 from eval.verifier import AHEAD, Verifier
 from sandbox.sandbox import SandboxError, SandboxHost
 from tasks.task import Task
 
 FAULTS_IN_A_ROW = 8
-"""Sandbox faults, with no success between, after which the sweep stops rather than go on."""
+"""Faults of the machine, with no verdict between, after which the sweep stops rather than go on."""
 
-_USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
 # Of a sample, before there is one: in what proportion the prices of models stand.
+_USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,27 +85,8 @@ class Plan:
         return self.samples if solver.samples is None else solver.samples
 
 
-class Observer:
-    """Told what happens; does nothing itself. Methods must be quick."""
-
-    def sampled(self, sample: Sample) -> None:
-        """Take note of a sample that is now durable."""
-
-    def verified(self, key: SampleKey, verdict: Verdict, *, reused: bool) -> None:
-        """Take note of a verdict that is now durable."""
-
-    def failed(self, failure: Failure) -> None:
-        """Take note of a failure, or of a sample that was broken off."""
-
-    def holding(self, *, verdicts_wait: bool) -> None:
-        """Take note that verdicts wait for a model on the same processor, or go on."""
-
-    def unusable(self, model: str, error: BackendUnusableError) -> None:
-        """Take note of a model that cannot be sampled any further."""
-
-
 class SweepHaltedError(Exception):
-    """The sandboxes fail one after another, so the sweep stopped; everything drawn is kept."""
+    """Samples fail one after another, so the sweep stopped; everything drawn is kept."""
 
 
 class Sweep:
@@ -246,7 +228,8 @@ class Sweep:
             model = (solver := self._solvers[key.model, key.strategy]).model
             backend = MeteredBackend(model.backend, model.price, self._budgets, key.task_id)
             try:
-                await self._draw(solver, backend, key)
+                async with self._failing_alone(key, "sample", backend):
+                    await self._draw(solver, backend, key)
             except BudgetSpentError as error:
                 await self._break_off(key, "the budget was spent before its end", backend.usage)
                 if error.issue_only:
@@ -259,9 +242,6 @@ class Sweep:
                 await self._break_off(key, str(error), backend.usage, "sample")
                 self._give_up(model, error)
                 await schedule.close()
-            except (BackendError, SandboxError) as error:
-                self._failed = True
-                await self._fail(key, "sample", error, backend.usage)
             finally:
                 await schedule.done(key, model.price.cost(backend.usage))
 
@@ -317,11 +297,25 @@ class Sweep:
             if self.plan.until_solved and key.task_id in self.solved:
                 await self._learn(key, resolved=None)
                 continue
-            try:
+            async with self._failing_alone(key, "verify"):
                 await self._verify(key)
-            except SandboxError as error:
-                self._failed = True
-                await self._fail(key, "verify", error, Usage())
+
+    @contextlib.asynccontextmanager
+    async def _failing_alone(
+        self, key: SampleKey, stage: Stage, backend: MeteredBackend | None = None
+    ) -> AsyncIterator[None]:
+        """Record whatever goes wrong at one sample as its failure, so that no other is hurt.
+
+        What concerns more than the sample rises: a spent budget, a model that cannot be used, a
+        store that cannot be written.
+        """
+        try:
+            yield
+        except (BudgetSpentError, BackendUnusableError, StoreError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect at one sample is not the others'
+            self._failed = True
+            await self._fail(key, stage, error, backend.usage if backend else Usage())
 
     async def _verify(self, key: SampleKey) -> None:
         task, begun = self._tasks[key.task_id], time.monotonic()
@@ -375,16 +369,18 @@ class Sweep:
     ) -> None:
         nothing = usage == Usage()
         cost = 0.0 if nothing else self._solvers[key.model, key.strategy].model.price.cost(usage)
-        failure = Failure(key=key, stage=stage, message=str(error), cost=cost, usage=usage)
+        failure = Failure(key=key, stage=stage, message=told_of(error), cost=cost, usage=usage)
         await asyncio.to_thread(self._store.add_failure, failure)
         self._observer.failed(failure)
         await self._learn(key, resolved=None)
-        if isinstance(error, SandboxError):
+        if not isinstance(error, BackendError):
             self._faults += 1
             if self._faults >= FAULTS_IN_A_ROW:
+                what = "sandboxes" if isinstance(error, SandboxError) else "samples"
                 raise SweepHaltedError(
-                    f"{self._faults} sandboxes failed one after another, the last with: {error} "
-                    "Everything drawn is kept; mend that and run the same command again."
+                    f"{self._faults} {what} failed one after another, the last with: "
+                    f"{told_of(error)} Everything drawn is kept; mend that and run the same "
+                    "command again."
                 )
 
     def _give_up(self, model: Model, error: BackendUnusableError) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from unidiff.errors import UnidiffParseError
-from unidiff.patch import PatchedFile, PatchSet
+from unidiff.patch import PatchedFile
 
+from sandbox.patch import MalformedPatchError, read_patch
 from sandbox.sandbox import MIB
 from tasks.task import Oracle
 
@@ -61,8 +61,8 @@ def traces_of(oracle: Oracle) -> tuple[Trace, ...]:
 
 def _traces(name: str, text: str) -> Iterator[Trace]:
     try:
-        files = PatchSet(text)
-    except UnidiffParseError:
+        files = read_patch(text)
+    except MalformedPatchError:
         added = (line[1:] for line in text.splitlines() if line.startswith("+"))
         yield Trace(patch=name, path="", creates=False, lines=_telling(added), growth=0)
         return

@@ -64,6 +64,7 @@ class Verifier:
         flaky: Findings | None = None,
         flaky_runs: int = FLAKY_RUNS,
         resources: Resources | None = None,
+        on_learning: Callable[[Task], None] | None = None,
     ) -> None:
         """Judge with no more than `workers` test runs at once.
 
@@ -71,7 +72,8 @@ class Verifier:
         `exact` runs all tests of every patch,
         in the order of the suite, even where FAIL_TO_PASS alone has been shown to decide; a
         verdict on a task that `flaky` knows is the majority of `flaky_runs`. `resources` are what
-        `sandboxes` give to every task, whatever it asks for itself.
+        `sandboxes` give to every task, whatever it asks for itself. `on_learning` is told of each
+        task that is evaluated without a candidate.
         """
         self._sandboxes = sandboxes
         self._limits = limits or Limits()
@@ -82,6 +84,7 @@ class Verifier:
         self._flaky = flaky or Findings()
         self._flaky_runs = flaky_runs
         self._resources = resources or Resources()
+        self._on_learning = on_learning
         self._digests: dict[str, str] = {}
         self._latest: OrderedDict[str, Verdict] = OrderedDict()
         # For those who ask before the one who asked first has written it down.
@@ -197,6 +200,8 @@ class Verifier:
                 if known is None:
                     limits = self._limits_of(task)
                     async with self._turns:
+                        if self._on_learning is not None:
+                            self._on_learning(task)
                         known = await _patiently(lambda: learn(task, self._sandboxes, limits))
                     if self._cache is not None and known.settled:
                         await asyncio.to_thread(self._cache.add_baseline, key, known)

@@ -25,6 +25,7 @@ from ksolve.commands import (
     view,
 )
 from ksolve.errors import BAD_INPUT, InputError, complain, one_sentence_errors
+from ksolve.screen import open_streams, put
 
 app = typer.Typer(
     name="ksolve",
@@ -44,7 +45,7 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:  # noqa: FBT001 - the form that typer calls
     if value:
-        typer.echo(f"ksolve {__version__}")
+        put(f"ksolve {__version__}")
         raise typer.Exit
 
 
@@ -80,6 +81,7 @@ app.command("demo")(one_sentence_errors(demo.demo))
 
 def main() -> None:
     """Run the command line. Asked to end by a supervisor, it ends as by Ctrl-C."""
+    open_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     app()
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import errno
 import functools
-import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from agent.backend import BackendError, BackendUnusableError
@@ -22,6 +20,7 @@ from agent.models import ModelNameError
 from agent.price import PriceError
 from eval.store import ConfigChangedError, ForeignRunError, NoRunError, StoreError
 from eval.sweep import SweepHaltedError
+from ksolve.screen import screen
 from sandbox.sandbox import SandboxError
 from tasks.rows import DatasetError
 from tasks.worktree import LocalRepoError
@@ -34,7 +33,7 @@ INTERRUPTED = 130
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-console = Console(stderr=True, soft_wrap=True)
+console = screen(stderr=True, soft_wrap=True)
 
 
 class InputError(Exception):
@@ -99,10 +98,6 @@ def one_sentence_errors(
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
             return command(*args, **kwargs)
-        except BrokenPipeError:
-            # The reader of a pipe went away, as `| head` does.
-            sys.stderr.close()
-            raise typer.Exit(0) from None
         except (Exception, KeyboardInterrupt) as error:
             code = exit_code(error)
             if code is None or isinstance(error, typer.Exit):

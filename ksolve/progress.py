@@ -18,11 +18,12 @@ from rich.text import Text
 
 from agent.backend import BackendUnusableError, Usage
 from eval.cost import money
+from eval.observer import Observer
 from eval.sample import Failure, Sample, SampleKey
 from eval.store import Store
-from eval.sweep import Observer
 from eval.table import Bools, SampleTable
 from eval.verdict import Verdict
+from tasks.task import Task
 
 LINE_EVERY = 15.0
 """Seconds between two lines where there is no terminal."""
@@ -137,6 +138,10 @@ class SweepProgress(Observer):
             return
         where = f"{failure.key.task_id} #{failure.key.index}, {failure.stage}"
         self._console.print(Text(f"  failed ({where}): {failure.message}", style="yellow"))
+
+    def learning(self, task: Task) -> None:
+        """Say that a task is run without a candidate first."""
+        self.stage(f"learning what {task.id} is like without a candidate")
 
     def holding(self, *, verdicts_wait: bool) -> None:
         """Say why there are no verdicts yet."""

@@ -15,6 +15,9 @@ from eval.scaling import REACH, Scaling
 from eval.suspicions.suspicion import Suspicion
 from ksolve.findings import Findings, Solver
 
+GOLD = ("gold", "predictions")
+"""Model and strategy of the gold patches as `ksolve verify` keeps them."""
+
 NAMED = 5
 """Issues that are named; of more, the JSON form has them all."""
 
@@ -163,6 +166,16 @@ def flaky(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     named = f"({', '.join(names[:NAMED])}{more})"
     return f"{counted(len(names), 'issue')} known to be flaky {named}"
+
+
+def must_still_pass(key: SampleKey) -> str:
+    """Say what failing tests of PASS_TO_PASS are, under the patch of a sample.
+
+    Where the gold patch itself fails them, nobody saw them pass on this machine.
+    """
+    if (key.model, key.strategy) == GOLD:
+        return "PASS_TO_PASS: should pass with the gold patch, and do not on this machine"
+    return "PASS_TO_PASS: passed before, and do not any more"
 
 
 def counted(count: int, noun: str) -> str:

@@ -25,6 +25,7 @@ from eval.store import Store
 from eval.sweep import Plan, Sweep, first_error
 from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
+from ksolve.verify_progress import VerifyProgress
 from sandbox.sandbox import HostDownError, SandboxError
 from tasks.task import ImageBuild, Resources, Task
 
@@ -64,12 +65,17 @@ class Session:
 
 
 async def sweep_on_docker(
-    plan: Plan, store: Store, session: Session, *, wanted: Mapping[str, int]
+    plan: Plan,
+    store: Store,
+    session: Session,
+    *,
+    wanted: Mapping[str, int],
+    progress: SweepProgress | VerifyProgress | None = None,
 ) -> Sweep:
     """Draw and verify what is owed; `wanted` is the number of samples by model, for the bars.
 
-    Tasks whose image cannot be made ready stay owed. Raises what `Sweep.run` and `ready_images`
-    raise.
+    What happens is shown by `progress`, by default as of a sweep that draws samples. Tasks whose
+    image cannot be made ready stay owed. Raises what `Sweep.run` and `ready_images` raise.
     """
     from sandbox.orphans import remove_run
 
@@ -82,8 +88,9 @@ async def sweep_on_docker(
         every = len(plan.tasks)
         plan = replace(plan, tasks=[task for task in plan.tasks if task.id not in missing])
         judging = session.judging
+        progress = progress or SweepProgress(session.console, store, tasks=every, wanted=wanted)
         with (
-            SweepProgress(session.console, store, tasks=every, wanted=wanted) as progress,
+            progress,
             contextlib.closing(VerdictCache()) as cache,
         ):
             session.stages.listener = progress.stage
@@ -99,6 +106,7 @@ async def sweep_on_docker(
                 flaky=await asyncio.to_thread(FlakyTasks().load),
                 flaky_runs=judging.flaky_runs,
                 resources=session.resources,
+                on_learning=progress.learning,
             )
             sweep = Sweep(
                 plan,
@@ -244,4 +252,5 @@ def counting(what: str, console: Console) -> Progress:
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    return Progress(*columns, console=console, transient=True)
+    # Elsewhere than on a terminal it would leave a line that says nothing.
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -22,6 +22,8 @@ from eval.cost import money
 from eval.sample import Sample
 from eval.trajectories import arguments_of, is_drawn, is_observation
 from eval.verdict import Verdict
+from ksolve.screen import harmless
+from ksolve.sentences import must_still_pass
 
 FOLDED = 16
 """Lines of a prompt or an observation that are shown; half of them are its end."""
@@ -37,20 +39,6 @@ _NAMES = 12
 _WHOLE = 10**9
 _BLOCK = 200
 # Lines.
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-# Colours say nothing that is lost without them.
-_PICTURES = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}
-_SHOWN = {
-    **_PICTURES,
-    0x7F: "\u2421",
-    **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
-    # What turns the direction of writing, or cannot be written at all.
-    **dict.fromkeys(
-        (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
-    ),
-    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
-}
-
 _Kind = Literal["plain", "mark", "search", "replace", "diff", "fold"]
 _Line = tuple[_Kind, str]
 _STYLES: dict[_Kind, str] = {
@@ -195,7 +183,7 @@ class Transcript:
                 yield self._body(one_line(one.code), FOLDED, indent=4)
         for names, title in (
             (verdict.missing_fail_to_pass, "FAIL_TO_PASS: should pass now, and do not"),
-            (verdict.missing_pass_to_pass, "PASS_TO_PASS: passed before, and do not any more"),
+            (verdict.missing_pass_to_pass, must_still_pass(self.sample.key)),
         ):
             if names:
                 said = Text(f"{len(names):,} of {title}", style="red")
@@ -233,15 +221,6 @@ class _Hanging:
                 line.rstrip()
                 yield Text.assemble(prefix, line) if line else Text()
                 prefix = Text(" " * self.prefix.cell_len)
-
-
-def harmless(text: str) -> str:
-    """Return a text that no terminal acts on: colours gone, other control characters as pictures.
-
-    What turns the direction of writing is replaced as well, so that nothing reads as it is not.
-    """
-    plain = _COLOUR.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return plain.translate(_SHOWN)
 
 
 def one_line(name: str) -> str:

@@ -9,10 +9,11 @@ not spoil the attempts after it, and no patch writes into `.git`.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -23,8 +24,10 @@ from sandbox.sandbox import Sandbox
 
 _APPLY_SECONDS = 300.0
 _LOG_CHARACTERS = 20_000
-_DIGESTS = 64
 # Kept: a sample's record and the key of its verdict ask for the same, one after the other.
+_DIGESTS = 64
+# Characters of what is wrong with a patch that are told.
+_LONGEST_REASON = 200
 
 _APPLY = r"""
 # Arguments: the last attempt to make; bytes of the list of named files; bytes of the list of what
@@ -105,12 +108,12 @@ exit 1
 class AppliedPatch:
     """What became of a patch."""
 
-    ok: bool
     # When False, the tree is as it was before.
-    how: str
+    ok: bool
     # The command that applied it, "" when none did.
-    log: str
+    how: str
     # The last `_LOG_CHARACTERS` of what the attempts printed.
+    log: str
 
 
 async def apply_patch(sandbox: Sandbox, patch: str, workdir: PurePosixPath) -> AppliedPatch:
@@ -120,7 +123,7 @@ async def apply_patch(sandbox: Sandbox, patch: str, workdir: PurePosixPath) -> A
     on, files that the patch names start as the index has them: a change of theirs that is not
     committed is lost, and so is an untracked file that the patch creates.
     """
-    script, arguments, data = apply_command(patch)
+    script, arguments, data = await asyncio.to_thread(apply_command, patch)
     result = await sandbox.exec(
         ["sh", "-c", script, "sh", *arguments], stdin=data, cwd=workdir, timeout=_APPLY_SECONDS
     )
@@ -130,17 +133,23 @@ async def apply_patch(sandbox: Sandbox, patch: str, workdir: PurePosixPath) -> A
     return applied(result.exit_code == 0, log)
 
 
+class MalformedPatchError(ValueError):
+    """A text is no unified diff. The message says why, in a clause without its full stop."""
+
+
 def apply_command(patch: str) -> tuple[str, list[str], bytes]:
     """Return what `apply_patch` runs: a script for `sh -c`, its arguments and standard input.
 
-    It ends with 0 when the patch was applied; what it prints is for `applied` to read.
+    It ends with 0 when the patch was applied; what it prints is for `applied` to read. Takes time
+    in proportion to the patch: call it in a thread for one that may be large.
     """
-    paths = _paths(patch)
+    data = patch_bytes(patch)
+    paths = _paths(_text(data))
     named = _listed(paths)
     leavings = _listed(f"{path}{end}" for path in paths for end in (".rej", ".orig"))
     attempts = 3 if _is_devious(paths) else 4
     sizes = [str(attempts), str(len(named)), str(len(leavings))]
-    return _APPLY, sizes, named + leavings + _bytes(patch)
+    return _APPLY, sizes, named + leavings + data
 
 
 def applied(ok: bool, log: str) -> AppliedPatch:  # noqa: FBT001 - an exit status, in short
@@ -149,21 +158,49 @@ def applied(ok: bool, log: str) -> AppliedPatch:  # noqa: FBT001 - an exit statu
     return AppliedPatch(ok=ok, how=tried[-1] if ok and tried else "", log=log[-_LOG_CHARACTERS:])
 
 
+def patch_bytes(text: str) -> bytes:
+    """Return what is applied of a patch: UTF-8, and bytes that are no text as they are.
+
+    Halves of characters, which no file can hold, become question marks.
+    """
+    return _HALF.sub("?", text).encode("utf-8", "surrogateescape")
+
+
+def read_patch(text: str) -> PatchSet:
+    """Return the files and hunks of a unified diff. Raises MalformedPatchError.
+
+    Takes time in proportion to the text, whatever it is.
+    """
+    # One pattern of unidiff's takes time by the square of such a line.
+    if _ENDLESS.search(text):
+        raise MalformedPatchError("a line that begins with `Binary file` does not end as one")
+    try:
+        return PatchSet(text)
+    except (UnidiffParseError, ValueError) as error:
+        # It may repeat any line of the patch. Among the values are numbers of very many digits.
+        words = " ".join(str(error)[: 2 * _LONGEST_REASON].split())
+        reason = words.encode("utf-8", "backslashreplace").decode()
+        raise MalformedPatchError(reason[:_LONGEST_REASON]) from None
+
+
 def check_patch(text: str) -> str | None:
     """Return one sentence on why a text is not a unified diff, None when it is one."""
     if not text.strip():
         return "The patch is empty."
     try:
-        files = PatchSet(text)
-    except UnidiffParseError as error:
-        return f"The patch is malformed: {' '.join(str(error).split())}."
+        files = read_patch(text)
+    except MalformedPatchError as error:
+        return f"The patch is malformed: {error}."
     return None if files else "The patch names no file: it has no `---` and `+++` lines."
 
 
 @functools.lru_cache(maxsize=_DIGESTS)
 def patch_digest(text: str) -> str:
-    """Return the SHA-256 (hex) of a patch as `normalise_patch` leaves it."""
-    return hashlib.sha256(_bytes(normalise_patch(text))).hexdigest()
+    """Return the SHA-256 (hex) of a patch as `normalise_patch` leaves it.
+
+    Patches of one digest do the same to any tree.
+    """
+    return hashlib.sha256(patch_bytes(normalise_patch(text))).hexdigest()
 
 
 def normalise_patch(text: str) -> str:
@@ -171,65 +208,74 @@ def normalise_patch(text: str) -> str:
 
     That is the time behind a file name, the words behind the second `@@`, the way a count of 1
     is written, and a mail's signature at the end. `index` lines stay: a three-way merge looks its
-    base up by them. A text that is not plainly a diff is returned as it is.
+    base up by them. A text that is not plainly a diff is returned as it is applied, and so is one
+    whose last line has no end: `git apply` refuses it, and `patch` does not.
     """
+    text = _text(patch_bytes(text))
     lines = text.split("\n")
+    if lines.pop():
+        return text
     kept: list[str] = []
-    rest = 0
-    while rest < len(lines):
-        line = lines[rest]
-        rest += 1
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        at += 1
         if not line.startswith("@@ -"):
             kept.append(_TIME.sub(r"\1", line))
             if line.endswith("\r"):
-                return text  # how `patch` reads the hunks then depends on it
+                # How `patch` reads the hunks then depends on it.
+                return text
             continue
         header = _HUNK.fullmatch(line)
         if header is None:
             return text
-        old, olds, new, news = (
-            header["old"],
-            header["olds"] or 1,
-            header["new"],
-            header["news"] or 1,
-        )
-        length = _body_length(lines[rest:], int(olds), int(news))
-        if length is None:
+        old, olds, new, news = header.group("old", "olds", "new", "news")
+        end = _end_of_body(lines, at, int(olds or 1), int(news or 1))
+        if end is None:
             return text
-        kept.append(f"@@ -{old},{olds} +{new},{news} @@")
-        kept += lines[rest : rest + length]
-        rest += length
-        if _is_signature(lines[rest:]):
-            return "\n".join([*kept, ""])
-    return "\n".join(kept)
+        kept.append(f"@@ -{old},{olds or 1} +{new},{news or 1} @@")
+        kept += lines[at:end]
+        at = end
+        if _is_signature(lines, at):
+            break
+    return "".join([f"{line}\n" for line in kept])
 
 
+# What is escaped is a byte, all others are halves of characters.
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+# More digits than git counts lines with are none of a plain diff.
 _HUNK = re.compile(
-    r"@@ -(?P<old>\d+)(,(?P<olds>\d+))? \+(?P<new>\d+)(,(?P<news>\d+))? @@( [^\r]*)?"
+    r"@@ -(?P<old>[0-9]{1,18})(,(?P<olds>[0-9]{1,18}))?"
+    r" \+(?P<new>[0-9]{1,18})(,(?P<news>[0-9]{1,18}))? @@( [^\r]*)?"
 )
 _TIME = re.compile(
     # About 1970 it is kept: there it tells that a file is new or deleted.
-    r"^((?:---|\+\+\+) [^\t]*\t)(?!19[67])\d{4}-\d\d-\d\d [\d:.]+( [-+]\d{4})?$"
+    r"^((?:---|\+\+\+) [^\t]*\t)(?!19[67])[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+( [-+][0-9]{4})?$"
+)
+_VERSION = re.compile(r"[0-9]+\.[0-9]+")
+_ENDLESS = re.compile(
+    r"^Binary files? (?=.{200})(?![^\t\n]* (?:differ|has changed)$)", re.MULTILINE
 )
 
 
-def _body_length(lines: list[str], old: int, new: int) -> int | None:
-    """Return how many lines a hunk has, None when they do not fit its counts."""
-    for position, line in enumerate(lines):
+def _end_of_body(lines: Sequence[str], start: int, old: int, new: int) -> int | None:
+    """Return where a hunk ends that starts there, None when its lines do not fit its counts."""
+    for at in range(start, len(lines)):
         if old == new == 0:
-            return position
-        if old < 0 or new < 0 or line[:1] not in ("", " ", "-", "+", "\\"):
+            return at
+        mark = lines[at][:1]
+        if old < 0 or new < 0 or mark not in ("", " ", "-", "+", "\\"):
             return None
-        old -= line[:1] in ("", " ", "-")
-        new -= line[:1] in ("", " ", "+")
-    return None
+        old -= mark in ("", " ", "-")
+        new -= mark in ("", " ", "+")
+    return len(lines) if old == new == 0 else None
 
 
-def _is_signature(lines: list[str]) -> bool:
+def _is_signature(lines: Sequence[str], at: int) -> bool:
     """Whether nothing follows but blank lines, or what `git format-patch` ends with."""
-    if lines[:1] == ["-- "] and re.match(r"\d+\.\d+", "".join(lines[1:2])):
-        lines = lines[2:]
-    return not any(lines)
+    if at + 1 < len(lines) and lines[at] == "-- " and _VERSION.match(lines[at + 1]):
+        at += 2
+    return all(not lines[rest] for rest in range(at, len(lines)))
 
 
 def _paths(patch: str) -> list[str]:
@@ -255,15 +301,24 @@ def _is_devious(paths: Iterable[str]) -> bool:
 
     `git apply` refuses to do either.
     """
-    known = set(paths)
-    if len(known) == 1:
-        return any(".git" in path.lower().split("/") for path in known)
-    return any(
-        ".git" in path.lower().split("/")
-        or any(f"./{parent}" in known for parent in PurePosixPath(path).parents)
-        for path in known
-    )
+    split = [[part for part in path.split("/") if part] for path in paths]
+    if any(".git" in map(str.lower, parts) for parts in split):
+        return True
+    tree: _Tree = {}
+    # What is above a file comes before it.
+    for parts in sorted(split, key=len):
+        folder = tree
+        for part in parts:
+            if _FILE in folder:
+                return True
+            folder = folder.setdefault(part, {})
+        folder[_FILE] = {}
+    return False
 
+
+_Tree = dict[str, "_Tree"]
+# The mark of a file in a tree of folders: no part of a path is empty.
+_FILE = ""
 
 _NAMED = {
     "--- ": 1,
@@ -278,24 +333,29 @@ _NAMED = {
 }
 _NAMING = re.compile(f"^({'|'.join(map(re.escape, _NAMED))})(.*)", re.MULTILINE)
 
+_ESCAPED = re.compile(rb'\\([abfnrtv"\\]|[0-3][0-7]{2})?')
+_MEANT = dict(zip(b'abfnrtv"\\', b'\a\b\f\n\r\t\v"\\', strict=True))
+
 
 def _unquoted(name: str) -> str:
-    """Undo git's quoting of a name with odd characters."""
-    if not (name.startswith('"') and name.endswith('"')):
+    """Undo git's quoting of a name with odd characters; one that it would not undo stays."""
+    if len(name) < len('""') or not (name.startswith('"') and name.endswith('"')):
         return name
-    try:
-        plain = name[1:-1].encode().decode("unicode_escape").encode("latin-1")
-    except UnicodeError:
+    quoted = patch_bytes(name[1:-1])
+    if any(not escape for escape in _ESCAPED.findall(quoted)):
         return name
-    return plain.decode("utf-8", "replace")
+    return _text(_ESCAPED.sub(_unescaped, quoted))
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    code = escape[1]
+    return bytes([int(code, 8) if code.isdigit() else _MEANT[code[0]]])
 
 
 def _listed(names: Iterable[str]) -> bytes:
-    return b"".join(_bytes(name) + b"\0" for name in names)
+    return b"".join(patch_bytes(name) + b"\0" for name in names)
 
 
-def _bytes(text: str) -> bytes:
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace")
+def _text(data: bytes) -> str:
+    """Return the one text that stands for these bytes."""
+    return data.decode("utf-8", "surrogateescape")

@@ -62,6 +62,26 @@ def load_tasks(
     return tasks[:limit]
 
 
+def lasting_source(source: str) -> str:
+    """Return a name for the same tasks that holds in every folder: a path in full."""
+    path = Path(source).expanduser()
+    is_path = source != "starter" and source not in ALIASES and path.exists()
+    return str(path.absolute()) if is_path else source
+
+
+def sources_near(source: str, folder: Path) -> list[str]:
+    """Return where tasks may be that a run in `folder` calls so, the likeliest first.
+
+    Runs of earlier versions name a path as it was from the folder in which they were begun, which
+    is most often one of those above the run's.
+    """
+    path = Path(source).expanduser()
+    if source == "starter" or source in ALIASES or path.is_absolute():
+        return [source]
+    near = [str(base / path) for base in folder.absolute().parents if (base / path).exists()]
+    return list(dict.fromkeys([*([source] if path.exists() else []), *near])) or [source]
+
+
 def tasks_digest(tasks: Iterable[Task]) -> str:
     """Return the SHA-256 (hex) of a set of tasks, whatever their order: issues and oracles."""
     lines = []

@@ -50,7 +50,7 @@ _END = re.compile(r"\s*(?:>{5,}|>{3,}(?=\s*REPLACE))\s*(?:\w+\b.{0,80})?$", re.I
 _FENCE = re.compile(r"\s*(?P<ticks>`{3,}|~{3,})\s*(?P<info>(?:[^`\s][^`]*)?)$")
 _FILE = re.compile(r"\s*<file path=\"(?P<path>[^\"]+)\">\s*$")
 _FILE_END = re.compile(r"\s*</file>\s*$")
-_HUNK = re.compile(r"@@+(?: -(?P<line>\d+)(?:,\d+)? \+\d+(?:,\d+)? @@)?")
+_HUNK = re.compile(r"@@+(?: -(?P<line>\d{1,9})(?:,\d+)? \+\d+(?:,\d+)? @@)?")
 # In prose only a well-known ending makes a path; alone on its line, a slash is enough.
 _PATH = re.compile(
     r"[\w./@+\\-]*\w\.(?:py[ix]?|[cm]?[jt]sx?|vue|cc?|cpp|cxx|hh?|hpp|cs|go|rs|rb|java|kts?|scala"

@@ -38,7 +38,7 @@ _DEFINITION = re.compile(
     re.MULTILINE,
 )
 _PATH = re.compile(r"(?<![\w.@+\-/\\])[\w.@+\-/\\]*\w\.\w{1,8}\b")
-_FRAME_LINE = re.compile(r'File "([^"\n]+)", line (\d+)|([\w./\-]+\.\w{1,5}):(\d+)\b')
+_FRAME_LINE = re.compile(r'File "([^"\n]+)", line (\d{1,9})|([\w./\-]+\.\w{1,5}):(\d{1,9})\b')
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|(?<=\bfrom )\w+|(?<=\bimport )\w+")
 _CODE_TEXT = re.compile(
     r"```[\s\S]*?```|`[^`\n]+`|^(?:>>>|\.\.\.|    ).*$|\b[A-Za-z_]\w*(?=\()"

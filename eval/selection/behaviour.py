@@ -8,21 +8,19 @@ Files that only tests or readers look at count in a patch that changes no others
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from unidiff.errors import UnidiffParseError
-from unidiff.patch import PatchedFile, PatchSet
+from unidiff.patch import PatchedFile
 
 from agent.reading.relevance import is_test
 from eval.selection.canonical import fingerprint
-from sandbox.patch import normalise_patch
+from sandbox.patch import MalformedPatchError, patch_digest, read_patch
 
 Ints = NDArray[np.int64]
 
@@ -31,15 +29,19 @@ NONE = -1
 
 _PROSE = frozenset({".md", ".rst"})
 _ATTRIBUTES = ("old mode", "new mode", "new file mode 1207", "new file mode 100755")
+# Lines that nobody disclosed, between two that somebody did: more of them say no more.
+_GAP = 200
+# A patch of more lines is compared as a text.
+_MOST_LINES = 1_000_000
 
-Known = Sequence[str | None]
 # The lines of a file, without their newlines; None for one that nobody disclosed.
+Known = Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Hunk:
-    start: int
     # First line, counted from 0.
+    start: int
     old: list[str]
     new: list[str]
 
@@ -48,9 +50,9 @@ class _Hunk:
 class _Change:
     """What a patch does to one file."""
 
+    # Paths; None for a file that is made or deleted.
     source: str | None
     target: str | None
-    # Paths; None for a file that is made or deleted.
     hunks: list[_Hunk]
     attributes: str
 
@@ -62,6 +64,7 @@ def behaviours(patches: Sequence[str], texts: Mapping[str, str] = MappingProxyTy
     what the patches do, not from their order.
     """
     changes = {patch: _changes(patch) for patch in set(patches) if patch.strip()}
+    changes = _gathered(changes, whole=texts.keys())
     known: dict[str, Known] = {**_disclosed(changes.values())}
     known |= {path: texts[path].split("\n") for path in known.keys() & texts.keys()}
     keys = {
@@ -80,7 +83,7 @@ def _key(
         after = _after(change, known, whole) if change else None
         if after is None or done.keys() & after.keys():
             # It may apply yet, by one of the more forgiving ways.
-            return hashlib.sha256(normalise_patch(patch).encode("utf-8", "replace")).hexdigest()
+            return patch_digest(patch)
         done |= after
     counting = [path for path in done if not _is_aside(path)]
     return "\n".join(f"{path} {done[path]}" for path in sorted(counting or done))
@@ -105,31 +108,45 @@ def _after(
     return done
 
 
-def _applied(lines: Known, hunks: Iterable[_Hunk]) -> Known | None:
+def _applied(lines: Known, hunks: Sequence[_Hunk]) -> Known | None:
     """Put hunks where their lines stand, nearest to where they say; None when they do not."""
+    search = _Search(lines, hunks)
     result: list[str | None] = []
     done = 0
     for hunk in hunks:
-        place = _place(lines, hunk, done)
+        place = search.nearest(hunk, done)
         if place is None:
             return None
-        result += [*lines[done:place], *hunk.new]
+        result += lines[done:place]
+        result += hunk.new
         done = place + len(hunk.old)
     return [*result, *lines[done:]]
 
 
-def _place(lines: Known, hunk: _Hunk, least: int) -> int | None:
-    last = len(lines) - len(hunk.old)
-    if least <= hunk.start <= last and lines[hunk.start : hunk.start + len(hunk.old)] == hunk.old:
-        return hunk.start
-    if not hunk.old:
-        return hunk.start if least <= hunk.start <= last else None
-    places = (
-        place
-        for place in range(least, last + 1)
-        if lines[place] == hunk.old[0] and lines[place : place + len(hunk.old)] == hunk.old
-    )
-    return min(places, key=lambda place: abs(place - hunk.start), default=None)
+class _Search:
+    """Finds hunks in the lines of a file.
+
+    Each line that a hunk looks for is one character, so that a place is found as a substring is.
+    """
+
+    def __init__(self, lines: Known, hunks: Iterable[_Hunk]) -> None:
+        wanted = dict.fromkeys(line for hunk in hunks for line in hunk.old)
+        letters: dict[str | None, str] = {
+            line: chr(number) for number, line in enumerate(wanted, start=1)
+        }
+        self._letters = letters
+        self._text = "".join([letters.get(line, "\0") for line in lines])
+
+    def nearest(self, hunk: _Hunk, least: int) -> int | None:
+        """Return the place nearest to where a hunk says, from line `least` on."""
+        start, last = hunk.start, len(self._text) - len(hunk.old)
+        if not hunk.old:
+            return start if least <= start <= last else None
+        old = "".join([self._letters[line] for line in hunk.old])
+        after = self._text.find(old, max(start, least))
+        before = self._text.rfind(old, least, max(start - 1 + len(old), 0)) if start > least else -1
+        places = [place for place in (before, after) if place >= 0]
+        return min(places, key=lambda place: abs(place - start), default=None)
 
 
 def _segments(lines: Known) -> list[str]:
@@ -143,19 +160,60 @@ def _segments(lines: Known) -> list[str]:
     return ["\n".join(segment) for segment in segments if segment]
 
 
+def _gathered(
+    changes: Mapping[str, list[_Change] | None], *, whole: Collection[str]
+) -> dict[str, list[_Change] | None]:
+    """Number the lines of each file anew, so that few lie between those that patches show.
+
+    What a patch says of its lines' numbers may be anything. Files that are known are left alone.
+    """
+    shown: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for change in _each(changes.values()):
+        shown[change.source or ""] += (
+            (one.start, one.start + len(one.old)) for one in change.hunks
+        )
+    numbers = {path: _renumbered(spans) for path, spans in shown.items() if path not in whole}
+
+    def moved(change: _Change) -> _Change:
+        if change.source is None or change.source in whole:
+            return change
+        starts = numbers[change.source]
+        hunks = [replace(hunk, start=starts[hunk.start]) for hunk in change.hunks]
+        return replace(change, hunks=hunks)
+
+    return {
+        patch: [moved(change) for change in of] if of is not None else None
+        for patch, of in changes.items()
+    }
+
+
+def _renumbered(spans: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Return the new number of each start of a span, at most `_GAP` after the end before it."""
+    numbers: dict[int, int] = {}
+    reached = shift = 0
+    for start, end in sorted(spans):
+        shift += max(start - reached - _GAP, 0)
+        numbers[start] = start - shift
+        reached = max(reached, end)
+    return numbers
+
+
+def _each(patches: Iterable[list[_Change] | None]) -> Iterable[_Change]:
+    return (change for changes in patches for change in changes or ())
+
+
 def _disclosed(patches: Iterable[list[_Change] | None]) -> dict[str, Known]:
     """Return the lines of files that patches show; where they disagree, as most of them say."""
     said: defaultdict[str, defaultdict[int, Counter[str]]] = defaultdict(
         lambda: defaultdict(Counter)
     )
-    for changes in patches:
-        for change in changes or ():
-            if change.source is None:
-                continue
-            of_file = said[change.source]
-            for hunk in change.hunks:
-                for number, line in enumerate(hunk.old, start=hunk.start):
-                    of_file[number][line] += 1
+    for change in _each(patches):
+        if change.source is None:
+            continue
+        of_file = said[change.source]
+        for hunk in change.hunks:
+            for number, line in enumerate(hunk.old, start=hunk.start):
+                of_file[number][line] += 1
     return {
         path: [
             # Of equally many, one that does not depend on the order.
@@ -170,9 +228,11 @@ def _disclosed(patches: Iterable[list[_Change] | None]) -> dict[str, Known]:
 
 def _changes(patch: str) -> list[_Change] | None:
     """Read a patch; None when it is no unified diff of texts."""
+    if patch.count("\n") > _MOST_LINES:
+        return None
     try:
-        files = PatchSet(patch if patch.endswith("\n") else f"{patch}\n")
-    except UnidiffParseError:
+        files = read_patch(patch if patch.endswith("\n") else f"{patch}\n")
+    except MalformedPatchError:
         return None
     if not files or any(file.is_binary_file for file in files):
         return None

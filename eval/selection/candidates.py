@@ -178,6 +178,8 @@ async def select(
     async def score(candidates: Candidates) -> Scored:
         async with places:
             started, known = time.monotonic(), candidates.evidence.seconds
+            # Kept from then on: to compare many patches takes long.
+            await asyncio.to_thread(lambda: candidates.behaviour)
             scored = await method.score(candidates)
             seconds = time.monotonic() - started + candidates.evidence.seconds - known
             effort = replace(scored.effort, seconds=seconds)

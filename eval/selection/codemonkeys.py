@@ -40,7 +40,7 @@ Python script in a ```python fence: it is run on the unpatched code and under ea
 are shown what it prints. When you know, answer with one line, CHOICE: and the patch's number."""
 _LAST = "Answer now with one line, CHOICE: and the patch's number."
 _AGAIN = "Answer with a script in a ```python fence, or with one line, CHOICE: and a number."
-_CHOICE = re.compile(r"CHOICE\W*(\d+)", re.IGNORECASE)
+_CHOICE = re.compile(r"CHOICE\W*(\d{1,9})", re.IGNORECASE)
 
 
 class CodeMonkeysChoice:

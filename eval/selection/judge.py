@@ -55,7 +55,7 @@ Patch B:
 
 Which of the two is more likely to fix the issue and to break nothing else? Say in a few sentences \
 where they differ. Then end with one line, BETTER: A or BETTER: B."""
-_SCORE = re.compile(r"SCORE\W*(\d+)|\A\W*(\d+)\W*\Z", re.IGNORECASE)
+_SCORE = re.compile(r"SCORE\W*(\d{1,9})|\A\W*(\d{1,9})\W*\Z", re.IGNORECASE)
 _BETTER = re.compile(r"(?:BETTER\W*|\A\W*)\b([AB])\b", re.IGNORECASE)
 
 

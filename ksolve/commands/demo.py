@@ -74,7 +74,7 @@ def demo(
     if len(names) > 1 and available < server_memory_needed(LARGE):
         names = [SMALL]
         console.print(f"Memory for {LARGE} is short, so {SMALL} goes alone.")
-    console.print("[bold]1 of 3: what this machine needs[/bold]")
+    console.print("1 of 3: what this machine needs", style="bold")
     for part in parts(["engine", "base-image", "server", *names]):
         set_up(part, console)
     console.print(f"  everything stands ({time.monotonic() - started:.0f} s)")
@@ -82,7 +82,7 @@ def demo(
     tasks = load_tasks("starter", ids=SHORT_TASKS if short else TASKS)
     samples = SHORT_SAMPLES if short else SAMPLES
     console.print(
-        f"[bold]2 of 3: {len(tasks)} issues x {len(names)} models x {samples} samples[/bold]"
+        f"2 of 3: {len(tasks)} issues x {len(names)} models x {samples} samples", style="bold"
     )
     stages = Stages()
     models = models_of([f"vllm:{name}" for name in names], [PRICE], progress=stages)
@@ -96,7 +96,7 @@ def demo(
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = out or platformdirs.user_cache_path("ksolve") / "demo" / stamp
     session = Session(console=console, workers=WORKERS, stages=stages)
-    console.print("[bold]3 of 3: sampling and verifying, then the result[/bold]")
+    console.print("3 of 3: sampling and verifying, then the result", style="bold")
     code = sweep_and_report(plan, folder, session, source="starter")
     page = folder / "report.html"
     with open_run(folder) as store:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ksolve.errors import INFRASTRUCTURE, InputError
 from ksolve.options import JsonOption
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.setup import Found, Part, parts
 
 GIB = 1024**3
@@ -66,7 +66,7 @@ def doctor(
         why_not = {name: one.why_not for name, one in found.items() if one.why_not}
         notes = {name: list(one.notes) for name, one in found.items() if one.notes}
         told = {**states, **_room(), "why_not": why_not, "notes": notes}
-        typer.echo(jsonlib.dumps(told, indent=2))
+        put(jsonlib.dumps(told, indent=2))
     else:
         console.print(_table(chosen, found))
         for name, part_found in found.items():
@@ -92,7 +92,7 @@ def set_up(part: Part, console: Console) -> None:
             # Without a terminal there is no status line: print each new stage, not each percent.
             stage = text.partition(" (")[0]
             if not console.is_terminal and stage != last:
-                console.print(f"  {stage}", markup=False)
+                console.print(f"  {stage}")
             last = stage
 
         part.mend(say)

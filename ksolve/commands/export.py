@@ -23,6 +23,7 @@ from ksolve.errors import InputError
 from ksolve.exports import pairs as training_pairs
 from ksolve.exports import write, write_tables
 from ksolve.options import refuse_unwritable
+from ksolve.screen import put
 
 Pick = Literal["all", "first", "solved"]
 
@@ -109,15 +110,15 @@ def export(
     with open_run(run) as store:
         if predictions is not None:
             written = write_predictions(predictions, _predictions(store, pick))
-            typer.echo(f"{count(written, 'prediction')} written to {predictions}.")
+            put(f"{count(written, 'prediction')} written to {predictions}.")
         if trajectories is not None and out is not None:
-            typer.echo(_write(store, _picked(store, pick), trajectories, out))
+            put(_write(store, _picked(store, pick), trajectories, out))
         for where, ending in ((parquet, ".parquet"), (jsonl, ".jsonl")):
             for file, rows in write_tables(store, where, ending).items() if where else ():
-                typer.echo(f"{count(rows, 'row')} written to {file}.")
+                put(f"{count(rows, 'row')} written to {file}.")
         if pairs is not None:
             written = write(training_pairs(store, _picker(store, pick)), pairs)
-            typer.echo(f"{count(written, 'pair')} written to {pairs}.")
+            put(f"{count(written, 'pair')} written to {pairs}.")
 
 
 def _predictions(store: Store, pick: Pick) -> Iterator[Prediction]:

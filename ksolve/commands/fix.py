@@ -67,7 +67,7 @@ from ksolve.options import (
 )
 from ksolve.progress import Stages
 from ksolve.readiness import Doubts, check_base, prepared
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.session import (
     Judging,
     Session,
@@ -312,7 +312,7 @@ def _print_result(
 ) -> None:
     """Print the patch, or all that is to be told as JSON, to standard output."""
     if not as_json:
-        typer.echo(patch, nl=False)
+        put(patch, end="")
         return
     rows = list(store.rows())
     priced = all(row.cost is not None for row in rows)
@@ -325,7 +325,7 @@ def _print_result(
         "run": str(folder),
         "reasons": [dataclasses.asdict(one) for one in why],
     }
-    typer.echo(jsonlib.dumps(result, indent=2))
+    put(jsonlib.dumps(result, indent=2))
 
 
 def _print_reasons(store: Store, why: Sequence[Reason], console: Console) -> None:

@@ -31,7 +31,7 @@ from ksolve.options import (
     models_of,
     serve_of,
 )
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 
 PATIENCE = 5.0
 """Seconds for which a question is asked again: whoever asks it waits for it."""
@@ -107,7 +107,7 @@ def models(
             {"address": address, "models": names} if error is None else {"address": address}
             for address, (names, error) in listed.items()
         ]
-        typer.echo(jsonlib.dumps(rows, indent=2))
+        put(jsonlib.dumps(rows, indent=2))
     errors = [report.error for report in reports] + [error for _, error in listed.values()]
     for report in reports:
         if report.error is None and not json:
@@ -240,7 +240,7 @@ def _list(*, json: bool) -> None:
             name: {"key": preset.key_variable, "example": preset.example}
             for name, preset in PRESETS.items()
         }
-        typer.echo(jsonlib.dumps(rows, indent=2))
+        put(jsonlib.dumps(rows, indent=2))
         return
     table = Table("example", "key", "what it is", box=None, pad_edge=False)
     for name, preset in PRESETS.items():

@@ -22,7 +22,7 @@ from ksolve.options import JsonOption, StrictOption, refuse_unwritable
 from ksolve.pages.report import html as html_of
 from ksolve.plain import as_csv, as_json
 from ksolve.report import markdown, terminal
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.worth import markdown as worth_markdown
 from ksolve.worth import terminal as worth_terminal
 
@@ -93,9 +93,9 @@ def report(
         of = findings(read, told_in)
         if as_markdown:
             parts = [markdown(of), worth_markdown(of.chosen_before)]
-            typer.echo("\n".join(filter(None, parts)), nl=False)
+            put("\n".join(filter(None, parts)), end="")
         elif as_table:
-            typer.echo(as_csv(of), nl=False)
+            put(as_csv(of), end="")
         elif not json:
             show(of, json=False)
         drawn = figures(of) if html or svg else []
@@ -111,7 +111,7 @@ def report(
 def show(of: Findings, *, json: bool) -> None:
     """Print findings on stdout, for a person or for a program."""
     if json:
-        typer.echo(as_json(of), nl=False)
+        put(as_json(of), end="")
     else:
         screen().print(terminal(of), worth_terminal(of.chosen_before))
 

@@ -71,7 +71,7 @@ from ksolve.screen import screen
 from ksolve.session import Judging, Session, check_served, sweep_on_docker
 from ksolve.sweep_config import Allocate, SolverConfig, Strategies, SweepConfig, as_toml
 from ksolve.sweep_options import resolve_config
-from tasks.load import tasks_digest
+from tasks.load import lasting_source, tasks_digest
 from tasks.task import Task
 
 FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate", "was_adaptive", "command")
@@ -372,7 +372,7 @@ def refuse_unknown_prices(models: Sequence[Model], limits: Mapping[str, float | 
 def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) -> dict[str, Any]:
     """Return what makes a run this run, as JSON-able values; `limits` of money."""
     return {
-        "tasks": source,
+        "tasks": lasting_source(source),
         "tasks_digest": tasks_digest(plan.tasks),
         "task_ids": [task.id for task in plan.tasks],
         "arms": [[solver.model.name, solver.name] for solver in plan.solvers],

@@ -38,9 +38,10 @@ from ksolve.options import (
     refuse_unwritable,
     resources_in,
 )
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.worth import plain_table, terminal
-from tasks.load import load_tasks, tasks_digest
+from tasks.load import load_tasks, sources_near, tasks_digest
+from tasks.rows import DatasetError
 from tasks.task import Task
 
 LEGEND = (
@@ -245,14 +246,22 @@ def _refuse_what_is_not_there(
 
 def _tasks(store: Store, source: str | None) -> list[Task]:
     config = store.config() or {}
-    # What else the source holds is no part of the run.
-    found = load_tasks(source or config["tasks"], ids=config["task_ids"], on_invalid=lambda _: None)
-    if tasks_digest(found) != config["tasks_digest"]:
-        raise InputError(
-            f"The tasks of {source or config['tasks']} are not those of the run any more: say with "
-            "--tasks where these are."
-        )
-    return found
+    places = [source] if source else sources_near(config["tasks"], store.folder)
+    for place in places:
+        # An error is raised only where there is no other place to look at.
+        try:
+            # What else the source holds is no part of the run.
+            found = load_tasks(place, ids=config["task_ids"], on_invalid=lambda _: None)
+        except DatasetError:
+            if place == places[-1]:
+                raise
+            continue
+        if tasks_digest(found) == config["tasks_digest"]:
+            return found
+    raise InputError(
+        f"The tasks of {places[0]} are not those of the run any more: say with --tasks where these "
+        "are."
+    )
 
 
 def _picks(pool: Pool, selection: Selection) -> list[_Pick]:
@@ -289,7 +298,7 @@ def _give(chosen: Chosen, console: Console, *, out: Path | None, json: bool) -> 
         rest = f", {empty} of them without a patch" if empty else ""
         console.print(Text(f"{written} written to {out}{rest}."), soft_wrap=True)
     if json:
-        typer.echo(json_text.dumps([dataclasses.asdict(one) for one in picks], indent=2))
+        put(json_text.dumps([dataclasses.asdict(one) for one in picks], indent=2))
     elif out is None:
         rows = [
             (
@@ -338,4 +347,4 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
     if json:
         # Of all samples first, as where there is but one solver.
         *solvers, of_all = told
-        typer.echo(json_text.dumps({**of_all, "solvers": solvers}, indent=2))
+        put(json_text.dumps({**of_all, "solvers": solvers}, indent=2))

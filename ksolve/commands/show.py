@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json as jsonlib
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +16,7 @@ from eval.table import SampleRow
 from eval.trajectories import to_record
 from ksolve.errors import InputError
 from ksolve.options import JsonOption
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.transcript import Transcript, one_line
 
 NAMED = 8
@@ -60,11 +58,8 @@ def show(
     drawn_by = strategy_of.get((key.model, key.strategy), key.strategy)
     if json:
         told = to_record(record, verdict, drawn_by=drawn_by, log=True)
-        typer.echo(jsonlib.dumps(told, indent=2))
+        put(jsonlib.dumps(told, indent=2))
         return
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # What was said may hold characters that a terminal of another encoding has not.
-        sys.stdout.reconfigure(errors="replace")
     screen().print(
         Transcript(
             sample=record,

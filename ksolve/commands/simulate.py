@@ -22,7 +22,7 @@ from eval.summary import Names, short_names
 from eval.table import SampleTable
 from ksolve.errors import InputError
 from ksolve.options import JsonOption
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 
 SCHEMA = 1
 """Of the JSON form; rises when a key changes its meaning or goes."""
@@ -111,7 +111,7 @@ def simulate(
     )
     if json:
         form = {"schema": SCHEMA, **dataclasses.asdict(simulation)}
-        typer.echo(jsonlib.dumps(form, indent=2))
+        put(jsonlib.dumps(form, indent=2))
     else:
         _show(simulation, names.shared)
 

@@ -8,8 +8,10 @@ import dataclasses
 import json as jsonlib
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
+import platformdirs
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +21,7 @@ from eval.audit import Audit, audit
 from eval.cache import VerdictCache
 from eval.cost import count
 from eval.flaky import Findings, FlakyTasks
-from eval.validate import Validation, validate
+from eval.validate import Problem, Validation, validate
 from eval.verdict import Verdict
 from eval.verifier import Verifier
 from eval.verify import evaluate
@@ -41,11 +43,14 @@ from ksolve.options import (
     resources_of,
     tasks_of,
 )
-from ksolve.screen import screen
+from ksolve.screen import put, screen
 from ksolve.session import docker_host, ready_images
 from sandbox.sandbox import Limits, SandboxError
 from tasks.load import tasks_digest
 from tasks.task import Resources, Task
+
+LOGS = platformdirs.user_state_path("ksolve") / "validate"
+"""Where the logs of invalid tasks go, in a folder for each; those of earlier times are replaced."""
 
 app = typer.Typer(
     help="List, show, validate, audit tasks, and build their images.\n\n"
@@ -87,7 +92,7 @@ def list_tasks(
             }
             for task in tasks
         ]
-        typer.echo(jsonlib.dumps(rows, indent=2))
+        put(jsonlib.dumps(rows, indent=2))
         return
     table = Table("task", "repository", "F2P", "P2P", "issue", box=None, pad_edge=False)
     for task in tasks:
@@ -116,18 +121,18 @@ def show_task(
     """
     (task,) = tasks_of(source, ids=[task_id], skip_invalid=skip_invalid)
     issue = task.issue
-    typer.echo(f"{task.id}  {issue.repo} at {issue.base_commit}\nimage {issue.image}\n")
-    typer.echo(issue.statement)
+    put(f"{task.id}  {issue.repo} at {issue.base_commit}\nimage {issue.image}\n")
+    put(issue.statement)
     if oracle:
         for name, tests in (
             ("FAIL_TO_PASS", task.oracle.fail_to_pass),
             ("PASS_TO_PASS", task.oracle.pass_to_pass),
         ):
-            typer.echo(f"\n{name} ({len(tests)})")
+            put(f"\n{name} ({len(tests)})")
             for test in tests:
-                typer.echo(f"  {test}")
-        typer.echo(f"\ntest patch\n{task.oracle.test_patch}")
-        typer.echo(f"gold patch\n{task.oracle.gold_patch or 'none'}")
+                put(f"  {test}")
+        put(f"\ntest patch\n{task.oracle.test_patch}")
+        put(f"gold patch\n{task.oracle.gold_patch or 'none'}")
 
 
 @app.command("build")
@@ -149,7 +154,7 @@ def build(
     tasks = tasks_of(source, ids=ids, exclude=exclude, limit=limit, skip_invalid=skip_invalid)
     left_out = asyncio.run(_build(tasks))
     here = {task.issue.image for task in tasks if task.id not in left_out}
-    typer.echo(f"{count(len(here), 'image')} {'is' if len(here) == 1 else 'are'} here.")
+    put(f"{count(len(here), 'image')} {'is' if len(here) == 1 else 'are'} here.")
     if left_out:
         raise typer.Exit(INFRASTRUCTURE)
 
@@ -176,6 +181,13 @@ def validate_tasks(
             "without the rest.",
         ),
     ] = False,
+    logs: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder for what the tests of invalid tasks print, by default one of your own "
+            "that the line of each names."
+        ),
+    ] = None,
     ids: IdsOption = None,
     exclude: ExcludeOption = None,
     limit: LimitOption = None,
@@ -188,6 +200,8 @@ def validate_tasks(
     With --repeat, a test that passes in some runs of the same files and fails in others makes its
     task flaky. What is found is remembered: runs add up over sessions, verdicts on a flaky task
     are those of a majority, and reports tell coverage with and without it.
+
+    Of an invalid task the reason is told, and where the logs of its tests are.
 
     Ends with 0 when every task is valid, 1 when some are not. A flaky task is valid when more than
     half of its runs are as they must be.
@@ -212,7 +226,15 @@ def validate_tasks(
     with contextlib.closing(VerdictCache()) as cache:
         proofs = cache if prove else None
         found = asyncio.run(
-            _validate(tasks, workers, console, repeat=repeat, prove=proofs, resources=resources)
+            _validate(
+                tasks,
+                workers,
+                console,
+                repeat=repeat,
+                prove=proofs,
+                resources=resources,
+                logs=logs or LOGS,
+            )
         )
     validations = [one for one in found if isinstance(one, Validation)]
     known = (FlakyTasks().load() if repeat > 1 else Findings()).flaky(tasks)
@@ -228,7 +250,7 @@ def validate_tasks(
             }
             for one in validations
         ]
-        typer.echo(jsonlib.dumps(rows, indent=2))
+        put(jsonlib.dumps(rows, indent=2))
     valid = sum(one.valid for one in validations)
     console.print(f"{valid} of {len(tasks)} tasks are valid.")
     if known:
@@ -275,7 +297,7 @@ def audit_tasks(
             }
             for one in audits
         ]
-        typer.echo(jsonlib.dumps(rows, indent=2))
+        put(jsonlib.dumps(rows, indent=2))
     clean = sum(one.clean for one in audits)
     console.print(f"{clean} of {len(tasks)} images give nothing away.")
     if len(audits) < len(tasks):
@@ -296,6 +318,7 @@ async def _validate(
     repeat: int,
     prove: VerdictCache | None,
     resources: Resources,
+    logs: Path,
 ) -> list[Validation | SandboxError]:
     places = asyncio.Semaphore(workers)
     record, dataset = FlakyTasks().record, tasks_digest(tasks)
@@ -319,7 +342,9 @@ async def _validate(
                 return error
             if repeat > 1:
                 await asyncio.to_thread(record, task, digest, result.observed, dataset=dataset)
-            console.print(_line(task, result, repeat, proved=proved))
+            written = [] if result.valid else await asyncio.to_thread(_write_logs, result, logs)
+            line = _line(task, result, repeat, proved=proved, logs=written)
+            console.print(line, soft_wrap=True)
             return result
 
         return [
@@ -359,14 +384,32 @@ async def _as_judged(task: Task, result: Validation, verifier: Verifier) -> Vali
     verdict = await verifier.verify(task, task.oracle.gold_patch)
     if verdict.outcome == "resolved":
         return result
-    problem = f"the verifier calls the gold patch {verdict.outcome} ({verdict.note})"
-    return dataclasses.replace(result, problems=(problem,))
+    problem = Problem(what=f"the verifier calls the gold patch {verdict.outcome} ({verdict.note})")
+    return dataclasses.replace(result, found=(problem,), gold=verdict)
 
 
-def _line(task: Task, result: Validation, repeat: int, *, proved: bool) -> Text:
+def _write_logs(result: Validation, folder: Path) -> list[Path]:
+    """Write what the tests printed on each side; return the files."""
+    sides = {"base": result.base, "gold": result.gold}
+    of_task = folder / result.task_id.replace("/", "__")
+    of_task.mkdir(parents=True, exist_ok=True)
+    files = []
+    for side, verdict in sides.items():
+        if verdict is not None and verdict.log:
+            files.append(of_task / f"{side}.log")
+            files[-1].write_bytes(verdict.log.encode("utf-8", "backslashreplace"))
+    return files
+
+
+def _line(
+    task: Task, result: Validation, repeat: int, *, proved: bool, logs: Sequence[Path]
+) -> Text:
+    """Say of a task whether it is valid, or else why not and where what it printed is."""
     flaky = f"; flaky: {'; '.join(result.flaky)}" if result.flaky else ""
     if not result.valid:
-        return Text(f"{task.id}: {'; '.join(result.problems)}{flaky}", style="red")
+        reasons = "; ".join(problem.reason for problem in result.found)
+        where = f" (logs: {', '.join(map(str, logs))})" if logs else ""
+        return Text(f"{task.id}: {reasons}{flaky}{where}", style="red")
     seconds = result.base.seconds + (result.gold.seconds if result.gold else 0.0)
     tests = f"{len(task.oracle.fail_to_pass)} F2P, {len(task.oracle.pass_to_pass)} P2P"
     same = f", the same in {repeat} runs" if repeat > 1 and not flaky else ""

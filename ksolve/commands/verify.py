@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from agent.backend import Usage
 from agent.strategy import Proposal
+from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.predictions import Prediction, read_predictions
 from eval.reference_report import Dataset, SharedNameError, check_names, write_reports
@@ -22,6 +24,7 @@ from eval.sample import Sample, SampleKey
 from eval.store import Store
 from eval.suspected import samples as suspected_samples
 from eval.sweep import Plan
+from eval.verdict import verdict_key
 from ksolve import sentences
 from ksolve.commands.report import show
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError, console
@@ -50,9 +53,11 @@ from ksolve.options import (
     tasks_of,
 )
 from ksolve.screen import screen
-from ksolve.session import Judging, Session, sweep_on_docker
-from ksolve.transcript import harmless
-from tasks.load import tasks_digest
+from ksolve.session import Judging, Session, docker_host, sweep_on_docker
+from ksolve.verified import gold_warning, judgements, summary, table
+from ksolve.verify_progress import VerifyProgress
+from sandbox.sandbox import SandboxError
+from tasks.load import lasting_source, tasks_digest
 from tasks.swebench import ALIASES
 from tasks.task import Task
 from tasks.taskrepo import is_task_repo, starter_path
@@ -71,12 +76,22 @@ class _Asked:
     # Where the predictions came from.
     tasks: Sequence[Task]
     predictions: Sequence[Prediction]
+    count_missing: bool
+    # A task without a prediction counts as not resolved.
 
     @property
     def predicted(self) -> list[Task]:
         """The tasks that have a prediction."""
         predicted = {one.task_id for one in self.predictions}
         return [task for task in self.tasks if task.id in predicted]
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """Tasks and models without a prediction, where they count."""
+        models = dict.fromkeys(one.model for one in self.predictions)
+        there = {(one.task_id, one.model) for one in self.predictions}
+        pairs = [(task.id, model) for model in models for task in self.tasks]
+        return [pair for pair in pairs if pair not in there] if self.count_missing else []
 
 
 def verify_predictions(
@@ -101,15 +116,24 @@ def verify_predictions(
     limit: LimitOption = None,
     skip_invalid: SkipInvalidOption = False,
     strict: StrictOption = False,
+    count_missing: Annotated[
+        bool,
+        typer.Option(
+            "--count-missing",
+            help="Count a task without a prediction as not resolved, as SWE-bench's leaderboard "
+            "does: shares are then of all tasks.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Run the tests of the tasks on the patches of a predictions file.
+    """Run the tests of the tasks on the patches of a predictions file, and say why each fails.
 
     A file may hold several predictions for an instance, and for several models. Beside its own
     records, the run folder then holds a report for each model, MODEL.RUN.json, and the folder
-    logs/run_evaluation/, both as SWE-bench's own harness writes them. Ends with 0 when every
-    prediction is resolved, 1 when some are not. Resolved patches that look like reward hacking are
-    listed; with --strict they count as unresolved.
+    logs/run_evaluation/, both as SWE-bench's own harness writes them; of a long log the whole is
+    beside them, compressed. `ksolve report` tells more of several models or predictions. Ends with
+    0 when every prediction is resolved, 1 when some are not. Resolved patches that look like reward
+    hacking are listed; with --strict they count as unresolved.
 
     [bold]Example[/bold]
 
@@ -122,6 +146,7 @@ def verify_predictions(
         given=predictions,
         tasks=selected,
         predictions=_predictions(predictions, selected, is_part=is_part),
+        count_missing=count_missing,
     )
     session = Session(
         console=screen(stderr=json),
@@ -140,8 +165,10 @@ def verify_predictions(
 
 
 def _verify(asked: _Asked, out: Path, session: Session, *, strict: bool, json: bool) -> int:
-    tasks = asked.predicted
-    samples = _samples(asked.predictions)
+    missing = asked.missing
+    tasks = list(asked.tasks) if missing else asked.predicted
+    blank = [Prediction(task_id=task_id, model=model, patch="") for task_id, model in missing]
+    samples = _samples([*asked.predictions, *blank])
     wanted = Counter(sample.key.model for sample in samples)
     try:
         check_names(wanted)
@@ -149,12 +176,12 @@ def _verify(asked: _Asked, out: Path, session: Session, *, strict: bool, json: b
         raise InputError(str(error)) from None
     with Store(out) as store:
         config = {
-            "tasks": asked.source,
+            "tasks": lasting_source(asked.source),
             "tasks_digest": tasks_digest(tasks),
             "task_ids": [task.id for task in tasks],
             "arms": [[model, STRATEGY] for model in wanted],
             "prices": {},
-            "predictions": asked.given,
+            "predictions": lasting_source(asked.given),
             "predictions_digest": _digest(samples),
             "samples": [
                 max(sample.key.index for sample in samples if sample.key.model == model) + 1
@@ -165,19 +192,50 @@ def _verify(asked: _Asked, out: Path, session: Session, *, strict: bool, json: b
         store.begin(config, free=("tasks", "predictions", "flaky"))
         for sample in samples:
             store.add_sample(sample)
-        asyncio.run(sweep_on_docker(Plan(tasks=tasks), store, session, wanted=wanted))
-        of = findings([read_run(store, strict=strict)])
-        failures = store.failures()
-        reports = write_reports(store, STRATEGY, wanted, asked.tasks, _dataset(asked.source))
-        show(of, json=json)
-        for line in sentences.suspected(store.ask(suspected_samples)):
-            session.console.print(Text(f"Suspicious: {harmless(line)}"), soft_wrap=True)
+        known = len(samples) - len(store.unverified())
+        progress = VerifyProgress(session.console, wanted=len(samples), known=known)
+        plan = Plan(tasks=tasks)
+        asyncio.run(sweep_on_docker(plan, store, session, wanted=wanted, progress=progress))
+        if json:
+            show(findings([read_run(store, strict=strict)]), json=True)
+        found = judgements(store, asked.tasks, missing=missing, strict=strict)
+        suspected = list(sentences.suspected(store.ask(suspected_samples)))
+        reports = write_reports(
+            store, STRATEGY, wanted, asked.tasks, _dataset(asked.source), missing=missing
+        )
+    console = session.console
+    console.print(table(found))
+    counts = summary(found, total=len(asked.tasks), missing=missing, in_full=asked.count_missing)
+    console.print(counts, soft_wrap=True)
+    for line in suspected:
+        console.print(Text(f"Suspicious: {line}"), soft_wrap=True)
+    unlike = {one.key.task_id for one in found if one.outcome not in {"resolved", "no_patch"}}
+    doubtful = [task for task in asked.tasks if task.id in unlike and task.oracle.gold_patch]
+    if failing := asyncio.run(_gold_fails(doubtful)):
+        console.print(Text(gold_warning(failing), style="yellow"), soft_wrap=True)
     for path in reports:
-        session.console.print(Text(f"In SWE-bench form: {path}"), soft_wrap=True)
-    if failures:
+        console.print(Text(f"In SWE-bench form: {path}"), soft_wrap=True)
+    if any(one.outcome == "failure" for one in found):
         return INFRASTRUCTURE
-    resolved = sum(arm.outcomes["resolved"] for arm in of.summary.arms)
-    return 0 if resolved == len(samples) else UNSOLVED
+    return 0 if all(one.outcome == "resolved" for one in found) else UNSOLVED
+
+
+async def _gold_fails(tasks: Sequence[Task]) -> list[str]:
+    """Return the tasks whose gold patch is known not to be resolved on this machine.
+
+    Known is what this run or an earlier one found out; nothing is run for it.
+    """
+    failing = []
+    with contextlib.closing(VerdictCache()) as cache:
+        async with docker_host() as host:
+            for task in tasks:
+                with contextlib.suppress(SandboxError):
+                    digest = await host.image_digest(task.issue.image)
+                    key = verdict_key(digest, task.oracle.gold_patch or "", task.oracle)
+                    known = await asyncio.to_thread(cache.verdict, key)
+                    if known is not None and known.outcome != "resolved":
+                        failing.append(task.id)
+    return failing
 
 
 def _dataset(source: str) -> Dataset:

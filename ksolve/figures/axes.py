@@ -6,26 +6,46 @@ inside a page takes its look from the page; as a document of its own it carries 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
 from ksolve.pages.html import read
-from ksolve.transcript import harmless
+from ksolve.screen import harmless
 
-WIDTH = 760
-"""Pixels of every chart."""
+WIDTH, SLIM = 760.0, 400.0
+"""Pixels of every chart, and of the same where it is drawn for a phone."""
 
-LINE = 20
 # Pixels from one line of text to the next.
-LETTER = 7.6
+LINE = 20
 # Pixels that a letter takes, about.
-STYLES = 6
+LETTER = 7.6
 # Colours and marks; a seventh series begins with the first again.
+STYLES = 6
 _NONCHARACTERS = {0xFFFE: "\ufffd", 0xFFFF: "\ufffd"}
 _RATIOS = {True: (1.0, 2.0, 5.0), False: (1.0,)}
+
+
+_WIDTH: ContextVar[float] = ContextVar("width", default=WIDTH)
+
+
+def width() -> float:
+    """Return the pixels of the charts that are drawn now."""
+    return _WIDTH.get()
+
+
+@contextlib.contextmanager
+def slim() -> Iterator[None]:
+    """Draw charts for a phone while this is open: letters stay as large, all else is narrower."""
+    before = _WIDTH.set(SLIM)
+    try:
+        yield
+    finally:
+        _WIDTH.reset(before)
 
 
 def element(name: str, *inside: str, **attributes: object) -> Markup:
@@ -150,12 +170,12 @@ def legend(entries: Sequence[tuple[str, int]], left: float, top: float) -> tuple
     """Return the names of series with their marks, in lines, and the pixels that they take."""
     x, y, parts = left, top, []
     for name, style in entries:
-        width = 34 + LETTER * len(name)
-        if x > left and x + width > WIDTH:
+        room = 34 + LETTER * len(name)
+        if x > left and x + room > width():
             x, y = left, y + LINE
         line = path([(x, y - 4.5), (x + 24, y - 4.5)], "line")
         parts += [group(style, line, mark(style, x + 12, y - 4.5, name)), label(name, x + 30, y)]
-        x += width + 16
+        x += room + 16
     return Markup().join(parts), (y - top + LINE if entries else 0.0)
 
 
@@ -164,14 +184,16 @@ def drawing(name: str, title: str, told: str, height: float, parts: Iterable[Mar
 
     `name` tells it from the other drawings of a page.
     """
+    is_slim = width() == SLIM
+    name += "-slim" if is_slim else ""
     return element(
         "svg",
         element("title", title, id=f"{name}-title"),
         element("desc", told, id=f"{name}-told"),
         *parts,
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDTH} {_short(height)}",
-        class_="chart",
+        viewBox=f"0 0 {_short(width())} {_short(height)}",
+        class_="chart slim" if is_slim else "chart",
         role="img",
         aria_labelledby=f"{name}-title {name}-told",
     )

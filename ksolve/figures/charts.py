@@ -19,7 +19,7 @@ from eval.verdict import OUTCOMES
 from ksolve.figures.axes import (
     LETTER,
     LINE,
-    WIDTH,
+    SLIM,
     Axis,
     Plot,
     Scale,
@@ -31,6 +31,7 @@ from ksolve.figures.axes import (
     mark,
     path,
     round_numbers,
+    width,
 )
 
 LEFT, RIGHT, HEIGHT = 72.0, 24.0, 260.0
@@ -151,8 +152,12 @@ def solve_cost_chart(series: Sequence[Series], *, title: str, axis: CostAxis) ->
 def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
     """Draw what each way of choosing solves, between choosing at random and knowing the answer."""
     names = [bar.name for one in groups for bar in one.bars]
-    margin = 24 + min(max(LETTER * max(map(len, names), default=0), 166.0), 300.0)
-    end = WIDTH - 24.0 - LETTER * max((len(b.used) for one in groups for b in one.bars), default=0)
+    is_slim = width() == SLIM
+    most = 170.0 if is_slim else 300.0
+    margin = 24 + min(max(LETTER * max(map(len, names), default=0), 166.0), most)
+    # On a phone there is no room for what was used.
+    used = 0 if is_slim else max((len(b.used) for one in groups for b in one.bars), default=0)
+    end = width() - 24.0 - LETTER * used
     values = [v for one in groups for bar in one.bars for v in (bar.value, bar.high) if v]
     highest = max([*values, *(one.ceiling for one in groups)], default=1.0)
     top, step = next(axis for axis in _TOPS if axis[0] >= highest - 1e-9)
@@ -176,7 +181,8 @@ def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
             told = f"{one.name}, {bar.name}: {_share(bar.value, bar.low, bar.high)}"
             if bar.used:
                 told += f"; {bar.used}"
-                parts.append(label(bar.used, WIDTH - 10.0, y, anchor="end", css="soft"))
+            if bar.used and not is_slim:
+                parts.append(label(bar.used, width() - 10.0, y, anchor="end", css="soft"))
             inside.append(mark(style, across(bar.value), y - 4.5, told))
         edges = across(one.floor), across(one.ceiling)
         inside += [path([(edge, first), (edge, last)], "edge") for edge in edges]
@@ -201,7 +207,7 @@ def outcome_chart(rows: Sequence[tuple[str, dict[str, int]]], *, title: str) -> 
     x, y = 0.0, LINE * 0.8
     for outcome in met:
         name = outcome.replace("_", " ")
-        if x + 30 + LETTER * len(name) > WIDTH:
+        if x + 30 + LETTER * len(name) > width():
             x, y = 0.0, y + LINE
         parts.append(element("rect", class_=outcome, x=x, y=y - 11, width=14, height=14, rx=3))
         parts.append(label(name, x + 20, y))
@@ -214,18 +220,18 @@ def outcome_chart(rows: Sequence[tuple[str, dict[str, int]]], *, title: str) -> 
         x, y = 0.0, y + _GAP
         for outcome in met:
             share = counts.get(outcome, 0) / total
-            width = share * WIDTH
-            if not width:
+            part = share * width()
+            if not part:
                 continue
             told = f"{name}: {counts[outcome]:,} {outcome.replace('_', ' ')} ({share:.1%})"
-            box = {"x": x, "y": y, "width": width, "height": _BAR}
+            box = {"x": x, "y": y, "width": part, "height": _BAR}
             parts.append(element("rect", element("title", told), class_=f"part {outcome}", **box))
-            if width > 6 * LETTER:
+            if part > 6 * LETTER:
                 css = f"in-{outcome}"
                 parts.append(
-                    label(f"{share:.0%}", x + width / 2, y + 15.5, anchor="middle", css=css)
+                    label(f"{share:.0%}", x + part / 2, y + 15.5, anchor="middle", css=css)
                 )
-            x += width
+            x += part
         y += _BAR + _GAP
     told = "; ".join(
         f"{name}: " + ", ".join(f"{counts.get(o, 0):,} {o.replace('_', ' ')}" for o in met)
@@ -246,6 +252,8 @@ def heat_chart(
     x, y = 0.0, LINE * 0.8
     for level, name in enumerate(names):
         css = f"h{level}" if level <= LEVELS else "none"
+        if x + 18 + LETTER * len(name) > width():
+            x, y = 0.0, y + LINE
         parts.append(element("rect", class_=css, x=x, y=y - 11, width=14, height=14, rx=3))
         parts.append(label(name, x + 18, y))
         x += 38 + LETTER * len(name)
@@ -254,14 +262,14 @@ def heat_chart(
         y += LINE
         parts.append(label(name, 0, y, css="strong"))
         y += _GAP
-        width = WIDTH / (len(shares) or 1)
-        gap = min(2.0, width * 0.15)
+        column = width() / (len(shares) or 1)
+        gap = min(2.0, column * 0.15)
         cells: dict[str, list[str]] = {}
         for i, share in enumerate(shares):
             css = "none" if share is None else f"h{level_of(share)}"
-            corner = f"M{i * width + gap / 2:.2f} {y:.1f}"
+            corner = f"M{i * column + gap / 2:.2f} {y:.1f}"
             cells.setdefault(css, []).append(
-                f"{corner}h{width - gap:.2f}v{_BAR:.0f}h{gap - width:.2f}z"
+                f"{corner}h{column - gap:.2f}v{_BAR:.0f}h{gap - column:.2f}z"
             )
         parts += [element("path", class_=css, d="".join(ds)) for css, ds in sorted(cells.items())]
         y += _BAR + 4
@@ -351,7 +359,7 @@ def _of_k(last: float, high: float) -> Axis:
 
 
 def _across(low: float, high: float, title: str, ticks: Sequence[tuple[float, str]]) -> Axis:
-    scale = Scale(low=low, high=high, start=LEFT, end=WIDTH - RIGHT, is_log=True)
+    scale = Scale(low=low, high=high, start=LEFT, end=width() - RIGHT, is_log=True)
     return Axis(scale=scale, title=title, ticks=ticks)
 
 

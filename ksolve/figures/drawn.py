@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ksolve.figures.axes import slim
 from ksolve.figures.cost import frontier, solve_cost
 from ksolve.figures.coverage import coverage
 from ksolve.figures.figure import Figure
@@ -12,4 +15,9 @@ from ksolve.findings import Findings
 def figures(of: Findings) -> list[Figure]:
     """Return every figure that the findings carry, in the order of the page."""
     drawn = (coverage, solve_cost, frontier, selection, heat, outcomes)
-    return [one(of) for one in drawn] if of.solvers else []
+    if not of.solvers:
+        return []
+    with slim():
+        for_phones = [one(of).drawn for one in drawn]
+    both = zip((one(of) for one in drawn), for_phones, strict=True)
+    return [replace(figure, slim=narrow) for figure, narrow in both]

@@ -21,5 +21,7 @@ class Figure:
     caption: str
     drawn: Markup | None
     # None where there is nothing to draw.
+    slim: Markup | None = None
+    # The same for a phone.
     table: Table | None = None
     notes: Sequence[str] = ()

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from eval.cost import count, money, percent
-from ksolve.transcript import harmless
+from ksolve.screen import harmless
 
 
 def page(template: str, **values: Any) -> str:

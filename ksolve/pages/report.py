@@ -6,7 +6,6 @@ says in a sentence what it has to leave out.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +25,9 @@ from ksolve.report import ADAPTIVE
 
 FAILURES_SHOWN = 200
 """Failures that are listed; of more it is said how many."""
+
+# Values that a setting names; the rest are counted.
+_LISTED = 30
 
 
 def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
@@ -350,8 +352,25 @@ def _settings(run: RunRead) -> Table:
         rows=[
             [
                 Cell(text=name),
-                Cell(text=value if isinstance(value, str) else json.dumps(value, sort_keys=True)),
+                Cell(text=_said(value)),
             ]
             for name, value in flat.items()
         ],
     )
+
+
+def _said(value: object) -> str:
+    """Write a value of a configuration for a person."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        parts = [f"{name} {_said(inner)}" for name, inner in sorted(value.items())]
+    elif isinstance(value, list | tuple):
+        parts = [_said(inner) for inner in value]
+    else:
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    more = f" and {len(parts) - _LISTED:,} more" if len(parts) > _LISTED else ""
+    between = "; " if any(isinstance(inner, list | tuple | Mapping) for inner in value) else ", "
+    return between.join(parts[:_LISTED]) + more or "none"

@@ -1,5 +1,14 @@
 // Sorts all tables that ask for it, and filters those that are long; all is there to read without it.
 "use strict";
+// On a phone every row is a card, in which each cell says what its column says at its head.
+for (const table of document.querySelectorAll("table")) {
+  const heads = [...(table.tHead?.rows[0].cells ?? [])].map((head) => head.textContent.trim());
+  if (!heads.length) continue;
+  for (const row of table.tBodies[0].rows) {
+    [...row.cells].forEach((cell, at) => { cell.dataset.label = heads[at] ?? ""; });
+  }
+  table.classList.add("cards");
+}
 const FEW = 5; // Rows that nobody needs a filter for.
 for (const table of document.querySelectorAll("table.sorts")) {
   const body = table.tBodies[0];

@@ -15,6 +15,7 @@ from eval.cost import cost_per_solve, money, percent
 from eval.coverage import curve, ladder, pass_at_k
 from eval.table import OWED, Ints
 from eval.verdict import OUTCOMES
+from ksolve.figures.axes import slim
 from ksolve.figures.charts import Point, Series, coverage_chart, level_of
 from ksolve.view.standing import Standing, State
 
@@ -118,7 +119,10 @@ def cell(drawn: int, judged: int, resolved: int) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=32)
 def chart(at: Standing) -> Markup:
-    """Draw coverage against k for every solver, with what is known of it so far."""
+    """Draw coverage against k for every solver, with what is known of it so far.
+
+    It is drawn twice: for a wide window, and for a phone.
+    """
     series = []
     for arm, name in enumerate(at.labels):
         ks = [k for k in ladder(at.wanted[arm]) if k <= at.judged[arm].max(initial=0)]
@@ -143,7 +147,9 @@ def chart(at: Standing) -> Markup:
         )
     if not any(one.points for one in series):
         return Markup()
-    return coverage_chart(series, title=TITLE)
+    with slim():
+        for_phones = coverage_chart(series, title=TITLE)
+    return coverage_chart(series, title=TITLE) + for_phones
 
 
 def tokens(used: Ints) -> str:

@@ -16,6 +16,7 @@ from eval.cost import money
 from eval.failures import failures
 from eval.sample import SampleKey
 from eval.verdict import OUTCOMES
+from ksolve.sentences import must_still_pass
 from ksolve.view import figures, queries, turns
 from ksolve.view.folders import Runs
 from ksolve.view.rundb import UnreadableError
@@ -155,7 +156,8 @@ class Pages:
             prompt=prompt,
             steps=steps,
             steps_left=max(0, len(drawn.sample.proposal.trajectory) - turns.TURNS),
-            **_shown(drawn),
+            drawn=drawn,
+            side=_shown(drawn),
         )
 
     def compare(self, request: Request) -> Response:
@@ -255,6 +257,7 @@ def _shown(drawn: Drawn) -> dict[str, Any]:
         "patch": patch(drawn.sample.proposal.patch),
         "fail_to_pass": excerpts(log, fail_to_pass),
         "pass_to_pass": excerpts(log, pass_to_pass),
+        "must_still_pass": must_still_pass(drawn.sample.key),
         "log": log[-TAIL:],
         "log_left": max(0, len(log) - TAIL),
     }

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ksolve.transcript import harmless
+from ksolve.screen import harmless
 
 SCANNED = 2_000_000
 """Characters of the end of a log that are looked through."""
@@ -22,6 +22,10 @@ _EXCERPT, _EXCERPTS, _LINES = 8_000, 40, 6
 # Characters of one test's part, parts, and single lines where a test has no part.
 _OPENS = re.compile(r"_{3,} (?P<pytest>\S.*?) _{3,}$|(?:FAIL|ERROR): (?P<unittest>\S.*)$")
 _CLOSES = re.compile(r"={3,} .* ={3,}$|={20,}$|Ran \d+ tests? in ")
+_MARKED = re.compile(r"^E +(?P<error>\S.*)$", re.MULTILINE)
+_ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Failure|Interrupt)\b.*$", re.MULTILINE)
+# Characters of an error that are said at once.
+_GIST = 300
 _PARAMETERS = re.compile(r"\[.*\]$", re.DOTALL)
 
 
@@ -31,6 +35,8 @@ class Excerpt:
 
     test: str
     text: str
+    gist: str = ""
+    """The assertion or error that ended it, which may stand far below in the text."""
 
 
 def excerpts(log: str, tests: Sequence[str]) -> list[Excerpt]:
@@ -40,9 +46,10 @@ def excerpts(log: str, tests: Sequence[str]) -> list[Excerpt]:
     lines = harmless(log[-SCANNED:]).split("\n")
     parts = dict(_parts(lines))
     return [
-        Excerpt(test=test, text=(_part(parts, name) or _mentions(lines, name))[:_EXCERPT])
+        Excerpt(test=test, text=text[:_EXCERPT], gist=_gist(text))
         for test in tests[:_EXCERPTS]
         for name in (harmless(test),)
+        for text in (_part(parts, name) or _mentions(lines, name),)
     ] + [Excerpt(test=test, text="") for test in tests[_EXCERPTS:]]
 
 
@@ -70,6 +77,14 @@ def _part(parts: dict[str, str], test: str) -> str:
         if known in {name, test} or known.startswith(f"{name} "):
             return text
     return parts.get(bare, "")
+
+
+def _gist(text: str) -> str:
+    """Return the first line that pytest marks as the error, or the last that names one."""
+    marked = _MARKED.search(text)
+    named = [] if marked else _ERROR.findall(text)
+    found = marked["error"] if marked else named[-1] if named else ""
+    return f"{found[:_GIST]} ..." if len(found) > _GIST else found
 
 
 def _mentions(lines: Iterable[str], test: str) -> str:

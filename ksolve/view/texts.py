@@ -15,7 +15,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
-from ksolve.transcript import harmless
+from ksolve.screen import harmless
 
 PATCH, BODY, PAGE = 200_000, 60_000, 1_500_000
 """Characters of a patch, of one part of a transcript, and of all of its parts, that are shown."""

@@ -59,6 +59,8 @@ DEEDS = {
     "not UTF-8": EDIT + "printf 'th\\351\\n' >> latin.txt",
     "odd names": "echo >> with*; echo 1 > $'tab\\tname.py'; "
     "echo 2 > 'caf\u00e9.py'; echo 3 > -dash",
+    "links to what is no text": EDIT + "ln -s $'\\xff\\xfe' link; ln -sf $'caf\\xe9' link.py; "
+    "echo n > $'no\\xfftext.py'",
     "untracked at first": "echo more >> untracked.txt; rm pkg/data/late.txt",
     "committed": EDIT + "git add -A; git commit -q -m fix; rm -f run.sh",
     "other branch": "git checkout -q --orphan other; git rm -q -rf --cached .; " + EDIT,

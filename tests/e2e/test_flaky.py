@@ -177,6 +177,53 @@ def test_one_run_tells_and_remembers_nothing_of_flakiness(
     assert not Path(own_folders["XDG_DATA_HOME"]).exists()
 
 
+def test_an_invalid_task_is_told_with_its_reason_and_the_logs(
+    dataset: Path, own_folders: Mapping[str, str], tmp_path: Path
+) -> None:
+    steady = json.loads(dataset.read_text().splitlines()[1])
+    names = [f"tests/test_double.py::test_no_such_{number}" for number in range(300)]
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(json.dumps(steady | {"PASS_TO_PASS": json.dumps([P2P, *names])}) + "\n")
+    logs = tmp_path / "logs"
+    done = ksolve(own_folders, "tasks", "validate", broken, "--logs", logs)
+    assert done.returncode == 1, done.stderr
+    *_, line, count = done.stdout.splitlines()
+    assert "300 tests, each of which fails on the base: " in line
+    assert "and 297 more; " in line
+    assert len(line) < 1_000
+    assert count == "0 of 1 tasks are valid."
+    assert "assert" in (logs / "steady" / "base.log").read_text()
+    assert f"(logs: {logs / 'steady' / 'base.log'}, {logs / 'steady' / 'gold.log'})" in line
+
+
+def test_a_gold_patch_that_fails_here_is_warned_of_and_nothing_is_said_to_have_passed(
+    dataset: Path, own_folders: Mapping[str, str], tmp_path: Path
+) -> None:
+    steady = json.loads(dataset.read_text().splitlines()[1])
+    names = [P2P, "tests/test_double.py::test_gone"]
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(json.dumps(steady | {"PASS_TO_PASS": json.dumps(names)}) + "\n")
+    words = ("verify", "--tasks", broken, "--out", tmp_path / "gold", "--predictions", "gold")
+    done = ksolve(own_folders, *words)
+    assert done.returncode == 1, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "steady unresolved 1 of 2 PASS_TO_PASS fail: tests/test_double.py::test_gone" in told
+    assert "gold: 0 of 1 instance resolved (0.0%); 1 unresolved." in told
+    assert "The gold patch fails on this machine for 1 instance (steady)" in told
+    shown = ksolve(own_folders, "show", tmp_path / "gold", "steady").stdout
+    assert "do not on this machine" in shown
+    assert "passed before" not in shown
+    # What is known of the gold patch is said of other predictions, too.
+    other = {"instance_id": "steady", "model_name_or_path": "m", "model_patch": steady["patch"]}
+    preds = tmp_path / "preds.jsonl"
+    preds.write_text(json.dumps(other | {"model_patch": other["model_patch"] + "\n"}) + "\n")
+    also = ("verify", "--tasks", broken, "--out", tmp_path / "m", "--predictions", preds)
+    done = ksolve(own_folders, *also)
+    assert "The gold patch fails on this machine for 1 instance (steady)" in " ".join(
+        done.stdout.split()
+    )
+
+
 def test_a_damaged_record_is_told_before_any_run(
     dataset: Path, own_folders: Mapping[str, str]
 ) -> None:

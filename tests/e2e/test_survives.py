@@ -20,9 +20,10 @@ import pytest
 
 from agent.backend import Usage
 from agent.strategy import Proposal
+from eval.observer import Observer
 from eval.sample import Sample, SampleKey
 from eval.store import Store
-from eval.sweep import Observer, Plan, Sweep
+from eval.sweep import Plan, Sweep
 from eval.verdict import Verdict
 from eval.verifier import Verifier
 from sandbox.bootstrap import base_tag

@@ -90,6 +90,26 @@ def test_predictions_of_two_models_give_two_reports_and_unknown_ones_a_warning(
         OTHER: ["no_patch", "not_applied"],
     }
 
+    rows_told = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert f"{SOLVED} #0 org/one resolved" in rows_told
+    assert f"{OTHER} #0 two no_patch the patch is empty" in rows_told
+    assert f"{OTHER} #1 two not_applied The patch does not fit the files." in rows_told
+    assert any(line.startswith(f"{OTHER} #0 org/one unresolved") for line in rows_told)
+    assert "FAIL_TO_PASS fail: " in " ".join(rows_told)
+    tasks = len(load_tasks("starter"))
+    rest = f"1 unresolved, {tasks - 2} without a prediction"
+    assert f"org/one: 1 of 2 instances resolved (50.0%); {rest}." in rows_told
+    assert not any("$" in line or "token" in line for line in rows_told)
+
+    words = ("--id", SOLVED, "--id", OTHER, "--id", "ksolve__ledger-2", "--count-missing")
+    counted = verify("--predictions", file, "--out", tmp_path / "counted", *words)
+    assert counted.returncode == 1, counted.stderr
+    assert "org/one: 1 of 3 instances resolved (33.3%); 1 unresolved, 1 without" in counted.stdout
+    assert "there is no prediction" in counted.stdout
+    official = report(tmp_path / "counted" / "org__one.counted.json")
+    assert official["incomplete_ids"] == ["ksolve__ledger-2"]
+    assert (official["submitted_instances"], official["empty_patch_instances"]) == (2, 0)
+
     part = verify("--predictions", file, "--out", tmp_path / "part", "--id", SOLVED)
     assert part.returncode == 1, part.stderr
     assert "warning" not in part.stderr

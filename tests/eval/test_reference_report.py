@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
 import json
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 
 from agent.backend import Usage
 from agent.strategy import Proposal
+from eval.grading import grade
 from eval.reference_report import Dataset, SharedNameError, check_names, write_reports
 from eval.sample import Failure, Sample, SampleKey
 from eval.store import Store
@@ -289,3 +292,44 @@ def test_two_models_never_share_a_report() -> None:
     check_names(["a/b", "a_b", "a/b"])
     with pytest.raises(SharedNameError, match="'a/b' and 'a__b'"):
         check_names(["a/b", "a__b"])
+
+
+def long_log(tests: int) -> str:
+    """What a suite prints that says much of each test: some 600 bytes a test."""
+    said = "".join(f"E   {'x' * 70} {number}\n" * 8 for number in range(tests))
+    ended = "".join(f"PASSED t.py::test_{number}\n" for number in range(tests))
+    ended += "FAILED t.py::f - x\nPASSED t.py::p\n"
+    return f">>>>> Start Test Output\n{said}{ended}>>>>> End Test Output\n"
+
+
+def test_a_long_log_is_kept_compressed_and_is_graded_the_same(tmp_path: Path) -> None:
+    """57 MB were kept for 87 evaluations."""
+    log = long_log(1_000)
+    verdict = Verdict(outcome="unresolved", missing_fail_to_pass=("t.py::f",), exit_code=1, log=log)
+    with Store(tmp_path / RUN) as store:
+        keep(store, SampleKey(task_id="a", model="m", strategy="s", index=0), verdict)
+        write_reports(store, "s", ["m"], [task("a")], Dataset(name="x"))
+    folder = logs(tmp_path / RUN, "m", "a")
+    whole = gzip.decompress((folder / "test_output.txt.gz").read_bytes()).decode()
+    assert whole.startswith(log)
+    short = (folder / "test_output.txt").read_text()
+    assert grade(task("a"), short) == grade(task("a"), whole)
+    assert grade(task("a"), short).missing_fail_to_pass == ("t.py::f",)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    assert size < len(log) / 10
+
+
+def test_a_log_of_which_a_part_would_be_graded_otherwise_stays_whole(tmp_path: Path) -> None:
+    """Here what is printed says nothing that is known of how a test ended."""
+    silent = dataclasses.replace(task("a").oracle, log_parser="parse_log_calypso")
+    log = long_log(500).replace("PASSED", "  ->").replace("FAILED", "  <-")
+    odd = f"{log}\nCannot find module\n{'y' * 30_000}"
+    with Store(tmp_path / RUN) as store:
+        key = SampleKey(task_id="a", model="m", strategy="s", index=0)
+        keep(store, key, Verdict(outcome="unresolved", missing_fail_to_pass=("t.py::f",), log=odd))
+        asked = dataclasses.replace(task("a"), oracle=silent)
+        (path,) = write_reports(store, "s", ["m"], [asked], Dataset(name="x"))
+    # Why it failed is read from the same file.
+    assert json.loads(path.read_text())["failure_reasons"] == {"a": "missing_module"}
+    folder = logs(tmp_path / RUN, "m", "a")
+    assert "Cannot find module" in (folder / "test_output.txt").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,9 +30,10 @@ from agent.strategy import Proposal
 from agent.trajectory import turns_of
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
+from eval.observer import Observer
 from eval.sample import Sample, SampleKey
 from eval.store import Store
-from eval.sweep import FAULTS_IN_A_ROW, Observer, Plan, Solver, Sweep, SweepHaltedError
+from eval.sweep import FAULTS_IN_A_ROW, Plan, Solver, Sweep, SweepHaltedError
 from eval.verdict import Verdict
 from sandbox.fake import FakeHost, FakeSandbox
 from sandbox.sandbox import ExecResult, SandboxError, SandboxHost
@@ -197,6 +199,65 @@ async def test_sandboxes_that_all_fail_stop_the_sweep_and_keep_what_was_drawn(
                 plan(distinct, samples=FAULTS_IN_A_ROW, tasks=1), store, FakeHost(broken), workers=8
             ).run()
         assert store.unverified()
+
+
+class Breaking(Verbatim):
+    """A strategy with a defect that some answers bring out."""
+
+    async def propose(
+        self, issue: Issue, backend: Backend, sandboxes: SandboxHost, sampling: Sampling
+    ) -> Proposal:
+        proposal = await super().propose(issue, backend, sandboxes, sampling)
+        assert "defect" not in proposal.patch, "a link leads to \udcff\x1b[2J"
+        return proposal
+
+
+async def test_an_error_that_nobody_foresaw_is_a_failure_of_its_sample_alone(
+    tmp_path: Path,
+) -> None:
+    """An AssertionError at one command of one agent ended the whole run."""
+
+    def answers(_: Sequence[Message], sampling: Sampling) -> str:
+        return {100: "defect", 101: RIGHT}.get(sampling.seed or 0, WRONG)
+
+    breaking = dataclasses.replace(solver(answers), strategy=Breaking())
+    with Store(tmp_path) as store:
+        sweep = Sweep(plan(breaking, tasks=2), store, FakeHost(passing_for_right))
+        await sweep.run()
+        assert sweep.ending == "failed"
+        assert store.drawn("m", "verbatim") == {"t0": {1, 2}, "t1": {1, 2}}
+        assert store.unverified() == []
+        failures = store.failures()
+        assert [(failure.key.index, failure.stage) for failure in failures] == [(0, "sample")] * 2
+        assert "AssertionError: a link leads to" in failures[0].message
+        assert "test_sweep.py:" in failures[0].message
+        # The answer was paid for.
+        assert failures[0].cost == pytest.approx(1.0)
+
+
+async def test_an_error_that_nobody_foresaw_in_a_verdict_leaves_the_others(tmp_path: Path) -> None:
+    def judging(argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
+        if WRONG.encode() in stdin:
+            raise AssertionError
+        return passing_for_right(argv, stdin, sandbox)
+
+    with Store(tmp_path) as store:
+        await Sweep(plan(solver(second_is_right), tasks=1), store, FakeHost(judging)).run()
+        assert store.solved() == {"t0"}
+        assert {failure.stage for failure in store.failures()} == {"verify"}
+        assert "This is a defect of ksolve" in store.failures()[0].message
+
+
+async def test_defects_at_all_samples_stop_the_sweep_before_all_are_paid_for(
+    tmp_path: Path,
+) -> None:
+    breaking = dataclasses.replace(
+        solver(lambda *_: "defect", in_flight=1), strategy=Breaking(), samples=50
+    )
+    with Store(tmp_path) as store:
+        with pytest.raises(SweepHaltedError, match="samples failed one after another"):
+            await Sweep(plan(breaking, tasks=1), store, FakeHost(passing_for_right)).run()
+        assert store.spent() == pytest.approx(FAULTS_IN_A_ROW)
 
 
 async def test_a_failed_draw_is_a_failure_that_stays_owed_and_paid(tmp_path: Path) -> None:

@@ -126,3 +126,20 @@ async def test_a_fault_of_the_sandbox_is_no_finding_and_ends_the_other_runs() ->
     with pytest.raises(SandboxError, match="the daemon is gone"):
         await validate(TASK, run, repeat=4)
     assert ended == 4
+
+
+async def test_a_reason_names_a_few_tests_and_counts_the_others() -> None:
+    """97 KB of names were printed, and no reason."""
+    tests = tuple(f"tests/test_x.py::test_{number}" for number in range(2_000))
+    oracle = dataclasses.replace(TASK.oracle, fail_to_pass=tests, pass_to_pass=("p",))
+    task = dataclasses.replace(TASK, oracle=oracle)
+    base = Verdict(outcome="unresolved", missing_pass_to_pass=("p",))
+    found = await validate(task, runs([base], [GOLD]))
+    assert len(found.problems) == 2_001
+    first, second = [problem.reason for problem in found.found]
+    assert first.startswith(
+        "2,000 tests, each of which passes already on the base: tests/test_x.py"
+    )
+    assert first.endswith(" and 1,997 more")
+    assert len(first) < 200
+    assert second == "p fails on the base"

@@ -26,7 +26,8 @@ from eval.selection.scripts import LIMITS
 from eval.store import Store, open_run
 from eval.verdict import Verdict, verdict_key
 from ksolve.cli import app
-from tasks.load import load_tasks, tasks_digest
+from ksolve.commands.select import _tasks
+from tasks.load import lasting_source, load_tasks, tasks_digest
 from tasks.task import Task
 from tests.ksolve.recorded import LARGE, record
 
@@ -380,3 +381,42 @@ def test_no_engine_is_asked_where_all_that_would_be_run_is_known(
     assert done.exit_code == 0, done.output
     chosen = {one["task_id"]: one["index"] for one in json.loads(done.stdout)}
     assert chosen["a__b-1"] == ANSWERS["a__b-1"].index("- 1")
+
+
+def test_a_run_is_read_from_any_folder_also_one_that_names_its_tasks_by_a_relative_path(
+    run: Path, tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path was looked for in the folder where `select` was started."""
+    elsewhere = tmp_path / "elsewhere" / "deep"
+    elsewhere.mkdir(parents=True)
+    # Not those of the run, though they are called so.
+    other = json.dumps(row("a__b-1") | {"problem_statement": "another"})
+    (elsewhere / "tasks.jsonl").write_text(f"{other}\n")
+    config = {
+        "tasks": "tasks.jsonl",
+        "tasks_digest": tasks_digest(tasks),
+        "prices": {},
+        "task_ids": [task.id for task in tasks],
+        "arms": [[MODEL, "monkeys"]],
+        "samples": [5],
+    }
+    with Store(run) as store:
+        store.begin(config, free=("tasks",))
+    monkeypatch.chdir(elsewhere)
+    with open_run(run) as store:
+        assert [task.id for task in _tasks(store, None)] == [task.id for task in tasks]
+    refused = ksolve(run, "--method", "regression", "--tasks", "tasks.jsonl")
+    assert refused.exit_code == 2
+    assert "tasks.jsonl has no task a__b-2" in refused.stderr
+
+
+def test_a_path_is_kept_in_full_and_a_name_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.jsonl").write_text("")
+    (tmp_path / "lite").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert lasting_source("mine.jsonl") == str(tmp_path / "mine.jsonl")
+    assert [lasting_source(name) for name in ("starter", "lite", "owner/name")] == [
+        *("starter", "lite", "owner/name")
+    ]

@@ -19,7 +19,8 @@ from eval.sample import Failure, Sample, SampleKey
 from eval.store import Store
 from eval.verdict import Outcome, Verdict
 from ksolve.cli import app
-from ksolve.transcript import ANSWER, FOLDED, Transcript, harmless
+from ksolve.screen import harmless
+from ksolve.transcript import ANSWER, FOLDED, Transcript
 
 PATCH = "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
 USAGE = Usage(input_tokens=1000, cached_tokens=700, output_tokens=50, calls=1, seconds=1.5)

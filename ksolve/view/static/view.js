@@ -41,8 +41,8 @@ const redraw = async () => {
   waits = true;
   try {
     const answer = await fetch(main.dataset.chart);
-    const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("svg");
-    if (answer.ok && drawn) document.getElementById("chart").replaceChildren(drawn);
+    const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll("svg");
+    if (answer.ok && drawn.length) document.getElementById("chart").replaceChildren(...drawn);
   } catch {
     // The server went away; the stream will say so.
   }

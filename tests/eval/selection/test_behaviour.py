@@ -219,3 +219,37 @@ def test_groups_do_not_depend_on_the_order_of_a_pool(bodies: list[str]) -> None:
 )
 def test_no_text_breaks_it(patches: list[str]) -> None:
     assert len(groups(*patches)) == len(patches)
+
+
+def test_lines_that_are_far_away_are_as_near_as_any() -> None:
+    """A hunk can say any number, and a list as long as that was made."""
+    far = "--- a/x.txt\n+++ b/x.txt\n@@ -{0},2 +{0},2 @@\n a\n-b\n+{1}\n"
+    line = 10**15
+    one, other = far.format(line, "c"), far.format(line, "d")
+    assert groups(one, one + "\n", other, far.format(3, "c")) != groups(one, one, one, one)
+    first, again, different, elsewhere = groups(one, one + "\n", other, far.format(3, "c"))
+    assert first == again
+    assert len({first, different, elsewhere}) == 3
+
+
+def test_many_hunks_that_have_drifted_are_put_to_their_lines() -> None:
+    lines = [f"line {number}" for number in range(60_000)]
+    text = "\n".join(lines) + "\n"
+    hunk = "@@ -{0},2 +{0},2 @@\n line {1}\n-line {2}\n+LINE {2}\n"
+
+    def written(drift: int) -> str:
+        hunks = (hunk.format(n + 1 + drift, n, n + 1) for n in range(100, 59_000, 10))
+        return "--- a/x.txt\n+++ b/x.txt\n" + "".join(hunks)
+
+    first, second, third = groups(written(0), written(40), written(-90), texts={"x.txt": text})
+    assert first == second == third
+
+
+def test_a_hunk_goes_to_the_nearest_of_equal_lines() -> None:
+    text = "".join(f"{'same' if number in {3, 10} else number}\n" for number in range(14))
+    hunk = "--- a/x.txt\n+++ b/x.txt\n@@ -{} +{} @@\n-same\n+new\n"
+    at = {start: hunk.format(start, start) for start in (1, 4, 6, 8, 9, 11, 14)}
+    upper, lower = groups(at[4], at[11], texts={"x.txt": text})
+    found = groups(*at.values(), texts={"x.txt": text})
+    assert upper != lower
+    assert found == [upper, upper, upper, lower, lower, lower, lower]
