@@ -25,7 +25,7 @@ _BODY: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
     | tuple[int, Literal["pytest", "unittest", "script", "main", "missing", "late", "failed"], str]
     | tuple[int, Literal["import"], str, str, bool, bool, bool]
     | tuple[int, Literal["settings"], list[tuple[str, str]], list[str]]
-    | tuple[int, Literal["test"], str, str]
+    | tuple[int, Literal["test", "code"], str, str]
     | tuple[int, Literal["canary", "control"], str, str | None, str | None]
     | tuple[int, Literal["end"], int, list[str], list[str]]
 )
@@ -64,6 +64,8 @@ class Evidence:
     imports: tuple[Import, ...] = ()
     missing: frozenset[str] = frozenset()
     """Names that code outside of the work tree tried to import, and did not find."""
+    codes: tuple[tuple[str, str], ...] = ()
+    """Test modules by their files relative to the work tree, and a digest of the code in each."""
     tests: tuple[tuple[str, str], ...] = ()
     """Name and status as the runner prints them, in the order of running."""
     late: frozenset[str] = frozenset()
@@ -148,6 +150,7 @@ def read_evidence(told: str, secret: str) -> Evidence:
             for name, origin, from_outside, before, shadows in said("import")
         ),
         missing=frozenset(name for (name,) in said("missing")),
+        codes=tuple((file, digest) for file, digest in said("code")),
         tests=tuple((name, status) for name, status in said("test")),
         late=frozenset(name for (name,) in said("late")),
         mended=frozenset(name for (name,) in said("failed") if name in passed),

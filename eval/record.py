@@ -25,6 +25,8 @@ class Record:
     """Of pytest, as it understood them; what differs from run to run is left out."""
     imports: frozenset[tuple[str, str]] = frozenset()
     """Modules from the work tree: name, and file relative to it."""
+    codes: tuple[tuple[str, str], ...] = ()
+    """Test modules by file, and a digest of the code that was loaded from each."""
     missing: frozenset[str] = frozenset()
     """Names that code outside of the work tree looks for, and nobody finds."""
     plugins: frozenset[str] = frozenset()
@@ -41,11 +43,13 @@ def recorded(runs: Iterable[Evidence]) -> Record:
     """Return what some runs without a candidate have in common, and all that happened in one."""
     every = list(runs)
     settings = [set(run.settings) for run in every if run.runner]
+    codes = [set(run.codes) for run in every if run.runner]
     imports = {(one.name, one.origin) for run in every for one in run.imports}
     found = {name for name, _ in imports}
     return Record(
         settings=tuple(sorted(set.intersection(*settings))) if settings else (),
         imports=frozenset(imports),
+        codes=tuple(sorted(set.intersection(*codes))) if codes else (),
         missing=frozenset(name for run in every for name in run.missing if name not in found),
         plugins=frozenset(name for run in every for name in run.plugins),
         altered=frozenset(name for run in every for name in run.altered),
@@ -58,16 +62,18 @@ def differences(
     record: Record,
     evidence: Evidence,
     put_back: Iterable[PurePosixPath],
+    changed: Collection[PurePosixPath] = (),
     deleted: Collection[PurePosixPath] = (),
 ) -> list[str]:
     """Say how a run differs from the record, a sentence each; none where it does not.
 
-    `put_back` are files that are what they were, absolute; `deleted` are files that the candidate
-    took out of the work tree, relative.
+    `put_back` are files that are what they were, absolute; `changed` and `deleted` are those of the
+    work tree that the candidate changed in any way, and took out of it, relative.
     """
     foreign = sorted(map(str, foreign_modules(record, evidence, deleted).values()))
     found = {
         "modules are found that are not without the candidate": foreign,
+        "test files were loaded as something else": other_code(record, evidence, changed),
         "the candidate changed pytest's settings": changed_settings(record, evidence),
         "the candidate brought plugins along": new_plugins(record, evidence, put_back),
         "the test runner was changed while it ran": sorted(evidence.altered - record.altered),
@@ -75,6 +81,19 @@ def differences(
         "tests passed that had failed": sorted(evidence.mended - record.mended),
     }
     return [f"{what} ({some(names)})" for what, names in found.items() if names]
+
+
+def other_code(record: Record, evidence: Evidence, changed: Collection[PurePosixPath]) -> list[str]:
+    """Return the test modules whose code is not what it is without a candidate.
+
+    Those that the candidate changed may have any.
+    """
+    now = dict(evidence.codes)
+    return sorted(
+        file
+        for file, digest in record.codes
+        if now.get(file, digest) != digest and PurePosixPath(file) not in changed
+    )
 
 
 def new_plugins(record: Record, evidence: Evidence, put_back: Iterable[PurePosixPath]) -> list[str]:

@@ -106,7 +106,8 @@ class _Run:
         self.left = self.limit
         # Files of the work tree whose changes do not count.
         self.set_aside: dict[PurePosixPath, None] = {}
-        # Files that the candidate took out of it.
+        # Files of it that the candidate changed in any way, and took out of it.
+        self.changed: set[PurePosixPath] = set()
         self.deleted: set[PurePosixPath] = set()
 
     async def verdict(self, patch: str) -> Verdict:
@@ -151,6 +152,7 @@ class _Run:
             return Verdict(outcome="tampered", note=_changed(forbidden), log=prepared.log), set()
         own = self._own(changes)
         self.deleted = {path for path, change in own.items() if change == "deleted"}
+        self.changed = own.keys() - self.set_aside.keys() - set(self.baseline.guarded)
         tested = await run_tests(
             self.sandbox,
             self.baseline.script,
@@ -323,14 +325,18 @@ class _Run:
         if evidence.exit_status is None:
             found.append("the runner did not come to its end")
         if not baseline.witnessed:
-            return found + differences(baseline.record, evidence, self._put_back, self.deleted)
+            return found + differences(
+                baseline.record, evidence, self._put_back, self.changed, self.deleted
+            )
         if evidence.exit_status is not None and not self._seen_to_pass(tested, evidence):
             found.append("the runner did not see the tests pass that the log shows")
         if evidence.canary_failed is not True or (
             baseline.canaries and not set(evidence.canaries) & set(baseline.canaries)
         ):
             found.append("a test that must fail did not")
-        return found + differences(baseline.record, evidence, self._put_back, self.deleted)
+        return found + differences(
+            baseline.record, evidence, self._put_back, self.changed, self.deleted
+        )
 
     def _seen_to_pass(self, tested: Ran, evidence: Evidence) -> bool:
         """Whether the witness saw what resolves the task."""

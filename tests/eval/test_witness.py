@@ -158,7 +158,10 @@ def test_a_runner_that_passes_everything_is_found_out(folder: Path, lie: str) ->
     ("deceit", "told"),
     [
         ("import sys\nsys.settrace(lambda *_: None)", "sys.settrace"),
-        ("import sys\ndef on(): sys.settrace(print)\non()\nsys.settrace(None)", "sys.settrace"),
+        (
+            "import sys\nset = sys.settrace\n(lambda: set(lambda *_: 0))()\nset(None)",
+            "sys.settrace",
+        ),
         ("import sys\nsys.setprofile(lambda *_: None)", "sys.setprofile"),
         ("import gc\ngc.get_objects()", "gc.get_objects"),
         (

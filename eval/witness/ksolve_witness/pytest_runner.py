@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 
+from ksolve_witness import code
 from ksolve_witness.items import Hooks, Items
 
 _PLUGIN = "ksolve_witness.pytest_runner"
@@ -122,6 +123,8 @@ def _watch(say, orders, runner, recorder, config):
             # They are none of the tests that were found.
             session.testscollected -= len(canaries)
             sessions.append(session)
+            nodes = [item.getparent(pytest.Module) for item in session.items]
+            code.say_modules(say, [node.obj for node in nodes if node], orders["workdir"])
             if not before or _will_not_run(session):
                 run_own(session, None)
             yield

@@ -2,6 +2,8 @@
 
 import sys
 
+from ksolve_witness import code
+
 
 def watch(say, orders, runner):
     """Have `TextTestRunner` tell of its tests from now on."""
@@ -56,7 +58,10 @@ def watch(say, orders, runner):
                 return run(self, test)
             say("unittest", sys.version.split()[0])
             say("main", str(getattr(sys.modules.get("__main__"), "__file__", "")))
-            expected.update(id(one) for one in _tests(test) if _must_fail(one))
+            tests = list(_tests(test))
+            expected.update(id(one) for one in tests if _must_fail(one))
+            names = sorted({type(one).__module__ for one in tests})
+            code.say_modules(say, [code.module_of(name) for name in names], orders["workdir"])
             _say_canaries(say, orders["canary"])
             result = run(self, test)
             _say_canaries(say, orders["canary"])
