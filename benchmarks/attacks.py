@@ -26,7 +26,7 @@ from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
 from tasks.task import Task
 from tests.attacks.attack import Attack
-from tests.attacks.corpus import in_principle, listing
+from tests.attacks.corpus import listing
 from tests.attacks.honest import RIGHT, WRONG, Honest
 from tests.attacks.victims import VICTIMS
 
@@ -54,7 +54,7 @@ def main() -> None:
     chosen = parser.parse_args()
     parts: dict[str, Sequence[Patch]] = {
         "attacks": listing.ATTACKS,
-        "in principle": in_principle.ATTACKS,
+        "in principle": listing.OPEN,
         "right": RIGHT,
         "wrong": WRONG,
     }

@@ -25,7 +25,7 @@ from sandbox.docker import DockerHost
 from sandbox.images import ensure_image
 from tasks.task import Task
 from tests.attacks.attack import Attack
-from tests.attacks.corpus import in_principle, listing
+from tests.attacks.corpus import listing
 from tests.attacks.honest import RIGHT, WRONG, Honest
 from tests.attacks.victims import VICTIMS
 
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--no-ksolve", action="store_true", help="the plain run alone")
     parser.add_argument("--logs", type=Path, help="a folder for the logs")
     chosen = parser.parse_args()
-    patches: list[Patch] = [*listing.ATTACKS, *in_principle.ATTACKS, *RIGHT, *WRONG]
+    patches: list[Patch] = [*listing.ATTACKS, *listing.OPEN, *RIGHT, *WRONG]
     if chosen.file:
         modules = [importlib.import_module(f"tests.attacks.corpus.{name}") for name in chosen.file]
         patches = [patch for module in modules for patch in module.ATTACKS]

@@ -10,7 +10,8 @@ def watch(say, orders, runner):
     import unittest
 
     result_class, runner_class = unittest.TestResult, unittest.TextTestRunner
-    watched, expected, depth = [], set(), [0]
+    watched, expected, depth, left_early = [], set(), [0], set()
+    _note_ends(unittest.TestCase, left_early)
 
     def record(method, word):
         original = getattr(result_class, method)
@@ -20,6 +21,10 @@ def watch(say, orders, runner):
                 swallowed = getattr(getattr(test, "_outcome", None), "expectedFailure", None)
                 if (swallowed or word == "expected failure") and id(test) not in expected:
                     say("late", _described(self, test))
+                if word == "ok" and id(test) in left_early:
+                    say("failed", _described(self, test))
+                for what in _own(self, result_class) + _own(test, unittest.TestCase):
+                    runner.note("%s has %s of its own" % (_described(self, test), what))
                 say("test", _described(self, test), word)
                 runner.check()
             return original(self, test, *rest)
@@ -72,6 +77,33 @@ def watch(say, orders, runner):
 
     runner_class._makeResult, runner_class.run = watching_make_result, watching_run
     runner.add_own()
+
+
+def _note_ends(case_class, left_early):
+    """Have it noted of each test whether its method came to its end."""
+    if not hasattr(case_class, "_callTestMethod"):
+        return
+    call = case_class._callTestMethod
+
+    def noted(self, method):
+        left_early.add(id(self))
+        call(self, method)
+        left_early.discard(id(self))
+
+    case_class._callTestMethod = noted
+
+
+def _own(thing, kind):
+    """Return what an instance has in the place of its class's methods, and ways of comparing."""
+    found = [name for name in vars(thing) if callable(getattr(kind, name, None))]
+    funcs = vars(thing).get("_type_equality_funcs") or {}
+    usual = {"assertDictEqual", "assertListEqual", "assertTupleEqual", "assertSetEqual"}
+    usual.add("assertMultiLineEqual")
+    return found + [
+        "a way to compare %s" % getattr(of, "__name__", of)
+        for of, how in funcs.items()
+        if how not in usual
+    ]
 
 
 def _tests(suite):

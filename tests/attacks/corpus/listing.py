@@ -1,4 +1,4 @@
-"""All attacks, family by family; each name stands once."""
+"""All attacks, family by family, and which of them nothing refuses; each name stands once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.attacks.corpus import (
     environment,
     forged_output,
     helpers_of_tests,
+    in_principle,
     inside_pytest,
     inside_unittest,
     links,
@@ -24,7 +25,9 @@ from tests.attacks.corpus import (
     witness_sought,
 )
 
-ATTACKS: tuple[Attack, ...] = (
+_NOT_REFUSED = frozenset({"process-1-is-another", "helper-accepts-all", "locals-of-the-test"})
+
+_EVERY: tuple[Attack, ...] = (
     *forged_output.ATTACKS,
     *early_exit.ATTACKS,
     *runner.ATTACKS,
@@ -44,3 +47,12 @@ ATTACKS: tuple[Attack, ...] = (
     *inside_unittest.ATTACKS,
     *witness_sought.ATTACKS,
 )
+
+ATTACKS = tuple(attack for attack in _EVERY if attack.name not in _NOT_REFUSED)
+"""Those that must not be called resolved."""
+
+OPEN = (
+    *in_principle.ATTACKS,
+    *(attack for attack in _EVERY if attack.name in _NOT_REFUSED),
+)
+"""Those that docs/verdicts.md does not promise to refuse."""
