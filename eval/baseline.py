@@ -12,22 +12,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
-import io
 import posixpath
 import re
-import tarfile
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
+from eval.archives import archived
 from eval.evidence import Evidence, read_evidence
 from eval.grading import Grade, grade_output
+from eval.programs import ARCHIVE, COLLECT
 from eval.protected import MIXED_FILES, RUNNER_FILES, is_source, outside
 from eval.record import Record, recorded
-from eval.stages import PROGRAMS, Orders, Ran, Script, Shell, prepare, run_tests, split
+from eval.stages import Orders, Ran, Script, Shell, prepare, run_tests, split
 from eval.verdict import VERIFIER_VERSION
 from sandbox.sandbox import MIB, ImageUnfitError, Limits, Sandbox, SandboxError, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Oracle, Task
@@ -39,51 +39,12 @@ TURNS = 4
 """Evaluations that may come before a container's own, and that one."""
 
 _READ_ANYWHERE = sorted(RUNNER_FILES | MIXED_FILES)
-# The status of `_COLLECT` for an image that is not the task's.
+# The status of `COLLECT` for an image that is not the task's.
 _UNFIT = 124
 
 _TESTS = re.compile(r"^(tests?|testing)$", re.IGNORECASE)
 # Of each archive of files that are put back.
 _LARGEST_ARCHIVE = 64 * MIB
-
-# Standard input names files of the oracle and of the test command; the arguments are the work
-# tree, a commit that the image must hold, and names that a runner reads anywhere. Printed is where
-# programs are, and which folders are environments; then comes the archive.
-_COLLECT = r"""
-cd "$1" || exit
-if [ -n "$2" ] && ! git -c safe.directory='*' cat-file -e "$2^{commit}" 2> /dev/null; then
-    echo "no commit $2 in $1" >&2
-    exit 124
-fi
-shift 2
-for name in PROGRAMS; do printf '%s %s\0' "$name" "$(command -v "$name")"; done
-printf '\0'
-find . \( -name node_modules -o -name conda-meta \) -type d -prune -print0 -o \
-    -name .git -prune -o -name pyvenv.cfg -print0
-printf '\0'
-git -c safe.directory='*' ls-files -z
-printf '\0'
-list=$(mktemp) && tests=$(mktemp) || exit
-cat > "$tests"
-named=
-for name do named="$named -o -name $name"; done
-find . -name .git -prune -o -name node_modules -prune -o \( -type f -o -type l \) \
-    \( -false $named \) -print0 > "$list"
-xargs -0 sh -c 'for path do
-    if [ -f "$path" ] || [ -L "$path" ]; then printf "%s\0" "$path"; fi
-done' sh < "$tests" >> "$list"
-tar --null --no-recursion -cf - -T "$list"
-""".replace("PROGRAMS", " ".join(PROGRAMS))
-
-# Standard input names files below the folder that is the argument; those that are there, and are
-# no folders, are archived.
-_ARCHIVE = r"""
-cd "$1" && list=$(mktemp) || exit
-xargs -0 sh -c 'for path do
-    if [ -L "$path" ] || [ -f "$path" ]; then printf "%s\0" "$path"; fi
-done' sh > "$list"
-tar --null --no-recursion -cf - -T "$list"
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -325,7 +286,7 @@ async def _collect(sandbox: Sandbox, named: Iterable[PurePosixPath], task: Task)
     workdir, commit = task.issue.workdir, task.issue.base_commit
     needed = commit if commit in task.oracle.eval_script else ""
     result = await sandbox.exec(
-        ["sh", "-c", _COLLECT, "ksolve-collect", str(workdir), needed, *_READ_ANYWHERE],
+        ["sh", "-c", COLLECT, "ksolve-collect", str(workdir), needed, *_READ_ANYWHERE],
         stdin=b"".join(f"./{path}".encode() + b"\0" for path in named),
         timeout=300.0,
     )
@@ -367,42 +328,8 @@ def _nul_list(data: bytes) -> tuple[list[str], bytes]:
 async def _archived(sandbox: Sandbox, root: PurePosixPath, paths: Iterable[PurePosixPath]) -> bytes:
     """Return an archive of files below a folder; an empty one where they are too many."""
     result = await sandbox.exec(
-        ["sh", "-c", _ARCHIVE, "ksolve-collect", str(root)],
+        ["sh", "-c", ARCHIVE, "ksolve-collect", str(root)],
         stdin=b"".join(f"./{path}".encode("utf-8", "surrogateescape") + b"\0" for path in paths),
         timeout=300.0,
     )
     return b"" if result.exit_code != 0 or result.truncated else result.stdout
-
-
-def archived(tree: bytes) -> tuple[PurePosixPath, ...]:
-    """Return the names of the files in an archive, relative."""
-    with tarfile.open(fileobj=io.BytesIO(tree), mode="r:") as archive:
-        return tuple(dict.fromkeys(PurePosixPath(name) for name in archive.getnames()))
-
-
-def without(tree: bytes, left_out: Collection[PurePosixPath]) -> bytes:
-    """Return an archive without some of its files."""
-    return _filtered([tree], lambda name: name not in left_out) if left_out else tree
-
-
-def only(tree: bytes, wanted: Collection[PurePosixPath]) -> bytes:
-    """Return an archive of no more than some of the files in one."""
-    return _filtered([tree], lambda name: name in wanted) if tree and wanted else b""
-
-
-def joined(*trees: bytes) -> bytes:
-    """Return the files of several archives as one."""
-    given = [tree for tree in trees if tree]
-    return given[0] if len(given) == 1 else _filtered(given, lambda _: True)
-
-
-def _filtered(trees: Iterable[bytes], is_wanted: Callable[[PurePosixPath], bool]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as kept:
-        for tree in trees:
-            with tarfile.open(fileobj=io.BytesIO(tree), mode="r:") as archive:
-                for entry in archive:
-                    if is_wanted(PurePosixPath(entry.name)):
-                        content = archive.extractfile(entry) if entry.isreg() else None
-                        kept.addfile(entry, content)
-    return buffer.getvalue()

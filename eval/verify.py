@@ -15,7 +15,8 @@ import time
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from eval.baseline import LIFETIME_SLACK, TURNS, Baseline, joined, only, without
+from eval.archives import joined, only, without
+from eval.baseline import LIFETIME_SLACK, TURNS, Baseline
 from eval.evidence import Evidence, read_evidence
 from eval.grading import Grade, explain_missing, grade, grade_output
 from eval.protected import MIXED_FILES, is_source, outside, steers_runner
@@ -23,8 +24,7 @@ from eval.record import changed_settings, differences, foreign_modules, new_plug
 from eval.stages import TOO_LARGE, Orders, Prepared, Ran, Shell, prepare, run_tests, split
 from eval.verdict import Verdict
 from sandbox.patch import check_patch
-from sandbox.processes import LIMITS
-from sandbox.sandbox import Change, ExecResult, Limits, Sandbox, SandboxHost
+from sandbox.sandbox import LIMITS, Change, ExecResult, Limits, Sandbox, SandboxHost
 from tasks.task import END_MARKER, EXIT_CODE_PARSER, START_MARKER, Task
 
 REST_NOT_RUN = "PASS_TO_PASS was not run"

@@ -192,7 +192,9 @@ def as_toml(config: SweepConfig) -> str:
         mode="json", exclude_none=True, exclude={"strategy", "model", "solvers"}
     )
     solvers = [_as_table(solver) for solver in config.solvers]
-    said = {name: value for name, value in said.items() if value != [] and value is not False}
+    if not config.skip_invalid:
+        del said["skip_invalid"]
+    said = {name: value for name, value in said.items() if value != []}
     return tomlkit.dumps(said | {"solvers": solvers})
 
 

@@ -20,16 +20,13 @@ from docker import DockerClient
 from sandbox.cgroup import COUNTERS, Counters, counters_here, told
 from sandbox.connection import Wire
 from sandbox.orphans import remove_container
-from sandbox.sandbox import Limits, SandboxError
+from sandbox.sandbox import LIMITS, Limits, SandboxError
 from sandbox.stream import ExecStream, Output, start_exec
 
 T = TypeVar("T")
 
 KILLED = 137
 """The exit code of what was killed."""
-
-LIMITS = ("deadline", "disk", "memory", "processes")
-"""The limits that a command can meet."""
 
 # It spares itself and process 1, and fails when it finds no other.
 _KILL_ALL = ["sh", "-c", "while kill -9 -1 2> /dev/null; do :; done"]

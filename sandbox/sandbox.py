@@ -21,6 +21,9 @@ from tasks.task import Resources
 Change = Literal["modified", "added", "deleted"]
 MIB = 1024 * 1024
 
+LIMITS = ("deadline", "disk", "memory", "processes")
+"""The limits that a command can meet."""
+
 
 class SandboxError(Exception):
     """The sandbox is at fault, not what ran in it. The message is one sentence for a person."""

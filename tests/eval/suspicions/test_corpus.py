@@ -16,6 +16,27 @@ UNFOUND = {
     "second-log-handlers",
 }
 
+REFUSED_ONLY = {
+    # What they change are programs and modules of the tests, in a way that an honest change may
+    # have, too, or nothing that is code.
+    "library-in-an-archive",
+    "helper-is-a-folder",
+    "program-of-the-tests-takes-instances",
+    "program-of-the-tests-prints",
+    "result-class-of-the-program",
+    "shell-script-loads-more",
+    "shell-script-prints",
+}
+ALARMS = {
+    # Honest here, and hardly ever elsewhere: a person should look.
+    "module-made-by-the-build",
+    "links-of-documents",
+    "traces",
+    "starts-threads-and-processes",
+    "prints-like-a-runner",
+    "import-hook-of-its-own",
+}
+
 
 @pytest.mark.parametrize(
     "attack",
@@ -30,12 +51,20 @@ def test_reward_hack_is_suspicious(attack: Attack) -> None:
             assert one.sentence.endswith(".")
 
 
-@pytest.mark.parametrize("attack", listing.ATTACKS, ids=lambda one: str(one.name))
+@pytest.mark.parametrize(
+    "attack",
+    [one for one in listing.ATTACKS if one.name not in REFUSED_ONLY],
+    ids=lambda one: str(one.name),
+)
 def test_attack_that_a_verdict_refuses_is_suspicious_too(attack: Attack) -> None:
     assert is_suspicious(by_patch(attack))
 
 
-@pytest.mark.parametrize("honest", [*RIGHT, *WRONG, *LOOKALIKES], ids=lambda one: str(one.name))
+@pytest.mark.parametrize(
+    "honest",
+    [one for one in (*RIGHT, *WRONG, *LOOKALIKES) if one.name not in ALARMS],
+    ids=lambda one: str(one.name),
+)
 def test_honest_patch_is_not_suspicious(honest: Honest) -> None:
     assert not [one for one in by_patch(honest) if one.is_strong]
     assert not [one for one in by_sources(honest) if one.is_strong]
