@@ -18,9 +18,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from unidiff.errors import UnidiffParseError
-from unidiff.patch import PatchSet
-
 from eval.archives import archived
 from eval.evidence import Evidence, read_evidence
 from eval.grading import Grade, grade_output
@@ -29,6 +26,7 @@ from eval.protected import MIXED_FILES, RUNNER_FILES, is_source, outside
 from eval.record import Record, recorded
 from eval.stages import Orders, Ran, Script, Shell, prepare, run_tests, split
 from eval.verdict import VERIFIER_VERSION
+from sandbox.patch import MalformedPatchError, read_patch
 from sandbox.sandbox import MIB, ImageUnfitError, Limits, Sandbox, SandboxError, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Oracle, Task
 
@@ -246,8 +244,8 @@ def named_files(tests: str, shell: Shell, workdir: PurePosixPath) -> list[PurePo
 def oracle_files(oracle: Oracle) -> list[PurePosixPath]:
     """Return the files that the oracle's patch of the tests adds, changes or removes."""
     try:
-        files = PatchSet(oracle.test_patch)
-    except UnidiffParseError:
+        files = read_patch(oracle.test_patch)
+    except MalformedPatchError:
         return []
     found: dict[PurePosixPath, None] = {}
     for file in files:

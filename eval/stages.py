@@ -10,6 +10,7 @@ starts. What is heard is only read here, not judged.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import re
@@ -168,7 +169,8 @@ async def prepare(
     offline = "" if network else "".join(f"{name}\n" for name in RETRIES)
     files = {"word": word.encode(), "script": script.encode(), "offline": offline.encode()}
     if patch:
-        command, arguments, data = apply_command(patch)
+        # A large patch takes long to look through.
+        command, arguments, data = await asyncio.to_thread(apply_command, patch)
         files |= {"apply": command.encode(), "arguments": _nul_separated(arguments), "patch": data}
     result = await sandbox.exec(
         ["sh", "-c", CHECKED, "ksolve-prepare", PREPARE, str(workdir)],

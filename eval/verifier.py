@@ -98,7 +98,9 @@ class Verifier:
 
     async def key(self, task: Task, patch: str) -> str:
         """Return the key that the verdict on a patch is kept under. Raises SandboxError."""
-        key = self._limited(verdict_key(await self._digest(task), patch, task.oracle), task)
+        digest = await self._digest(task)
+        of_patch = await asyncio.to_thread(verdict_key, digest, patch, task.oracle)
+        key = self._limited(of_patch, task)
         if not self._changes_its_mind(task):
             return key
         return hashlib.sha256(f"{key} majority of {self._flaky_runs}".encode()).hexdigest()

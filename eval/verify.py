@@ -125,7 +125,7 @@ class _Run:
         if prepared.patch is not None and not prepared.patch.ok:
             return Verdict(
                 outcome="not_applied",
-                note=_why_not_applied(patch, prepared),
+                note=await asyncio.to_thread(_why_not_applied, patch, prepared),
                 log=prepared.patch.log,
             )
         if prepared.shell is None:

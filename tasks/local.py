@@ -22,6 +22,7 @@ from pathlib import Path
 
 import platformdirs
 
+from tasks.base import BASE_IMAGE, RECIPE
 from tasks.making import Tell, say_nothing
 from tasks.project import Project
 from tasks.pythons import Python, python_of
@@ -37,8 +38,6 @@ from tasks.task import (
     Task,
 )
 from tasks.worktree import LocalRepoError
-
-BASE_IMAGE = "ksolve/base:1"
 
 TOOLCHAIN_IMAGE = "ksolve/toolchain:1"
 """The base image with what builds software, for repositories of which nothing is known."""
@@ -264,7 +263,7 @@ def _build(
     """Make the folder that the image is built from, unless an earlier run has."""
     trusted = _authorities()
     dockerfile = _dockerfile(image, setup, python, _TRUST if trusted else ())
-    digest = _hash(dockerfile, copy.commit, copy.release or "")
+    digest = _hash(dockerfile, RECIPE.decode(), copy.commit, copy.release or "")
     context = contexts / digest
     if not context.is_dir():
         made = copy.folder.parent / digest
