@@ -1,15 +1,18 @@
 """Verdicts per second: `ksolve verify` and the harness of swebench 5.0.2 on the same candidates.
 
-Both get the same samples of a run, as drawn, duplicates and all, on the same engine with the same
-number of workers, one side after the other. Printed are the verdicts per second of each side,
-their ratio with and without what ksolve saves (dedupe, FAIL_TO_PASS first), the overhead over the
-bare evaluation, the peak of memory, and every difference between the verdicts.
+Both get the same samples of a run, as drawn, duplicates and all, or those of a predictions file, on
+the same engine with the same number of workers, one side after the other. Printed are the verdicts
+per second of each side, their ratio with and without what ksolve saves (dedupe), the overhead over
+the bare evaluation, the peak of memory, and every difference between the verdicts. With --limit the
+same evaluations are run bare, one after another: no verifier is faster than that divided by the
+workers unless it leaves tests out.
 
 The overhead is given twice. What a verification waits for beyond its tests: one after another,
 the next container started meanwhile, from the patch to the verdict. And what a core pays in all
 when every one is busy: containers started and removed, and the engine's own work, included.
 
     python benchmarks/verify_vs_swebench.py --run runs/demo --samples 128
+    python benchmarks/verify_vs_swebench.py --tasks rows.jsonl --predictions all.jsonl --limit
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from eval.predictions import read_predictions
 from eval.sample import SampleKey
 from eval.store import open_run
 from eval.verdict import Verdict
@@ -59,7 +63,10 @@ def main() -> None:
     """Run both sides and print the comparison."""
     arguments = _arguments()
     every_task = load_tasks(arguments.tasks)
-    candidates = _candidates(arguments.run, every_task)[: arguments.samples]
+    candidates = _candidates(arguments.run or (), every_task)
+    if arguments.predictions:
+        candidates += _predicted(arguments.predictions, every_task)
+    candidates = candidates[: arguments.samples]
     if arguments.gold:
         candidates += [
             Candidate(name=f"{task.id} gold", task=task, patch=task.oracle.gold_patch or "")
@@ -72,11 +79,22 @@ def main() -> None:
         f"{arguments.workers} workers, {os.cpu_count()} cores"
     )
     asyncio.run(_build(list(tasks.values())))
+    limit = asyncio.run(_limit(candidates)) / arguments.workers if arguments.limit else None
     bare = asyncio.run(_bare_seconds(list(tasks.values())))
     ours, our_seconds = asyncio.run(_ksolve(candidates, arguments.workers, dedupe=True))
     print(f"ksolve                     {_rate(candidates, our_seconds)}")
     every, every_seconds = asyncio.run(_ksolve(candidates, arguments.workers, dedupe=False))
     print(f"ksolve, every one afresh   {_rate(candidates, every_seconds)}")
+    _, learnt_seconds = asyncio.run(
+        _ksolve(candidates, arguments.workers, dedupe=False, learnt=True)
+    )
+    print(f"ksolve, baselines known    {_rate(candidates, learnt_seconds)}")
+    if limit is not None:
+        print(
+            f"limit                      {_rate(candidates, limit)}; ksolve takes "
+            f"{learnt_seconds / limit:.2f} of it with baselines known, "
+            f"{every_seconds / limit:.2f} with baselines included"
+        )
     _print_overhead(candidates, bare, arguments.workers)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of ksolve      {peak:.0f} MiB")
@@ -101,9 +119,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--run", type=Path, action="append", required=True, help="A run folder; repeat for more."
-    )
+    parser.add_argument("--run", type=Path, action="append", help="A run folder; repeat for more.")
+    parser.add_argument("--predictions", type=Path, help="A file of predictions.")
+    parser.add_argument("--limit", action="store_true", help="Also run every evaluation bare.")
     parser.add_argument("--gold", action="store_true", help="Also the gold patch of every task.")
     parser.add_argument("--tasks", default="starter", help="What the run sampled.")
     parser.add_argument("--samples", type=int, default=128, help="Candidates, at most.")
@@ -129,6 +147,31 @@ def _candidates(runs: Sequence[Path], every_task: Sequence[Task]) -> list[Candid
                     candidate = Candidate(name=name, task=tasks[row.task_id], patch=patch)
                     found.append(((row.index, number, row.model, row.task_id), candidate))
     return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
+
+
+def _predicted(file: Path, every_task: Sequence[Task]) -> list[Candidate]:
+    """Return the predictions of a file that hold a patch."""
+    tasks = {task.id: task for task in every_task}
+    return [
+        Candidate(name=f"{one.task_id} {one.model}", task=tasks[one.task_id], patch=one.patch)
+        for one in read_predictions(file)
+        if one.task_id in tasks and one.patch.strip()
+    ]
+
+
+async def _limit(candidates: Sequence[Candidate]) -> float:
+    """Return how long the evaluation scripts alone take, each once in a container that is up."""
+    seconds = 0.0
+    async with DockerHost(run_id="benchmark") as host:
+        for one in candidates:
+            script = one.task.oracle.eval_script.encode()
+            async with host.open(one.task.issue.image, Limits()) as sandbox:
+                await apply_patch(sandbox, one.patch, one.task.issue.workdir)
+                done = await sandbox.exec(
+                    ["/bin/bash"], stdin=script, timeout=600, env={"PIP_RETRIES": "0"}
+                )
+                seconds += done.seconds
+    return seconds
 
 
 async def _build(tasks: Sequence[Task]) -> None:
