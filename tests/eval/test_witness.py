@@ -69,6 +69,7 @@ def run_program(
     first: tuple[str, ...] = (),
     hurry: bool = False,
     behind: tuple[Path, ...] = (),
+    python: str = sys.executable,
 ) -> tuple[str, Evidence]:
     orders = {
         "secret": SECRET,
@@ -79,7 +80,7 @@ def run_program(
         "places": None,
     }
     done = subprocess.run(
-        ["bash", "-c", START, "bash", sys.executable, *words],
+        ["bash", "-c", START, "bash", python, *words],
         cwd=folder,
         env={
             **os.environ,

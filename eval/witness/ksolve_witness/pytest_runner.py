@@ -187,7 +187,8 @@ def _settings(config):
     for name, value in vars(config.option).items():
         found["option " + name] = _text(value)
     ini = config._inicfg if hasattr(config, "_inicfg") else config.inicfg
-    for name, value in dict(ini or {}).items():
+    # Of older versions it is a section of a file, which is no mapping, and has items all the same.
+    for name, value in list(ini.items()) if hasattr(ini, "items") else []:
         found["ini " + name] = _text(getattr(value, "value", value))
     return sorted([name, value] for name, value in found.items())
 
