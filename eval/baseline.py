@@ -73,6 +73,8 @@ class Baseline:
     """Where the programs are that the verifier itself calls."""
     witnessed: bool = False
     """The witness sees what the log says."""
+    unseen: frozenset[str] = frozenset()
+    """Names among the expected tests that only the log has."""
     ends: bool = False
     """What the tests are run by is no test runner, and the witness sees it come to its end."""
     settled: bool = False
@@ -107,6 +109,7 @@ async def learn(task: Task, sandboxes: SandboxHost, limits: Limits) -> Baseline:
         base,
         after_tests=base.after_tests | again.after_tests,
         witnessed=witnessed,
+        unseen=base.unseen | again.unseen,
         ends=base.ends and again.ends,
         settled=witnessed or (base.settled and again.settled),
         canaries=again.canaries if witnessed else (),
@@ -196,11 +199,14 @@ async def _look(
         )
         changed = frozenset(await sandbox.changes())
     evidence = read_evidence(tested.told, tested.secret)
-    agreed = await asyncio.to_thread(_agree, task, script, tested, evidence)
+    agreed, unseen = await asyncio.to_thread(_agree, task, script, tested, evidence)
+    # Where the witness knows of no test that matters, it is of no use.
+    agreed = agreed and not unseen.issuperset(oracle.fail_to_pass)
     baseline = dataclasses.replace(
         baseline,
         after_tests=changed,
         witnessed=agreed,
+        unseen=unseen,
         ends=evidence.runner == "script" and evidence.exit_status is not None,
         settled=tested.exit_code is not None and evidence.runner in ("", "script"),
         canaries=evidence.canaries if agreed else (),
@@ -210,17 +216,25 @@ async def _look(
     return baseline, evidence
 
 
-def _agree(task: Task, script: Script, tested: Ran, evidence: Evidence) -> bool:
-    """Whether the witness saw the runner to its end, and the same as the log says."""
+def _agree(
+    task: Task, script: Script, tested: Ran, evidence: Evidence
+) -> tuple[bool, frozenset[str]]:
+    """Whether the witness saw the runner to its end, and the same as the log says.
+
+    And names that only the log has: parsers take parts of lines for tests, and so do datasets.
+    """
     if evidence.exit_status is None or tested.exit_code is None or script.marked:
-        return False
+        return False, frozenset()
     if evidence.canary_failed is not True:
-        return False
+        return False, frozenset()
     if task.oracle.log_parser == EXIT_CODE_PARSER:
-        return (evidence.any_failed or evidence.exit_status != 0) == (tested.exit_code != 0)
-    said = grade_output(task, tested.log, tested.exit_code)
-    seen = grade_output(task, evidence.as_log(task.oracle.log_parser), tested.exit_code)
-    return _missing(said) == _missing(seen)
+        failed = evidence.any_failed or evidence.exit_status != 0
+        return failed == (tested.exit_code != 0), frozenset()
+    said = _missing(grade_output(task, tested.log, tested.exit_code))
+    account = evidence.as_log(task.oracle.log_parser)
+    seen = _missing(grade_output(task, account, tested.exit_code))
+    known = {name for name, _ in evidence.tests}
+    return said <= seen and not (seen - said) & known, frozenset(seen - said)
 
 
 def _missing(grade: Grade) -> set[str]:

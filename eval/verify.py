@@ -343,7 +343,9 @@ class _Run:
         parser = self.task.oracle.log_parser
         if parser == EXIT_CODE_PARSER:
             return evidence.any_passed and not evidence.any_failed and evidence.exit_status == 0
-        return self._grade(evidence.as_log(parser), tested.exit_code).resolved
+        seen = self._grade(evidence.as_log(parser), tested.exit_code)
+        missing = {*seen.missing_fail_to_pass, *seen.missing_pass_to_pass}
+        return seen.evidence and missing <= self.baseline.unseen
 
     @property
     def _put_back(self) -> list[PurePosixPath]:
