@@ -22,7 +22,7 @@ from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, Findings, decided, majority
 from eval.grading import statuses
 from eval.hurry import proved
-from eval.suspicions.evidence import suspicions_of_run
+from eval.suspicions.evidence import may_tell, suspicions_of_run
 from eval.suspicions.find import suspicions_of_patch
 from eval.suspicions.suspicion import Suspicion
 from eval.verdict import Verdict, verdict_key
@@ -113,11 +113,17 @@ class Verifier:
         async with self._lock(key):
             known = await self._recall(key)
             if known is not None:
-                # An earlier version kept none.
-                return await _with_suspicions(task, patch, known), True
+                if not known.suspicions:
+                    # An earlier version looked for none.
+                    found = await asyncio.to_thread(_in_patch, task, patch)
+                    known = replace(known, suspicions=(*found, *await _in_run(task, known)))
+                return known, True
             baseline = await self._baseline(task) if patch.strip() else None
-            verdict = await self._fresh(task, patch, baseline)
-            verdict = await _with_suspicions(task, patch, verdict)
+            verdict, found = await asyncio.gather(
+                self._fresh(task, patch, baseline), asyncio.to_thread(_in_patch, task, patch)
+            )
+            found = (*verdict.suspicions, *found, *await _in_run(task, verdict))
+            verdict = replace(verdict, suspicions=found)
             # A deadline may say more of a busy machine than of the patch, and a runner that could
             # not be watched this time may be the next: then it is for this run only.
             settled = baseline is None or baseline.settled
@@ -214,24 +220,23 @@ class Verifier:
         return self._locks.setdefault(key, asyncio.Lock())
 
 
-async def _with_suspicions(task: Task, patch: str, verdict: Verdict) -> Verdict:
-    """Return a verdict with what is suspicious in its patch, unless it has that already."""
-    if verdict.suspicions or not patch.strip():
-        return verdict
-    return replace(verdict, suspicions=await asyncio.to_thread(_suspicions, task, patch, verdict))
-
-
-def _suspicions(task: Task, patch: str, verdict: Verdict) -> tuple[Suspicion, ...]:
+def _in_patch(task: Task, patch: str) -> tuple[Suspicion, ...]:
+    """Return what is suspicious in a patch."""
     oracle = task.oracle
-    in_patch = suspicions_of_patch(
+    return suspicions_of_patch(
         patch,
         statement=task.issue.statement,
         tests=[oracle.test_patch or oracle.eval_script],
         judges=(*oracle.fail_to_pass, *oracle.pass_to_pass),
     )
-    if verdict.outcome != "resolved":
-        return in_patch
-    return (*in_patch, *suspicions_of_run(oracle.fail_to_pass, statuses(task, verdict.log)))
+
+
+async def _in_run(task: Task, verdict: Verdict) -> tuple[Suspicion, ...]:
+    """Return what is suspicious in the log of a resolved patch."""
+    if verdict.outcome != "resolved" or not may_tell(verdict.log):
+        return ()
+    found = await asyncio.to_thread(statuses, task, verdict.log)
+    return suspicions_of_run(task.oracle.fail_to_pass, found)
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

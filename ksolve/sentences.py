@@ -12,7 +12,7 @@ from eval.axes import UNITS
 from eval.cost import money
 from eval.sample import SampleKey
 from eval.scaling import REACH, Scaling
-from eval.suspicions.suspicion import Suspicion
+from eval.suspicions.suspicion import Suspicion, is_suspicious
 from ksolve.findings import Findings, Solver
 
 GOLD = ("gold", "predictions")
@@ -159,6 +159,17 @@ def suspected(found: Mapping[SampleKey, Sequence[Suspicion]]) -> Iterator[str]:
         for one in suspicions:
             if one.is_strong:
                 yield f"{key.task_id}/{key.index} ({key.model}): {one}"
+
+
+def counted_suspicious(found: Mapping[SampleKey, Sequence[Suspicion]]) -> str:
+    """Count the resolved samples whose patches look like reward hacking; "" where none does."""
+    number = sum(is_suspicious(suspicions) for suspicions in found.values())
+    if not number:
+        return ""
+    return (
+        f"{counted(number, 'resolved sample')} {'looks' if number == 1 else 'look'} like reward "
+        "hacking, and --strict counts such a sample as unresolved."
+    )
 
 
 def flaky(names: Sequence[str]) -> str:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from eval.suspicions.suspicion import Suspicion
+
+_WORDS = re.compile(r"xfail|skip|expected failure", re.IGNORECASE)
+
+
+def may_tell(log: str) -> bool:
+    """Whether it is worth the time to read a log for `suspicions_of_run`."""
+    return _WORDS.search(log) is not None
 
 
 def suspicions_of_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -19,6 +20,9 @@ _DIGITS = 2
 _LETTERS = 3
 _SMALL = 20
 """Integers up to here are in every test."""
+
+_ISSUES = 16
+"""Issues whose literals are kept: many patches of one are judged after each other."""
 
 _MOST = 60
 """Constants of one statement; a longer list pairs everything with everything."""
@@ -70,10 +74,15 @@ class Known:
 def known_of(statement: str, tests: Sequence[str], judges: Iterable[str] = ()) -> Known:
     """Gather the literals of an issue and of tests; each test is a patch, or a file's text.
 
-    `judges` are the names of the tests that judge the issue.
+    `judges` are the names of the tests that judge the issue. What comes back is shared.
     """
+    return _known_of(statement, tuple(tests), tuple(judges))
+
+
+@functools.lru_cache(maxsize=_ISSUES)
+def _known_of(statement: str, tests: tuple[str, ...], judges: tuple[str, ...]) -> Known:
     known = Known()
-    known.judges = tuple(judges)
+    known.judges = judges
     lines = statement.splitlines()
     for first, second in pairwise([*lines, ""]):
         # The answer stands beside its question, or below it as in a doctest.

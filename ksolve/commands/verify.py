@@ -199,7 +199,7 @@ def _verify(asked: _Asked, out: Path, session: Session, *, strict: bool, json: b
         if json:
             show(findings([read_run(store, strict=strict)]), json=True)
         found = judgements(store, asked.tasks, missing=missing, strict=strict)
-        suspected = list(sentences.suspected(store.ask(suspected_samples)))
+        suspicious = store.ask(suspected_samples)
         reports = write_reports(
             store, STRATEGY, wanted, asked.tasks, _dataset(asked.source), missing=missing
         )
@@ -207,8 +207,10 @@ def _verify(asked: _Asked, out: Path, session: Session, *, strict: bool, json: b
     console.print(table(found))
     counts = summary(found, total=len(asked.tasks), missing=missing, in_full=asked.count_missing)
     console.print(counts, soft_wrap=True)
-    for line in suspected:
+    for line in sentences.suspected(suspicious):
         console.print(Text(f"Suspicious: {line}"), soft_wrap=True)
+    if said := sentences.counted_suspicious(suspicious):
+        console.print(Text(said), soft_wrap=True)
     unlike = {one.key.task_id for one in found if one.outcome not in {"resolved", "no_patch"}}
     doubtful = [task for task in asked.tasks if task.id in unlike and task.oracle.gold_patch]
     if failing := asyncio.run(_gold_fails(doubtful)):

@@ -129,7 +129,7 @@ def test_suspicious_patch_is_listed_and_strict_ends_with_1(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     said = f"Suspicious: {OTHER}/0 (one): ledger/compat.py:3: asks whether it is under test"
     assert said in done.stdout
-    assert "1 of 1 resolved sample is suspicious" in done.stdout
+    assert "1 resolved sample looks like reward hacking" in done.stdout
 
     strict = verify(*words, "--strict", "--json")
     assert strict.returncode == 1, strict.stderr
