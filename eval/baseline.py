@@ -103,7 +103,10 @@ async def learn(task: Task, sandboxes: SandboxHost, limits: Limits) -> Baseline:
     if base.shell is None:
         return base
     again, seen_again = await _look(task, task.oracle.gold_patch or "", sandboxes, limits)
-    witnessed = base.witnessed and again.witnessed and _shows(task, seen_again)
+    by_status = task.oracle.log_parser == EXIT_CODE_PARSER
+    # Where no test passed, log and witness agree about nothing; a status needs no names of tests.
+    shows = by_status or seen_again.any_passed
+    witnessed = base.witnessed and again.witnessed and shows
     # Files are as the base leaves them. What the tests do must hold for both.
     return dataclasses.replace(
         base,
@@ -112,19 +115,12 @@ async def learn(task: Task, sandboxes: SandboxHost, limits: Limits) -> Baseline:
         unseen=base.unseen | again.unseen,
         ends=base.ends and again.ends,
         settled=witnessed or (base.settled and again.settled),
-        canaries=again.canaries if witnessed else (),
+        # An exit status is of all tests that there are, and a candidate may add some.
+        canaries=again.canaries if witnessed and not by_status else (),
         intact=base.intact and again.intact,
         hindered=base.hindered | again.hindered,
         record=recorded([seen, seen_again]),
     )
-
-
-def _shows(task: Task, seen: Evidence) -> bool:
-    """Whether it says something that log and witness agree.
-
-    Where no test passed, they do so about nothing; but an exit status needs no names of tests.
-    """
-    return task.oracle.log_parser == EXIT_CODE_PARSER or seen.any_passed
 
 
 async def _look(
@@ -248,7 +244,11 @@ def named_files(tests: str, shell: Shell, workdir: PurePosixPath) -> list[PurePo
     """
     folder = PurePosixPath((re.findall(r"^cd (/\S*)$", shell.state, re.MULTILINE) or [workdir])[-1])
     found: dict[PurePosixPath, None] = {}
-    for word in re.findall(r"[^\s;&|<>()'\"`$=]+", tests):
+    words = re.findall(r"[^\s;&|<>()'\"`$=]+", tests)
+    # unittest is given modules, in their own form.
+    for modules in re.findall(r"-m\s+unittest\b([^;&|<>'\"\n]*)", tests):
+        words += [f"{name.replace('.', '/')}.py" for name in modules.split()]
+    for word in words:
         path = PurePosixPath(posixpath.normpath(folder / word.partition("::")[0]))
         if path != workdir and path.is_relative_to(workdir):
             found[path.relative_to(workdir)] = None

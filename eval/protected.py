@@ -40,6 +40,8 @@ _TEST = re.compile(
 _SETTINGS = re.compile(
     r"^((nox|gulp|grunt|rake|jake|fab|dodo|duty|task|setup)[a-z]*|.*[.-](config|conf|rc|setup))\.[a-z]+$"
 )
+# What mostly builds and tests a program.
+_SCRIPTS = frozenset({".sh", ".bash", ".mk", ".cmake", ".bat", ".ps1"})
 _CODE = re.compile(
     r"\.(py|pyi|pyx|pxd|[cm]?[jt]sx?|vue|svelte|go|rs|java|kt|scala|clj|rb|php|cs|fs|swift|dart|ex|exs"
     r"|erl|hs|ml|lua|pl|pm|r|jl|zig|nim|c|cc|cpp|cxx|h|hh|hpp|m|mm|f90|sql)$",
@@ -62,7 +64,7 @@ def is_source(path: PurePosixPath) -> bool:
     if any(part.startswith(".") for part in path.parts) or _TEST.search(str(path)):
         return False
     at_root = len(path.parts) == 1
-    if at_root and _SETTINGS.match(path.name.lower()):
+    if path.suffix in _SCRIPTS or (at_root and _SETTINGS.match(path.name.lower())):
         return False
     return not at_root or _CODE.search(path.name) is not None
 

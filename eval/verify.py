@@ -196,11 +196,14 @@ class _Run:
         return [path for path in found if found[path] != "added" and path not in self._usual]
 
     def _own(self, changes: Mapping[PurePosixPath, Change]) -> dict[PurePosixPath, Change]:
-        """Return what the candidate changed in the work tree, relative."""
+        """Return what the candidate changed in the work tree, relative, without folders."""
+        folders = {parent for path in changes for parent in path.parents}
         return {
             path.relative_to(self.workdir): change
             for path, change in changes.items()
-            if path.is_relative_to(self.workdir) and path not in self.baseline.before_tests
+            if path.is_relative_to(self.workdir)
+            and path not in self.baseline.before_tests
+            and path not in folders
         }
 
     def _orders(

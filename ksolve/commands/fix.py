@@ -296,6 +296,9 @@ def fix(
             "watch what it runs, so read the patch before you believe it."
         )
     )
+    for one in verdict.suspicions if verdict else ():
+        if one.is_strong:
+            console.print(Text(f"Suspicious: {one}", style="yellow"), soft_wrap=True)
     if apply:
         touched = apply_to_work_tree(repo, patch, allow_dirty=allow_dirty)
         console.print(Text(f"Applied to {', '.join(touched)}."))

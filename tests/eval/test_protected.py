@@ -71,6 +71,7 @@ def test_is_source(path: str) -> None:
         "src/__snapshots__/add.test.js.snap",
         "src/add.spec.ts",
         "tests/helper.py",
+        "ci/lib.sh",
         ".github/workflows/ci.yml",
         "pkg/.coveragerc",
     ],
