@@ -203,7 +203,8 @@ async def test_models_are_mixed_the_dear_one_where_the_cheap_one_fails(tmp_path:
         f"t{n}" for n in range(12, 24)
     }
     assert by_model["cheap"] >= 12
-    assert by_model["dear"] <= 16
+    # 12 of them are needed; how many more depends on what is in flight when a verdict comes.
+    assert by_model["dear"] < 20
 
 
 async def test_a_verdict_that_fails_is_not_waited_for_and_made_up_later(tmp_path: Path) -> None:
