@@ -46,7 +46,7 @@ MANY, WORKERS = 500, 8
 def task(seconds: float) -> Task:
     lines = (
         ": '>>>>> Start Test Output'",
-        f"sleep {seconds}; grep -q right answer.txt",
+        f"sleep {seconds}; grep -q right words/answer.txt",
         ": '>>>>> End Test Output'",
     )
     return Task(
@@ -64,7 +64,7 @@ def task(seconds: float) -> Task:
 def answer(number: int) -> str:
     """A patch unlike every other; every third is right."""
     word = "right" if number % 3 == 0 else "wrong"
-    return f"--- /dev/null\n+++ b/answer.txt\n@@ -0,0 +1 @@\n+{word} {number}\n"
+    return f"--- /dev/null\n+++ b/words/answer.txt\n@@ -0,0 +1 @@\n+{word} {number}\n"
 
 
 class Engine:
