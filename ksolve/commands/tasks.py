@@ -45,9 +45,6 @@ from ksolve.validation import validate_all
 from sandbox.sandbox import SandboxError
 from tasks.task import Task
 
-LOGS = platformdirs.user_state_path("ksolve") / "validate"
-"""Where the logs of invalid tasks go, in a folder for each; those of earlier times are replaced."""
-
 app = typer.Typer(
     help="List, show, validate, audit tasks, and build their images.\n\n"
     "[bold]Example[/bold]\n\n"
@@ -229,7 +226,8 @@ def validate_tasks(
                 repeat=repeat,
                 prove=proofs,
                 resources=resources,
-                logs=logs or LOGS,
+                # A folder for each invalid task; what an earlier session left is replaced.
+                logs=logs or platformdirs.user_state_path("ksolve") / "validate",
             )
         )
     validations = [one for one in found if isinstance(one, Validation)]
