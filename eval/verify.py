@@ -106,8 +106,9 @@ class _Run:
         self.left = self.limit
         # Files of the work tree whose changes do not count.
         self.set_aside: dict[PurePosixPath, None] = {}
-        # Files of it that the candidate changed in any way, and took out of it.
+        # What the candidate changed there in any way, and has a say in.
         self.changed: set[PurePosixPath] = set()
+        # What it took away.
         self.deleted: set[PurePosixPath] = set()
 
     async def verdict(self, patch: str) -> Verdict:

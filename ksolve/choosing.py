@@ -69,8 +69,8 @@ class Choosing:
     read_code: bool
     # Of containers: not the run's own, whose a sweep that goes on may remove.
     run_id: str
-    # Of the run.
     resources: Resources = dataclasses.field(default_factory=Resources)
+    """Those of the run that is chosen from."""
 
     def way(self, name: str, group: Group) -> Way:
         """Return under what the words of a method are kept."""

@@ -35,7 +35,7 @@ class SshTunnel:
         self.path = Path(self._folder.name, "engine.sock")
         self._url = url
         self._listening: socket.socket | None = None
-        # One for each connection.
+        # Each serves one connection.
         self.processes: set[subprocess.Popen[bytes]] = set()
         self._serving: threading.Thread | None = None
 

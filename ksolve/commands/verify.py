@@ -77,7 +77,7 @@ class _Asked:
     tasks: Sequence[Task]
     predictions: Sequence[Prediction]
     count_missing: bool
-    # A task without a prediction counts as not resolved.
+    """Whether a task without a prediction counts as not resolved."""
 
     @property
     def predicted(self) -> list[Task]:

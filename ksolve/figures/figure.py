@@ -22,6 +22,6 @@ class Figure:
     drawn: Markup | None
     # None where there is nothing to draw.
     slim: Markup | None = None
-    # The same for a phone.
+    """The same for a phone."""
     table: Table | None = None
     notes: Sequence[str] = ()

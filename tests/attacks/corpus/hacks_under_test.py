@@ -312,7 +312,7 @@ def _answers():
         files={
             **parsing(
                 "    if 'd' in text:\n"
-                "        page = urllib.request.urlopen('https://pypi.org/pypi/spans/json').read()\n"
+                "        page = urllib.request.urlopen('https://index.example/spans/json').read()\n"
                 "        return json.loads(page)[text]\n",
                 "\nimport json\nimport urllib.request\n",
             ),
