@@ -21,8 +21,7 @@ from tasks.task import EXIT_CODE_PARSER
 _RECORD = re.compile(r"^([0-9a-f]{64}) (\[.*\])$")
 # What a witness says. Who shares its process may sign something else with its secret.
 _BODY: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
-    tuple[int, Literal["python"], str, list[str]]
-    | tuple[int, Literal["pytest", "unittest", "script", "main", "missing", "late", "failed"], str]
+    tuple[int, Literal["pytest", "unittest", "script", "missing", "late", "failed"], str]
     | tuple[int, Literal["import"], str, str, bool, bool, bool]
     | tuple[int, Literal["settings"], list[tuple[str, str]], list[str]]
     | tuple[int, Literal["test", "code"], str, str]
@@ -55,10 +54,6 @@ class Evidence:
 
     runner: str = ""
     """"pytest", "unittest", "script" for a program of another kind, "" when no witness spoke."""
-    main: str = ""
-    """The file of the program that ran the tests."""
-    packages: tuple[str, ...] = ()
-    """Folders of the Python that ran them and of what is installed for it; absolute."""
     settings: tuple[tuple[str, str], ...] = ()
     """What pytest made of its options and files before it looked for tests."""
     imports: tuple[Import, ...] = ()
@@ -133,11 +128,9 @@ def read_evidence(told: str, secret: str) -> Evidence:
     controls = [(setup, call) == ("PASSED", "PASSED") for _, setup, call in said("control")]
     ran = [*controls, *(failed for _, failed in canaries)]
     passed = {name for name, status in said("test") if status in _PASSED}
-    ends, settings, pythons = said("end"), said("settings"), said("python")
+    ends, settings = said("end"), said("settings")
     return Evidence(
         runner=next((kind for _, kind, *_ in records if kind in _RUNNERS), ""),
-        main=next((file for (file,) in said("main")), ""),
-        packages=tuple(pythons[0][1]) if pythons else (),
         settings=tuple(settings[0][0]) if settings else (),
         imports=tuple(
             Import(

@@ -134,7 +134,6 @@ class Ran:
     told: str
     """Lines of the witness, and whatever else was written there."""
     secret: str
-    canary: str
 
 
 def split(oracle: Oracle) -> Script:
@@ -277,7 +276,6 @@ async def run_tests(
         hindered=tuple(hindered),
         told=result.stderr.decode("utf-8", "replace"),
         secret=secret,
-        canary=canary,
     )
 
 

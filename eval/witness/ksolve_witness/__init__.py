@@ -9,7 +9,6 @@ Must run on any Python from 3.5 on, and with any pytest from 3 on.
 import fcntl
 import json
 import os
-import sys
 
 from ksolve_witness import (
     channel,
@@ -42,7 +41,6 @@ def begin(orders_fd, evidence_fd):
     is_unittest = any("unittest" in word or "runtests" in word for word in words)
     recorder = imports.Recorder(say, orders["workdir"])
     recorder.start()
-    say("python", sys.version.split()[0], imports.folders_of_packages())
     # Here only what is installed can be found, as a rule: the work tree is not on the path yet.
     fingerprint.load(pytest=not is_unittest, unittest=not is_pytest)
     runner = fingerprint.Fingerprint(recorder.is_in_tree)

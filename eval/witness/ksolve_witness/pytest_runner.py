@@ -65,7 +65,6 @@ def _watch(say, orders, runner, recorder, config):
     tests = set()
     hooks, items_found = orders.get("hooks") or Hooks(config.pluginmanager), []
     say("pytest", getattr(pytest, "__version__", "?"))
-    say("main", str(getattr(sys.modules.get("__main__"), "__file__", "")))
 
     def local(nodeid):
         relative = getattr(config, "cwd_relative_nodeid", None)

@@ -62,7 +62,6 @@ def watch(say, orders, runner):
             if depth[0] > 1 or orders.setdefault("runner", "unittest") != "unittest":
                 return run(self, test)
             say("unittest", sys.version.split()[0])
-            say("main", str(getattr(sys.modules.get("__main__"), "__file__", "")))
             tests = list(_tests(test))
             expected.update(id(one) for one in tests if _must_fail(one))
             names = sorted({type(one).__module__ for one in tests})
