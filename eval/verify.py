@@ -106,6 +106,8 @@ class _Run:
         self.left = self.limit
         # Files of the work tree whose changes do not count.
         self.set_aside: dict[PurePosixPath, None] = {}
+        # Files of it that differ when the candidate's patch has been applied and built.
+        self.touched: set[PurePosixPath] = set()
         # What the candidate changed there in any way, and has a say in.
         self.changed: set[PurePosixPath] = set()
         # What it took away.
@@ -152,6 +154,8 @@ class _Run:
         if forbidden:
             return Verdict(outcome="tampered", note=_changed(forbidden), log=prepared.log), set()
         own = self._own(changes)
+        # In a second run, what was put back for the first one differs from the image, too.
+        self.touched = self.touched or set(own)
         self.deleted = {path for path, change in own.items() if change == "deleted"}
         self.changed = own.keys() - self.set_aside.keys() - set(self.baseline.guarded)
         tested = await run_tests(
@@ -170,7 +174,7 @@ class _Run:
         forbidden = self._forbidden(await self.sandbox.changes()) if self._has_baseline else []
         evidence = await asyncio.to_thread(read_evidence, tested.told, tested.secret)
         verdict = await asyncio.to_thread(self._judge, tested, evidence, forbidden)
-        put_back = [path for path in self.set_aside if path in own]
+        put_back = [path for path in self.set_aside if path in self.touched]
         notes = [
             _limits_met(prepared.result, tested.result),
             "output past its limit was dropped"
