@@ -12,7 +12,9 @@ would read from it that a patch is resolved which is not.
 
 The harness reads `report.json` again, and `test_output.txt` where it grades anew or says why an
 instance failed. Of a long log that file holds the lines that this takes, and nothing else: it is
-written so only where both come out the same. The whole log is `test_output.txt.gz` beside it.
+written so only where both come out the same. Before the tests, a script may look for a network
+that its sandbox does not have, with or without a patch: the harness would explain every failure by
+that, so these lines are left out. The whole log is `test_output.txt.gz` beside it.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from eval.store import Store
 from eval.verdict import Verdict
 from eval.verify import REST_NOT_RUN
 from eval.whole import write_whole
-from tasks.task import Task
+from tasks.task import START_MARKER, Task
 
 BEST = ("resolved", "unresolved", "tampered", "timeout", "not_applied", "failure", "no_patch")
 """The outcomes of attempts, the one that an instance counts by before those it does not."""
@@ -174,7 +176,7 @@ def _write_instance(folder: Path, task: Task, attempt: _Attempt) -> tuple[str, s
     (folder / LOG_INSTANCE).write_bytes(_bytes(_instance_log(attempt)))
     output = _test_output(task, attempt)
     if output is not None:
-        (folder / LOG_TEST_OUTPUT).write_bytes(_bytes(output))
+        (folder / LOG_TEST_OUTPUT).write_bytes(_bytes(_without_lookups(output)))
     if attempt.outcome not in _ERRORS:
         entry = _entry(task, attempt)
         found = classify_logs(folder / LOG_TEST_OUTPUT)
@@ -185,23 +187,35 @@ def _write_instance(folder: Path, task: Task, attempt: _Attempt) -> tuple[str, s
     told: tuple[str, str] | None = None
     if attempt.outcome != "resolved":
         told = classify_logs(folder / LOG_TEST_OUTPUT, folder / LOG_INSTANCE)
-    if output is not None and (short := _shortened(task, output)) != output:
+    if output is not None and (short := _shortened(task, _without_lookups(output))) != output:
         whole = gzip.compress(_bytes(output), mtime=0)
         (folder / f"{LOG_TEST_OUTPUT}.gz").write_bytes(whole)
-        (folder / LOG_TEST_OUTPUT).write_bytes(_bytes(short))
+        note = _LEFT_OUT.format(LOG_TEST_OUTPUT)
+        (folder / LOG_TEST_OUTPUT).write_bytes(_bytes(note + short))
     return told
+
+
+def _without_lookups(output: str) -> str:
+    """Return a log without what was said before the tests of a network that was not there."""
+    from swebench.harness.infra_failure import classify_text
+
+    before, marker, rest = output.partition(START_MARKER)
+    if not marker:
+        return output
+    lines = before.splitlines(keepends=True)
+    kept = (line for line in lines if (classify_text(line) or [""])[0] != "network_unreachable")
+    return "".join(kept) + marker + rest
 
 
 def _shortened(task: Task, output: str) -> str:
     """Return the lines of a log from which the harness reads the same, or all of it."""
-    from swebench.harness.constants import LOG_TEST_OUTPUT
     from swebench.harness.infra_failure import classify_text
 
     if len(output) <= _SHORT:
         return output
     lines = output.splitlines(keepends=True)
     telling = (line for line in lines if _TELLING.search(line) or classify_text(line))
-    short = _LEFT_OUT.format(LOG_TEST_OUTPUT) + "".join(telling)
+    short = "".join(telling)
     same = classify_text(short) == classify_text(output) and grade(task, short) == grade(
         task, output
     )

@@ -319,6 +319,26 @@ def test_a_long_log_is_kept_compressed_and_is_graded_the_same(tmp_path: Path) ->
     assert size < len(log) / 10
 
 
+@pytest.mark.parametrize("during", ["", "OSError: Temporary failure in name resolution\n"])
+def test_a_look_up_before_the_tests_explains_no_failure(tmp_path: Path, during: str) -> None:
+    """The sandbox has no network, with a right patch as with a wrong one."""
+    before = "WARNING: Retrying: Temporary failure in name resolution\nUsing what is installed\n"
+    ended = "FAILED t.py::f - x\nPASSED t.py::p\n"
+    log = f"{before}>>>>> Start Test Output\n{during}{ended}>>>>> End Test Output\n"
+    with Store(tmp_path / RUN) as store:
+        key = SampleKey(task_id="a", model="m", strategy="s", index=0)
+        keep(store, key, Verdict(outcome="unresolved", missing_fail_to_pass=("t.py::f",), log=log))
+        (path,) = write_reports(store, "s", ["m"], [task("a")], Dataset(name="x"))
+    found = json.loads(path.read_text())
+    assert found["unresolved_ids"] == ["a"]
+    assert found["failure_reasons"] == ({"a": "network_unreachable"} if during else {})
+    folder = logs(tmp_path / RUN, "m", "a")
+    shown = (folder / "test_output.txt").read_text()
+    assert "Retrying" not in shown
+    assert "Using what is installed" in shown
+    assert gzip.decompress((folder / "test_output.txt.gz").read_bytes()).decode().startswith(log)
+
+
 def test_a_log_of_which_a_part_would_be_graded_otherwise_stays_whole(tmp_path: Path) -> None:
     """Here what is printed says nothing that is known of how a test ended."""
     silent = dataclasses.replace(task("a").oracle, log_parser="parse_log_calypso")
