@@ -34,6 +34,7 @@ from sandbox.sandbox import (
     Limits,
     SandboxError,
     SandboxHost,
+    TakenOverError,
 )
 from tasks.task import Resources, Task
 
@@ -169,8 +170,8 @@ class Verifier:
         runs = self._flaky_runs if self._changes_its_mind(task) else 1
         verdicts: list[Verdict] = []
         while not decided(verdicts, runs):
-            verdicts.append(
-                await _patiently(
+            try:
+                verdict = await _patiently(
                     lambda: verify(
                         task,
                         patch,
@@ -180,7 +181,10 @@ class Verifier:
                         turns=self._turns,
                     )
                 )
-            )
+            except TakenOverError as error:
+                # Once may be a machine that slept meanwhile. Time and again, it is the candidate.
+                verdict = Verdict(outcome="tampered", note=str(error))
+            verdicts.append(verdict)
         return majority(verdicts, runs=runs)
 
     def _changes_its_mind(self, task: Task) -> bool:

@@ -19,6 +19,7 @@ from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
 
 from sandbox.connection import Engine
+from sandbox.keeper import sleeps_begun
 from sandbox.orphans import remove_container
 from sandbox.sandbox import Limits
 
@@ -59,6 +60,8 @@ class Started:
     pid: int
     """Of process 1, on the engine's machine."""
     container_id: str
+    sleeps: int | None
+    """How often process 1 lay down to sleep; None where that is not seen from here."""
 
 
 class Containers:
@@ -81,11 +84,13 @@ class Containers:
         user = config.get("User") or "0"
         container = self._started(user, name, image, limits)
         container.reload()
+        pid, container_id = int(container.attrs["State"]["Pid"]), str(container.id)
         return Started(
             user=user,
             workdir=PurePosixPath(config.get("WorkingDir") or "/"),
-            pid=int(container.attrs["State"]["Pid"]),
-            container_id=str(container.id),
+            pid=pid,
+            container_id=container_id,
+            sleeps=sleeps_begun(pid, container_id),
         )
 
     def _started(self, user: str, name: str, image: str, limits: Limits) -> Container:

@@ -99,6 +99,7 @@ class DockerHost:
                 user=started.user,
                 pid=started.pid,
                 container_id=started.container_id,
+                sleeps=started.sleeps,
             )
             yield DockerSandbox(self, processes, started.workdir)
         finally:
@@ -204,7 +205,9 @@ class DockerSandbox:
 
     async def changes(self) -> dict[PurePosixPath, Change]:
         """Return what differs from the image; see `Sandbox.changes`."""
-        return await self.host.call(container_changes, self.host.client, self.name)
+        found = await self.host.call(container_changes, self.host.client, self.name)
+        await self.processes.check_keeper()
+        return found
 
     def resident(self) -> ResidentSandbox:
         """Return the same sandbox with cheaper commands; see `Sandbox.resident`."""

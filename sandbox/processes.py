@@ -19,8 +19,9 @@ from docker import DockerClient
 
 from sandbox.cgroup import COUNTERS, Counters, counters_here, told
 from sandbox.connection import Wire
+from sandbox.keeper import was_woken
 from sandbox.orphans import remove_container
-from sandbox.sandbox import LIMITS, Limits, SandboxError
+from sandbox.sandbox import LIMITS, Limits, SandboxError, TakenOverError
 from sandbox.stream import ExecStream, Output, start_exec
 
 T = TypeVar("T")
@@ -57,6 +58,8 @@ class Processes:
     pid: int
     """Of process 1, on the engine's machine."""
     container_id: str
+    sleeps: int | None = None
+    """How often process 1 lay down to sleep before the first command."""
     _counted: dict[str, int] = field(default_factory=dict, repr=False)
 
     @contextlib.asynccontextmanager
@@ -146,6 +149,11 @@ class Processes:
             if not state["State"]["Running"]:
                 raise SandboxError(f"The sandbox {self.name} was ended from outside.")
         return tuple(name for name in LIMITS if name in met)
+
+    async def check_keeper(self) -> None:
+        """Raise TakenOverError if process 1 has done anything since the first command."""
+        if await self.call(was_woken, self.pid, self.container_id, self.sleeps):
+            raise TakenOverError("Process 1 of the sandbox was taken over from inside.")
 
     async def _counters_inside(self) -> Counters | None:
         start = self.start(["sh", "-c", COUNTERS], cwd=PurePosixPath("/"), env={}, stdin=False)

@@ -33,6 +33,10 @@ class HostDownError(SandboxError):
     """What opens sandboxes does not answer; it may come back, as a restarted daemon does."""
 
 
+class TakenOverError(SandboxError):
+    """Something inside woke what keeps the sandbox, so that nothing inside can be believed."""
+
+
 class ImageMissingError(SandboxError):
     """The image is neither here, nor to be pulled, nor to be built."""
 
@@ -125,7 +129,8 @@ class Sandbox(Protocol):
     async def changes(self) -> dict[PurePosixPath, Change]:
         """Return what differs from the image, by absolute path; folders on the way are among it.
 
-        Seen from outside, so that nothing inside can hide it. Raises SandboxError.
+        Seen from outside, so that nothing inside can hide it. Raises SandboxError, and
+        TakenOverError where it is seen from outside that process 1 was taken over.
         """
         ...
 

@@ -18,7 +18,7 @@ from eval.stages import Script, split
 from eval.verdict import Verdict, verdict_key
 from eval.verifier import Verifier
 from sandbox.fake import FakeHost, FakeSandbox, did
-from sandbox.sandbox import ExecResult, Limits, SandboxError
+from sandbox.sandbox import ExecResult, Limits, SandboxError, TakenOverError
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Resources, Task
 
 RIGHT = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
@@ -104,6 +104,24 @@ async def test_a_fault_that_passes_is_tried_again_and_one_that_stays_is_raised()
 
     with pytest.raises(SandboxError, match="gone"):
         await Verifier(FakeHost(broken)).verify(TASK, RIGHT)
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(1, "resolved"), (99, "tampered")])
+async def test_a_candidate_that_takes_over_its_sandbox_every_time_is_tampered(
+    times: int, outcome: str
+) -> None:
+    """Once may be a machine that was asleep."""
+    judge = evaluating(lambda patch: patch == RIGHT)
+    left = iter(range(times))
+
+    def taken_over(argv: Sequence[str], stdin: bytes, sandbox: FakeSandbox) -> ExecResult:
+        if RIGHT.encode() in stdin and next(left, None) is not None:
+            raise TakenOverError("taken over")
+        return judge(argv, stdin, sandbox)
+
+    verdict = await Verifier(FakeHost(taken_over)).verify(TASK, RIGHT)
+    assert verdict.outcome == outcome
+    assert ("taken over" in verdict.note) == (outcome == "tampered")
 
 
 async def test_a_flaky_task_is_judged_by_most_of_several_runs(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tests.attacks.corpus import (
     witness_sought,
 )
 
-_NOT_REFUSED = frozenset({"process-1-is-another", "helper-accepts-all", "locals-of-the-test"})
+_NOT_REFUSED = frozenset({"helper-accepts-all", "locals-of-the-test"})
 
 _EVERY: tuple[Attack, ...] = (
     *forged_output.ATTACKS,
