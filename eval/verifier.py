@@ -114,17 +114,11 @@ class Verifier:
         async with self._lock(key):
             known = await self._recall(key)
             if known is not None:
-                if not known.suspicions:
-                    # An earlier version looked for none.
-                    found = await asyncio.to_thread(_in_patch, task, patch)
-                    known = replace(known, suspicions=(*found, *await _in_run(task, known)))
-                return known, True
+                # An earlier version looked for none.
+                return known if known.suspicions else await _suspected(task, patch, known), True
             baseline = await self._baseline(task) if patch.strip() else None
-            verdict, found = await asyncio.gather(
-                self._fresh(task, patch, baseline), asyncio.to_thread(_in_patch, task, patch)
-            )
-            found = (*verdict.suspicions, *found, *await _in_run(task, verdict))
-            verdict = replace(verdict, suspicions=found)
+            verdict = await self._fresh(task, patch, baseline)
+            verdict = await _suspected(task, patch, verdict)
             # A deadline may say more of a busy machine than of the patch, and a runner that could
             # not be watched this time may be the next: then it is for this run only.
             settled = baseline is None or baseline.settled
@@ -222,6 +216,15 @@ class Verifier:
 
     def _lock(self, key: str) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
+
+
+async def _suspected(task: Task, patch: str, verdict: Verdict) -> Verdict:
+    """Return a verdict with what is suspicious in the patch and in the log of its run."""
+    if verdict.outcome == "not_applied":
+        return verdict
+    found = await asyncio.to_thread(_in_patch, task, patch)
+    found = (*verdict.suspicions, *found, *await _in_run(task, verdict))
+    return replace(verdict, suspicions=found)
 
 
 def _in_patch(task: Task, patch: str) -> tuple[Suspicion, ...]:

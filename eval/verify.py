@@ -36,6 +36,9 @@ WITHOUT = "without its changes of "
 BY_EXIT_STATUS = "judged by its exit status alone, since nothing can watch this runner"
 BY_LOG = "judged by its log alone, since nothing can watch this runner"
 
+# Characters of a patch that is read in full to say what is wrong with it, which takes 30 times as
+# many bytes of memory.
+_EXPLAINED = 1 << 20
 _MARKERS = (START_MARKER, END_MARKER, ">>>>> Test Exit Code")
 
 
@@ -371,6 +374,8 @@ def _why_not_applied(patch: str, prepared: Prepared) -> str:
         return f"applying it was ended by its {prepared.result.killed_for} limit"
     if prepared.patch is not None and TOO_LARGE.search(prepared.patch.log):
         return "applying it was ended by its disk limit"
+    if len(patch) > _EXPLAINED:
+        return "The patch does not apply; its log says why."
     return check_patch(patch) or "The patch does not fit the files."
 
 
