@@ -3,16 +3,18 @@
 Both get the same samples of a run, as drawn, duplicates and all, or those of a predictions file, on
 the same engine with the same number of workers, one side after the other. Printed are the verdicts
 per second of each side, their ratio with and without what ksolve saves (dedupe), the overhead over
-the bare evaluation, the peak of memory, and every difference between the verdicts. With --limit the
-same evaluations are run bare, one after another: no verifier is faster than that divided by the
-workers unless it leaves tests out.
+the bare evaluation, the peak of memory, and every difference between the verdicts.
+
+With --limit every evaluation is also run bare, one after another. That time, divided by the
+workers, is the limit: no verifier is faster unless it leaves tests out. A row for each task then
+tells how near ksolve comes to it when the baseline of the task is known.
 
 The overhead is given twice. What a verification waits for beyond its tests: one after another,
 the next container started meanwhile, from the patch to the verdict. And what a core pays in all
 when every one is busy: containers started and removed, and the engine's own work, included.
 
-    python benchmarks/verify_vs_swebench.py --run runs/demo --samples 128
-    python benchmarks/verify_vs_swebench.py --tasks rows.jsonl --predictions all.jsonl --limit
+    python -m benchmarks.verify_vs_swebench --run runs/demo --samples 128
+    python -m benchmarks.verify_vs_swebench --tasks rows.jsonl --predictions all.jsonl --limit
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +48,8 @@ from tasks.load import load_tasks
 from tasks.task import Task
 
 TIMED_RUNS = 5
-WAITING_RUNS = 32
-# Verifications one after another, for the overhead by itself.
+WAITING_RUNS = 16
+# Verifications one after another, for the overhead by itself, each of another task.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,23 +81,27 @@ def main() -> None:
         f"{arguments.workers} workers, {os.cpu_count()} cores"
     )
     asyncio.run(_build(list(tasks.values())))
-    limit = asyncio.run(_limit(candidates)) / arguments.workers if arguments.limit else None
-    bare = asyncio.run(_bare_seconds(list(tasks.values())))
-    ours, our_seconds = asyncio.run(_ksolve(candidates, arguments.workers, dedupe=True))
-    print(f"ksolve                     {_rate(candidates, our_seconds)}")
+    if arguments.limit:
+        bare = asyncio.run(_bare(candidates))
+    else:
+        by_task = asyncio.run(_bare_of_gold(list(tasks.values())))
+        bare = {one.name: by_task[one.task.id] for one in candidates}
+    known_seconds = _known(candidates, arguments.workers, bare if arguments.limit else None)
     every, every_seconds = asyncio.run(_ksolve(candidates, arguments.workers, dedupe=False))
     print(f"ksolve, every one afresh   {_rate(candidates, every_seconds)}")
-    _, learnt_seconds = asyncio.run(
-        _ksolve(candidates, arguments.workers, dedupe=False, learnt=True)
-    )
-    print(f"ksolve, baselines known    {_rate(candidates, learnt_seconds)}")
-    if limit is not None:
+    print(f"ksolve, baselines known    {_rate(candidates, known_seconds)}")
+    ours, our_seconds = every, every_seconds
+    if distinct < len(candidates):
+        ours, our_seconds = asyncio.run(_ksolve(candidates, arguments.workers, dedupe=True))
+        print(f"ksolve, equal patches once {_rate(candidates, our_seconds)}")
+    if arguments.limit:
+        limit = sum(bare.values()) / arguments.workers
         print(
             f"limit                      {_rate(candidates, limit)}; ksolve takes "
-            f"{learnt_seconds / limit:.2f} of it with baselines known, "
+            f"{known_seconds / limit:.2f} of it with baselines known, "
             f"{every_seconds / limit:.2f} with baselines included"
         )
-    _print_overhead(candidates, bare, arguments.workers)
+    _print_overhead(candidates, bare, known_seconds, arguments.workers)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of ksolve      {peak:.0f} MiB")
     again = [name for name in ours if ours[name].outcome != every[name].outcome]
@@ -159,9 +165,9 @@ def _predicted(file: Path, every_task: Sequence[Task]) -> list[Candidate]:
     ]
 
 
-async def _limit(candidates: Sequence[Candidate]) -> float:
-    """Return how long the evaluation scripts alone take, each once in a container that is up."""
-    seconds = 0.0
+async def _bare(candidates: Sequence[Candidate]) -> dict[str, float]:
+    """Return how long each evaluation script alone takes, once, in a container that is up."""
+    seconds = {}
     async with DockerHost(run_id="benchmark") as host:
         for one in candidates:
             script = one.task.oracle.eval_script.encode()
@@ -170,7 +176,7 @@ async def _limit(candidates: Sequence[Candidate]) -> float:
                 done = await sandbox.exec(
                     ["/bin/bash"], stdin=script, timeout=600, env={"PIP_RETRIES": "0"}
                 )
-                seconds += done.seconds
+                seconds[one.name] = done.seconds
     return seconds
 
 
@@ -180,7 +186,7 @@ async def _build(tasks: Sequence[Task]) -> None:
             await ensure_image(host, task.issue.image, task.build, lambda _: None)
 
 
-async def _bare_seconds(tasks: Sequence[Task]) -> dict[str, float]:
+async def _bare_of_gold(tasks: Sequence[Task]) -> dict[str, float]:
     """Return, by task, how long the evaluation script alone takes in a container that is up."""
     seconds = {}
     async with DockerHost(run_id="benchmark") as host:
@@ -196,18 +202,37 @@ async def _bare_seconds(tasks: Sequence[Task]) -> dict[str, float]:
     return seconds
 
 
-def _print_overhead(candidates: Sequence[Candidate], bare: dict[str, float], workers: int) -> None:
+def _known(
+    candidates: Sequence[Candidate], workers: int, bare: Mapping[str, float] | None
+) -> float:
+    """Return the seconds for all with baselines known; print a row for each task beside `bare`."""
+    if bare is None:
+        _, seconds = asyncio.run(_ksolve(candidates, workers, dedupe=False, learnt=True))
+        return seconds
+    total = 0.0
+    print(f"{'task':30}{'limit':>8}{'ksolve':>9}{'ratio':>7}   (seconds; baselines known)")
+    for task_id in dict.fromkeys(one.task.id for one in candidates):
+        some = [one for one in candidates if one.task.id == task_id]
+        _, seconds = asyncio.run(_ksolve(some, workers, dedupe=False, learnt=True))
+        limit = sum(bare[one.name] for one in some) / workers
+        print(f"{task_id:30}{limit:8.1f}{seconds:9.1f}{seconds / limit:7.2f}", flush=True)
+        total += seconds
+    return total
+
+
+def _print_overhead(
+    candidates: Sequence[Candidate], bare: Mapping[str, float], known_seconds: float, workers: int
+) -> None:
     """Say what a verification costs beyond its tests, of the patches that reach them."""
-    some = candidates[:WAITING_RUNS]
+    some = list({one.task.id: one for one in reversed(candidates)}.values())[:WAITING_RUNS]
     alone, _ = asyncio.run(_ksolve(some, 1, dedupe=False, learnt=True))
     waits = [
-        alone[one.name].seconds - bare[one.task.id]
+        alone[one.name].seconds - bare[one.name]
         for one in some
         if alone[one.name].outcome in {"resolved", "unresolved"}
     ]
-    _, seconds = asyncio.run(_ksolve(candidates, workers, dedupe=False, learnt=True))
-    mean_bare = statistics.mean(bare[one.task.id] for one in candidates)
-    paid = seconds * min(workers, os.cpu_count() or workers) / len(candidates) - mean_bare
+    mean_bare = statistics.mean(bare.values())
+    paid = known_seconds * min(workers, os.cpu_count() or workers) / len(candidates) - mean_bare
     print(
         f"overhead per verification  {statistics.median(waits) * 1000:.0f} ms to wait for, over "
         f"{mean_bare * 1000:.0f} ms of bare evaluation in a warm container (median of {len(waits)})"

@@ -10,6 +10,7 @@ from sqlalchemy import and_, select
 
 from agent.strategy import Proposal
 from agent.trajectory import Turn, from_json
+from eval import suspected
 from eval.sample import Sample, SampleKey
 from eval.schema import SAMPLES, VERDICTS
 from eval.verdict import Verdict
@@ -43,6 +44,8 @@ def drawn_sample(files: RunFiles, key: SampleKey) -> Drawn:
     with files.records() as connection:
         row = connection.execute(query).mappings().first()
         before, after = neighbours(connection, key)
+        judged = "" if row is None else row[SAMPLES.c.verdict_key]
+        found = suspected.under(connection, [judged])
     if row is None:
         raise UnreadableError(f"Sample {key.index} of this issue and solver is not drawn.")
     verdict = None
@@ -56,6 +59,7 @@ def drawn_sample(files: RunFiles, key: SampleKey) -> Drawn:
             note=row["verdict_note"],
             log=files.text(row["verdict_log"]),
             seconds=row["verdict_seconds"],
+            suspicions=found.get(judged, ()),
         )
     proposal = Proposal(
         patch=files.text(row["patch"]),

@@ -12,6 +12,7 @@ from agent.strategy import Proposal
 from agent.trajectory import Turn
 from eval.sample import Failure, Sample, SampleKey
 from eval.store import Store
+from eval.suspicions.suspicion import Suspicion
 from eval.verdict import Outcome, Verdict
 
 SMALL, LARGE = "vllm:qwen-0.5b", "openai:large"
@@ -116,6 +117,10 @@ def add(store: Store, which: SampleKey, outcome: Outcome | None = "resolved", **
         judge(store, which, outcome)
 
 
+def suspicion(text: str, line: int = 0) -> Suspicion:
+    return Suspicion(kind="early exit", path=text, line=line, code=text, sentence=text)
+
+
 def record(folder: Path) -> Path:
     """Make a run of two issues and two models; one sample is owed a verdict, one failed."""
     with Store(folder) as store:
@@ -167,6 +172,7 @@ def record_hostile(folder: Path, text: str = HOSTILE) -> Path:
                 note=text,
                 missing_fail_to_pass=(f"t.py::{text}",),
                 missing_pass_to_pass=(text,),
+                suspicions=(suspicion(text),),
             )
         lost = SampleKey(task_id="plain", model=name, strategy=STRATEGY, index=3)
         store.add_failure(Failure(key=lost, stage="sample", message=text))

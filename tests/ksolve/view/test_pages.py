@@ -113,6 +113,17 @@ def test_a_sample_is_shown_with_its_failing_tests_first(tmp_path: Path) -> None:
         assert part in page
 
 
+def test_suspicions_stand_above_the_patch_with_their_lines(tmp_path: Path) -> None:
+    with Store(tmp_path / "one") as store:
+        store.begin(made.config(["t"], models=[made.SMALL]))
+        store.add_sample(made.sample(made.key("t")))
+        made.judge(store, made.key("t"), suspicions=(made.suspicion("x.py", 12),))
+    with visitor(tmp_path / "one") as client:
+        page = client.get(SAMPLE).text
+    assert "1 suspicion in the patch, for a person to judge" in page
+    assert page.index("x.py:12") < page.index("early exit: x.py") < page.index("temperature, seed")
+
+
 def test_prompts_and_observations_are_folded_and_the_models_own_turns_are_not(
     tmp_path: Path,
 ) -> None:
