@@ -257,6 +257,19 @@ def test_a_program_that_ends_by_itself_is_told_from_one_that_is_ended(folder: Pa
     assert run_program(folder, "check.py")[1].exit_status is None
 
 
+@pytest.mark.parametrize(
+    ("runner", "file"),
+    [("pytest", "unittest_spans.py"), ("unittest", "pytest_spans.py"), ("unittest", "test_a.py")],
+)
+def test_the_runner_is_known_whatever_its_test_files_are_called(
+    folder: Path, runner: str, file: str
+) -> None:
+    text = "import unittest\nclass T(unittest.TestCase):\n    def test_t(self): pass\n"
+    (folder / file).write_text(text)
+    _, evidence = run(folder, runner, file)
+    assert (evidence.runner, evidence.exit_status, evidence.canary_failed) == (runner, 0, True)
+
+
 def test_a_program_that_runs_unittest_is_watched_as_such(folder: Path) -> None:
     (folder / "check.py").write_text(
         "import unittest\n"

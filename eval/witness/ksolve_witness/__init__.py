@@ -37,16 +37,18 @@ def begin(orders_fd, evidence_fd):
     orders = json.loads(orders.decode())
     say = channel.speaker(out, orders.pop("secret").encode())
     words = _command_line()
+    # A test file may be called `unittest_strings.py`: both are watched where both may be meant.
     is_pytest = any("pytest" in word or "py.test" in word for word in words)
     is_unittest = any("unittest" in word or "runtests" in word for word in words)
+    may_be_pytest, may_be_unittest = is_pytest or not is_unittest, is_unittest or not is_pytest
     recorder = imports.Recorder(say, orders["workdir"])
     recorder.start()
     # Here only what is installed can be found, as a rule: the work tree is not on the path yet.
-    fingerprint.load(pytest=not is_unittest, unittest=not is_pytest)
+    fingerprint.load(pytest=may_be_pytest, unittest=may_be_unittest)
     runner = fingerprint.Fingerprint(recorder.is_in_tree)
-    if not is_unittest:
+    if may_be_pytest:
         pytest_runner.add_plugin(say, orders, runner, recorder)
-    if not is_pytest:
+    if may_be_unittest:
         unittest_runner.watch(say, orders, runner)
     if not (is_pytest or is_unittest):
         script_runner.watch(say, orders, runner)
