@@ -53,17 +53,19 @@ def changes_in(layers: Sequence[Path]) -> dict[PurePosixPath, Change]:
     """Return what the first layer changes of those below it, by absolute path. Blocks."""
     own, *below = layers
     found: dict[PurePosixPath, Change] = {}
-    folders = [PurePosixPath("/")]
+    # And whether each is there below, too: in one that is not, nothing is.
+    folders = [(PurePosixPath("/"), True)]
     while folders:
-        folder = folders.pop()
+        folder, was_there = folders.pop()
         for name, status in _listed(_within(own, folder)):
             path = folder / name
             if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
                 found[path] = "deleted"
                 continue
-            found[path] = "modified" if _was_there(below, path) else "added"
+            is_older = was_there and _was_there(below, path)
+            found[path] = "modified" if is_older else "added"
             if stat.S_ISDIR(status.st_mode):
-                folders.append(path)
+                folders.append((path, is_older))
     return found
 
 
