@@ -8,9 +8,12 @@ import importlib
 import sys
 import threading
 import types
+from gc import get_referents
+from operator import getitem, is_
 
 # What is looked up in this module first, and in builtins never again.
 getattr, hasattr, id, isinstance, vars, type = getattr, hasattr, id, isinstance, vars, type
+all, len, map, zip = all, len, map, zip
 dict, frozenset, list, set, sorted, tuple = dict, frozenset, list, set, sorted, tuple
 _getframe = sys._getframe
 
@@ -59,6 +62,7 @@ class Fingerprint:
         self._found = set()
         self.add(_PACKAGES)
         self._often = [key for key in self._before if key[0].startswith(_OFTEN)]
+        self._quick = _Quick(self._modules, self._often)
         self._observers = _observers()
         self._set = {}
         self._audit()
@@ -78,6 +82,7 @@ class Fingerprint:
             if name.split(".")[0] == "unittest":
                 self._before.update(_functions(name, module))
                 self._names.update(_names(name, module))
+        self._quick = _Quick(self._modules, self._often)
 
     def note(self, what):
         """Keep that something was seen."""
@@ -85,10 +90,14 @@ class Fingerprint:
 
     def check(self):
         """Look at what decides on every test. Cheap enough for each of them."""
-        for key in self._often:
-            now = self._now(*key)
-            if not _same(self._before[key], now):
-                self._found.add(_shown(key, now))
+        if not self._quick.is_same():
+            found = len(self._found)
+            for key in self._often:
+                now = self._now(*key)
+                if not _same(self._before[key], now):
+                    self._found.add(_shown(key, now))
+            if len(self._found) == found:
+                self._quick.renew()
         self._found.update(_observers() - self._observers)
         # What was set and not taken back by the same call of a function has seen others' code.
         self._found.update(["%s in %s" % pair for pair in self._set.values()])
@@ -118,16 +127,18 @@ class Fingerprint:
         What belongs to modules and classes that were loaded since is not looked at.
         """
         self.check()
+        now, names = {}, {}
         for name, module in self._modules.items():
             if sys.modules.get(name) is not module:
                 self._found.add("%s is another module" % name)
-            now = _functions(name, module)
-            for key, state in self._before.items():
-                if key[0] == name and not _same(state, now.get(key)):
-                    self._found.add(_shown(key, now.get(key)))
-            for key, names in _names(name, module).items():
-                for added in names - self._names.get(key, names):
-                    self._found.add(_shown(key + (added,), now.get(key + (added,))))
+            now.update(_functions(name, module))
+            names.update(_names(name, module))
+        for key, state in self._before.items():
+            if not _same(state, now.get(key)):
+                self._found.add(_shown(key, now.get(key)))
+        for key, attributes in names.items():
+            for added in attributes - self._names.get(key, attributes):
+                self._found.add(_shown(key + (added,), now.get(key + (added,))))
         return sorted(self._found)[:50]
 
     def _now(self, module, owner, attribute):
@@ -135,6 +146,46 @@ class Fingerprint:
         if owner:
             found = vars(found[owner]) if isinstance(found.get(owner), type) else {}
         return _state(found.get(attribute))
+
+
+class _Quick:
+    """What makes some functions what they are, held so that a look at all of them costs little.
+
+    It may say that something changed where nothing did, and never the other way round.
+    """
+
+    def __init__(self, modules, keys):
+        owners = {(module, owner) for module, owner, _ in keys if owner}
+        places = [(vars(modules[module]), owner) for module, owner in owners]
+        functions = []
+        for module, owner, attribute in keys:
+            names = vars(modules[module])
+            holder = vars(names[owner]) if owner else names
+            places.append((holder, attribute))
+            functions.append(_function(holder[attribute]))
+        self._holders = [holder for holder, _ in places]
+        self._names = [name for _, name in places]
+        self._values = list(map(getitem, self._holders, self._names))
+        # What can change in a function without its being another object, and in what it holds.
+        # Asked for by name, each of that would be an audit event.
+        self._held = functions + [part for one in functions for part in one.__closure__ or ()]
+        self._held += [one.__kwdefaults__ for one in functions if one.__kwdefaults__]
+        self.renew()
+
+    def renew(self):
+        """Take what the functions refer to now for what they must."""
+        self._referents = get_referents(*self._held)
+
+    def is_same(self):
+        """Whether all is as it was."""
+        referents = get_referents(*self._held)
+        try:
+            values = map(getitem, self._holders, self._names)
+            is_found = all(map(is_, values, self._values))
+        except KeyError:
+            return False
+        is_as_long = len(referents) == len(self._referents)
+        return is_found and is_as_long and all(map(is_, referents, self._referents))
 
 
 def _owners(name, module):
@@ -164,11 +215,7 @@ def _names(name, module):
 
 def _state(value):
     """Return what makes a function do what it does, None for anything else."""
-    given = value
-    if isinstance(value, (classmethod, staticmethod)):
-        value = value.__func__
-    elif isinstance(value, property):
-        value = value.fget
+    given, value = value, _function(value)
     if not isinstance(value, types.FunctionType):
         return None
     return (
@@ -178,6 +225,13 @@ def _state(value):
         tuple(sorted((value.__kwdefaults__ or {}).items())),
         tuple([_inside(cell) for cell in value.__closure__ or ()]),
     )
+
+
+def _function(value):
+    """Return what a method or property of a class calls, and anything else as it is."""
+    if isinstance(value, (classmethod, staticmethod)):
+        return value.__func__
+    return value.fget if isinstance(value, property) else value
 
 
 def _inside(cell):
