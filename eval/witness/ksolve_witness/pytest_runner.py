@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from ksolve_witness import code
-from ksolve_witness.items import Hooks, Items
+from ksolve_witness.items import Hooks, Items, of_pytest
 
 _PLUGIN = "ksolve_witness.pytest_runner"
 # What the first pytest of this process takes; a second one, started by a test, finds nothing.
@@ -63,6 +63,8 @@ def _watch(say, orders, runner, recorder, config):
     seen = {}
     lost, owed, sessions, canaries, expected, before = [], [0], [], [], set(), set()
     tests = set()
+    # Phases in which the test that runs has raised something: a second account of what pytest says.
+    raised = set()
     hooks, items_found = orders.get("hooks") or Hooks(config.pluginmanager), []
     say("pytest", getattr(pytest, "__version__", "?"))
 
@@ -88,11 +90,17 @@ def _watch(say, orders, runner, recorder, config):
             say(kind, "", how_it_went.get("setup"), how_it_went.get("call"))
 
     def watch_item(item):
+        if item in tests:
+            runner.note("%s runs again" % local(item.nodeid))
         tests.add(item)
         if not items_found or items_found[0].is_changed(item):
             runner.note("%s is not the test that was found" % local(item.nodeid))
         for what in hooks.changed(item):
             runner.note("%s is not pytest's" % what)
+
+    def watch_phase(when, outcome):
+        if outcome.excinfo is not None:
+            raised.add(when)
 
     class Watch(object):
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -115,7 +123,7 @@ def _watch(say, orders, runner, recorder, config):
             expected.update(item.nodeid for item in items if item.get_closest_marker("xfail"))
             canaries.extend(_add_canaries(config, items, orders, local))
             before.update(_boundaries(items))
-            items_found.append(Items(items))
+            items_found.append(Items(items, of_pytest))
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtestloop(self, session):
@@ -132,9 +140,27 @@ def _watch(say, orders, runner, recorder, config):
         def pytest_runtest_makereport(self, item, call):
             outcome = yield
             word = how(item, outcome.get_result(), call)
+            if word == "PASSED" and call.when in raised:
+                runner.note("%s raised something and passed" % local(item.nodeid))
+            raised.discard(call.when)
             seen[call.when] = word
             if word in ("FAILED", "ERROR") and item.name != name and item in tests:
                 say("failed", local(item.nodeid))
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_setup(self, item):
+            outcome = yield
+            watch_phase("setup", outcome)
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_call(self, item):
+            outcome = yield
+            watch_phase("call", outcome)
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_teardown(self, item, nextitem):
+            outcome = yield
+            watch_phase("teardown", outcome)
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_protocol(self, item, nextitem):

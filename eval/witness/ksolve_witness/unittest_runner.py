@@ -3,6 +3,7 @@
 import sys
 
 from ksolve_witness import code
+from ksolve_witness.items import Items, of_unittest
 
 
 def watch(say, orders, runner):
@@ -11,6 +12,7 @@ def watch(say, orders, runner):
 
     result_class, runner_class = unittest.TestResult, unittest.TextTestRunner
     watched, expected, depth, left_early = [], set(), [0], set()
+    items_found = []
     _note_ends(unittest.TestCase, left_early)
 
     def record(method, word):
@@ -26,6 +28,8 @@ def watch(say, orders, runner):
                 for what in _own(self, result_class) + _own(test, unittest.TestCase):
                     runner.note("%s has %s of its own" % (_described(self, test), what))
                 say("test", _described(self, test), word)
+                if _is_test(test) and items_found[0].is_changed(test):
+                    runner.note("%s is not the test that was found" % _described(self, test))
                 runner.check()
             return original(self, test, *rest)
 
@@ -64,6 +68,7 @@ def watch(say, orders, runner):
             say("unittest", sys.version.split()[0])
             tests = list(_tests(test))
             expected.update(id(one) for one in tests if _must_fail(one))
+            items_found[:] = [Items(filter(_is_test, tests), of_unittest)]
             names = sorted({type(one).__module__ for one in tests})
             code.say_modules(say, [code.module_of(name) for name in names], orders["workdir"])
             _say_canaries(say, orders["canary"])
@@ -110,6 +115,13 @@ def _tests(suite):
         return [test for part in suite for test in _tests(part)]
     except TypeError:
         return [suite]
+
+
+def _is_test(test):
+    """Whether it is a method of a case: neither a failed import nor the set-up of a class."""
+    import unittest
+
+    return isinstance(test, unittest.TestCase) and "_testMethodName" in vars(test)
 
 
 def _must_fail(test):

@@ -22,10 +22,13 @@ from tests.attacks.corpus import (
     settings,
     shadows,
     unittest_runner,
+    what_tests_are,
     witness_sought,
 )
 
-_NOT_REFUSED = frozenset({"helper-accepts-all", "locals-of-the-test"})
+_NOT_REFUSED = frozenset(
+    {"helper-accepts-all", "locals-of-the-test", "loop-and-profile", "comparison-for-a-moment"}
+)
 
 _EVERY: tuple[Attack, ...] = (
     *forged_output.ATTACKS,
@@ -46,6 +49,7 @@ _EVERY: tuple[Attack, ...] = (
     *inside_pytest.ATTACKS,
     *inside_unittest.ATTACKS,
     *witness_sought.ATTACKS,
+    *what_tests_are.ATTACKS,
 )
 
 ATTACKS = tuple(attack for attack in _EVERY if attack.name not in _NOT_REFUSED)
