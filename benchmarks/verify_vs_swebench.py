@@ -84,7 +84,11 @@ def main() -> None:
     if arguments.limit:
         bare = asyncio.run(_bare(candidates))
     else:
-        by_task = asyncio.run(_bare_of_gold(list(tasks.values())))
+        gold = [
+            Candidate(name=task.id, task=task, patch=task.oracle.gold_patch or "")
+            for task in tasks.values()
+        ]
+        by_task = asyncio.run(_bare(gold, TIMED_RUNS))
         bare = {one.name: by_task[one.task.id] for one in candidates}
     known_seconds = _known(candidates, arguments.workers, bare if arguments.limit else None)
     every, every_seconds = asyncio.run(_ksolve(candidates, arguments.workers, dedupe=False))
@@ -178,18 +182,21 @@ def _predicted(file: Path, every_task: Sequence[Task]) -> list[Candidate]:
     ]
 
 
-async def _bare(candidates: Sequence[Candidate]) -> dict[str, float]:
-    """Return how long each evaluation script alone takes, once, in a container that is up."""
+async def _bare(candidates: Sequence[Candidate], times: int = 1) -> dict[str, float]:
+    """Return how long each evaluation script alone takes, in a container that is up: the median."""
     seconds = {}
     async with DockerHost(run_id="benchmark") as host:
         for one in candidates:
             script = one.task.oracle.eval_script.encode()
             async with host.open(one.task.issue.image, Limits()) as sandbox:
                 await apply_patch(sandbox, one.patch, one.task.issue.workdir)
-                done = await sandbox.exec(
-                    ["/bin/bash"], stdin=script, timeout=600, env={"PIP_RETRIES": "0"}
-                )
-                seconds[one.name] = done.seconds
+                runs = [
+                    await sandbox.exec(
+                        ["/bin/bash"], stdin=script, timeout=600, env={"PIP_RETRIES": "0"}
+                    )
+                    for _ in range(times)
+                ]
+            seconds[one.name] = statistics.median(run.seconds for run in runs)
     return seconds
 
 
@@ -197,22 +204,6 @@ async def _build(tasks: Sequence[Task]) -> None:
     async with DockerHost(run_id="benchmark") as host:
         for task in tasks:
             await ensure_image(host, task.issue.image, task.build, lambda _: None)
-
-
-async def _bare_of_gold(tasks: Sequence[Task]) -> dict[str, float]:
-    """Return, by task, how long the evaluation script alone takes in a container that is up."""
-    seconds = {}
-    async with DockerHost(run_id="benchmark") as host:
-        for task in tasks:
-            script = task.oracle.eval_script.encode()
-            async with host.open(task.issue.image, Limits()) as sandbox:
-                await apply_patch(sandbox, task.oracle.gold_patch or "", task.issue.workdir)
-                times = [
-                    (await sandbox.exec(["/bin/bash"], stdin=script, timeout=600)).seconds
-                    for _ in range(TIMED_RUNS)
-                ]
-            seconds[task.id] = statistics.median(times)
-    return seconds
 
 
 def _known(

@@ -175,8 +175,9 @@ def _write_instance(folder: Path, task: Task, attempt: _Attempt) -> tuple[str, s
     (folder / "patch.diff").write_bytes(_bytes(attempt.patch))
     (folder / LOG_INSTANCE).write_bytes(_bytes(_instance_log(attempt)))
     output = _test_output(task, attempt)
+    shown = "" if output is None else _without_lookups(output)
     if output is not None:
-        (folder / LOG_TEST_OUTPUT).write_bytes(_bytes(_without_lookups(output)))
+        (folder / LOG_TEST_OUTPUT).write_bytes(_bytes(shown))
     if attempt.outcome not in _ERRORS:
         entry = _entry(task, attempt)
         found = classify_logs(folder / LOG_TEST_OUTPUT)
@@ -187,7 +188,7 @@ def _write_instance(folder: Path, task: Task, attempt: _Attempt) -> tuple[str, s
     told: tuple[str, str] | None = None
     if attempt.outcome != "resolved":
         told = classify_logs(folder / LOG_TEST_OUTPUT, folder / LOG_INSTANCE)
-    if output is not None and (short := _shortened(task, _without_lookups(output))) != output:
+    if output is not None and (short := _shortened(task, shown)) != output:
         whole = gzip.compress(_bytes(output), mtime=0)
         (folder / f"{LOG_TEST_OUTPUT}.gz").write_bytes(whole)
         note = _LEFT_OUT.format(LOG_TEST_OUTPUT)
