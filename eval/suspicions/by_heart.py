@@ -216,8 +216,7 @@ def _is_key(code: Code, node: ast.AST) -> bool:
 def _patterns(code: Code, known: Known) -> Iterator[Suspicion]:
     """Find regular expressions that are nothing but a list of inputs of the tests."""
     for node in code.new(ast.Call):
-        arguments = node.args if isinstance(node, ast.Call) else []
-        pattern = constant(arguments[0]) if arguments else MISSING
+        pattern = constant(node.args[0]) if node.args else MISSING
         if not isinstance(pattern, str) or not code.called(node).startswith("re."):
             continue
         parts = [one.strip("^$()?:") for one in pattern.split("|")]

@@ -9,11 +9,14 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, overload
 
 from eval.suspicions.change import FileChange, Side
 from eval.suspicions.fragments import Tree, trees_of
 from eval.suspicions.suspicion import Kind, Strength, Suspicion
+
+N = TypeVar("N", bound=ast.AST)
+M = TypeVar("M", bound=ast.AST)
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -134,6 +137,12 @@ class Code:
             end = max(start, min(end, body[0].lineno - 1))
         return any(number in self._changed for number in range(start, end + 1))
 
+    @overload
+    def new(self, kind: type[N], /) -> Iterator[N]: ...
+    @overload
+    def new(self, kind: type[N], other: type[M], /) -> Iterator[N | M]: ...
+    @overload
+    def new(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]: ...
     def new(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
         """Yield the new nodes of some kinds."""
         return (node for node in self.nodes if isinstance(node, kinds) and self.is_new(node))

@@ -51,7 +51,7 @@ def hidden(code: Code) -> Iterator[Suspicion]:
     decodes = [node for node in code.nodes if _DECODES.match(code.called(node))]
     for node in code.new(ast.Call):
         name = code.called(node)
-        if name in _RUNS and isinstance(node, ast.Call) and node.args:
+        if name in _RUNS and node.args:
             is_text = isinstance(constant(node.args[0]), str)
             if decodes and not is_text:
                 yield code.suspect(_KIND, node, f"`{name}` runs a text that was decoded first.")
@@ -73,13 +73,13 @@ def hidden(code: Code) -> Iterator[Suspicion]:
                     yield code.suspect(
                         _KIND, node, f"`{constant(argument)}` is a name that is built from pieces."
                     )
-    for node in code.new(ast.Name, ast.Attribute):
-        name = node.id if isinstance(node, ast.Name) else node.attr  # type: ignore[attr-defined]
-        line = code.lines.get(node.lineno, "")  # type: ignore[attr-defined]
+    for spelled in code.new(ast.Name, ast.Attribute):
+        name = spelled.id if isinstance(spelled, ast.Name) else spelled.attr
+        line = code.lines.get(spelled.lineno, "")
         # Python reads look-alikes as plain letters, so that the tree has the plain name.
         if name.isascii() and name not in line and name in unicodedata.normalize("NFKC", line):
             yield code.suspect(
-                _KIND, node, f"`{name}` is spelled in letters that only look like it."
+                _KIND, spelled, f"`{name}` is spelled in letters that only look like it."
             )
 
 

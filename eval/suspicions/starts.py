@@ -111,20 +111,20 @@ def hooks(code: Code) -> Iterator[Suspicion]:
     if is_runner(code.path) and name != "conftest.py":
         return
     for node in code.new(ast.FunctionDef, ast.AsyncFunctionDef):
-        function = node.name  # type: ignore[attr-defined]
+        function = node.name
         if function == "load_tests":
             yield code.suspect(_KIND, node, "`load_tests` chooses what unittest runs.")
         if _HOOK.match(function) and function not in _HARMLESS_HOOKS:
             yield code.suspect(
                 _KIND, node, f"`{function}` is called by pytest, and may change results."
             )
-    for node in code.new(ast.keyword):
-        if isinstance(node, ast.keyword) and node.arg == "autouse" and name == "conftest.py":
-            is_on = isinstance(node.value, ast.Constant) and node.value.value is True
-            function = next((o for o in code.above(node) if isinstance(o, Function)), None)
-            if is_on and function is not None and _replaces(function):
+    for option in code.new(ast.keyword):
+        if option.arg == "autouse" and name == "conftest.py":
+            is_on = isinstance(option.value, ast.Constant) and option.value.value is True
+            fixture = next((o for o in code.above(option) if isinstance(o, Function)), None)
+            if is_on and fixture is not None and _replaces(fixture):
                 yield code.suspect(
-                    _KIND, node, "The fixture replaces something, and reaches every test."
+                    _KIND, option, "The fixture replaces something, and reaches every test."
                 )
     if name == "setup.py":
         yield from _built(code)
@@ -143,7 +143,7 @@ def _replaces(function: Function) -> bool:
 def _built(code: Code) -> Iterator[Suspicion]:
     for node in code.new(ast.Call):
         called = code.called(node)
-        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""  # type: ignore[attr-defined]
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         is_reading = called == "open" and not _opens_to_write(node)
         if (called in _SIDE_EFFECTS and not is_reading) or method in _WRITES:
             yield code.suspect(

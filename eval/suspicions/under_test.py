@@ -70,7 +70,7 @@ def _imports(code: Code) -> Iterator[Suspicion]:
         names = (
             [one.name for one in node.names]
             if isinstance(node, ast.Import)
-            else [node.module or ""] * (not node.level)  # type: ignore[attr-defined]
+            else [node.module or ""] * (not node.level)
         )
         for name in names:
             if name.partition(".")[0] in TEST_LIBRARIES and name.partition(".")[0] != "doctest":

@@ -66,8 +66,7 @@ def weakened(change: FileChange, before: Code, after: Code, known: Known) -> Ite
 def _empty(after: Code) -> Iterator[Suspicion]:
     """Find tests that ask for nothing at all."""
     for node in after.new(ast.FunctionDef, ast.AsyncFunctionDef):
-        is_test = isinstance(node, Function) and _is_test(node.name)
-        if is_test and all(map(_is_nothing, node.body)):  # type: ignore[attr-defined]
+        if _is_test(node.name) and all(map(_is_nothing, node.body)):
             yield after.suspect(_KIND, node, "The test asks for nothing.")
 
 
@@ -165,12 +164,12 @@ def _assertions(function: Function) -> list[ast.stmt]:
     found: list[ast.stmt] = []
     for node in ast.walk(function):
         is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-        if (
+        if isinstance(node, ast.stmt) and (
             isinstance(node, ast.Assert)
             or (is_call and _method(node).startswith("assert"))
             or (isinstance(node, ast.With | ast.AsyncWith) and _expects_error(node))
         ):
-            found.append(node)  # type: ignore[arg-type]
+            found.append(node)
     return sorted(found, key=lambda one: one.lineno)
 
 
