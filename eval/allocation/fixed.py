@@ -56,7 +56,7 @@ def uniform(arms: Sequence[str], depth: int, *, until_solved: bool) -> list[Roun
     words = "uniform, until solved" if until_solved else "uniform"
     of = [(name, (arm,) * depth) for arm, name in enumerate(arms)]
     if len(arms) > 1:
-        of.append(("all in turn", tuple(range(len(arms))) * depth))
+        of.append(("all, round robin", tuple(range(len(arms))) * depth))
     return [
         Rounds(name=f"{words}: {name}", arms=rounds, until_solved=until_solved)
         for name, rounds in of

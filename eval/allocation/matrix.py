@@ -35,6 +35,8 @@ class Matrix:
     # Likewise, in the unit of one axis; 0 behind the last one.
     recorded: Ints
     # (issues, arms): how many samples there are.
+    covariates: Floats | None = None
+    """(issues, any number): what was known of an issue before it was sampled."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,9 +14,6 @@ from eval.table import Floats, Ints
 WORTH = 0.05
 """Money is kept when all of it would be expected to solve no more issues than this."""
 
-REFIT = 1.3
-"""The prior is fitted again when there are this many times the verdicts of the last fit."""
-
 _FREE = 1e-12
 # A cost in place of none, so that what is free goes first and by its gain.
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.allocation import fixed, greedy
+from eval.allocation import adaptively, fixed
 from eval.allocation.matrix import Matrix
 from eval.allocation.posterior import WORTH
-from eval.allocation.trajectory import Pool, Stop, Trajectory
+from eval.allocation.prior import Counts
+from eval.allocation.trajectory import Pool, Stop
 from eval.coverage import LEVEL
 
 ADAPTIVE = "adaptive"
@@ -27,18 +28,18 @@ class Bought:
     """What one policy buys with one budget; means over replays."""
 
     policy: str
-    budget: float
     # In the unit of the matrix, as all amounts.
-    solved: float
+    budget: float
     # Issues.
+    solved: float
+    # Between them lie the solves of 95 in 100 replays: of this run's issues, drawn again.
     low: float
     high: float
-    # Between them lie the solves of 95 in 100 replays: of this run's issues, drawn again.
-    coverage: float
     # Solved over all issues.
+    coverage: float
     spent: float
-    cut: float
     # Share of the replays in which a sample was wanted that is not recorded.
+    cut: float
 
 
 def replay(
@@ -48,20 +49,25 @@ def replay(
     replays: int = 200,
     cascades: Sequence[int] = CASCADES,
     seed: int = 0,
+    former: Counts | None = None,
 ) -> tuple[Bought, ...]:
-    """Compare all policies at equal cost; one entry for each policy and budget, in that order."""
+    """Compare all policies at equal cost; one entry for each policy and budget, in that order.
+
+    The adaptive policy is told of the counts of `former` issues.
+    """
     rng = np.random.default_rng(seed)
-    policies = _fixed_policies(matrix, cascades)
+    policies = fixed_policies(matrix, cascades)
     names = [*(policy.name for policy in policies), ADAPTIVE]
     stops: dict[tuple[str, float], list[Stop]] = {}
     for _ in range(replays):
         pool = shuffled(matrix, rng)
-        played: list[Trajectory] = [policy.play(pool) for policy in policies]
-        played.append(greedy.play(pool, max(budgets)))
-        for name, trajectory in zip(names, played, strict=True):
+        for policy in policies:
+            trajectory = policy.play(pool)
             for budget in budgets:
-                stop = trajectory.stop(budget, worth=WORTH)
-                stops.setdefault((name, budget), []).append(stop)
+                stops.setdefault((policy.name, budget), []).append(trajectory.stop(budget))
+        for budget in budgets:
+            stop = adaptively.play(pool, budget, former=former).stop(budget, worth=WORTH)
+            stops.setdefault((ADAPTIVE, budget), []).append(stop)
     return tuple(
         _bought(name, budget, stops[name, budget], len(matrix.issues))
         for name in names
@@ -73,6 +79,7 @@ def shuffled(matrix: Matrix, rng: np.random.Generator) -> Pool:
     """Put the issues, and the samples of each, into a random order."""
     issues = rng.permutation(len(matrix.issues))
     recorded = matrix.recorded[issues]
+    covariates = np.zeros((len(issues), 0)) if matrix.covariates is None else matrix.covariates
     keys = rng.random(matrix.resolved.shape, dtype=np.float32)
     keys[np.arange(keys.shape[2]) >= recorded[..., None]] = 2.0  # behind all others
     order = keys.argsort(axis=2)
@@ -80,6 +87,7 @@ def shuffled(matrix: Matrix, rng: np.random.Generator) -> Pool:
         resolved=np.take_along_axis(matrix.resolved[issues], order, axis=2),
         cost=np.take_along_axis(matrix.cost[issues], order, axis=2),
         recorded=recorded,
+        covariates=covariates[issues],
     )
 
 
@@ -89,7 +97,8 @@ def default_budgets(matrix: Matrix) -> tuple[float, ...]:
     return tuple(float(f"{whole * part:.2g}") for part in (0.01, 0.03, 0.1, 0.2, 0.4))
 
 
-def _fixed_policies(matrix: Matrix, cascades: Sequence[int]) -> list[fixed.Rounds]:
+def fixed_policies(matrix: Matrix, cascades: Sequence[int] = CASCADES) -> list[fixed.Rounds]:
+    """Return all policies that fix the order beforehand, as deep as samples are recorded."""
     arms, depth = matrix.arms, matrix.resolved.shape[2]
     policies = [
         *fixed.uniform(arms, depth, until_solved=False),

@@ -15,11 +15,13 @@ from eval.table import Bools, Floats, Ints
 class Pool:
     """The recorded samples in the random order in which one replay draws them."""
 
-    resolved: Bools
     # (issues, arms, samples), as in `Matrix`.
+    resolved: Bools
     cost: Floats
-    recorded: Ints
     # (issues, arms).
+    recorded: Ints
+    # (issues, any number).
+    covariates: Floats
 
 
 class Stop(NamedTuple):

@@ -1,46 +1,97 @@
-"""Matrices drawn from rates that are known: Beta-distributed, with a mass at zero, two prices.
+"""Worlds whose solve rates are known: Beta distributed, with a mass at zero, at given prices.
 
-`python -m tests.eval.allocation.known_truth` prints what each policy buys on some of them.
+`python -m benchmarks.allocation` prints what each policy buys in them.
 """
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import beta, norm
 
 from eval.allocation.matrix import Matrix
-from eval.allocation.replay import Bought, replay
+from eval.allocation.prior import Counts
+from eval.allocation.replay import Bought
 from eval.table import Floats
 
 CHEAP, DEAR = 0, 1
 BUDGETS = (5, 20, 60, 150)
-"""In samples of the cheap arm for each issue."""
+"""In samples of the cheap solver for each issue."""
 
 
-def two_models(
-    issues: int, samples: int, *, ratio: float, seed: int, in_step: float = 0.7
-) -> Matrix:
-    """Draw a cheap and a dear model of rates Beta(0.4, 8) and Beta(0.8, 1.6).
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rates:
+    """The solve rates of one solver over issues: zero, or Beta(a, b); and what a sample costs."""
 
-    Half of the issues are hopeless for the cheap one, 35% for the dear one, and a share `in_step`
-    is equally hard for both. A sample of the cheap one costs 1 on average, of the dear `ratio`.
+    a: float
+    b: float
+    hopeless: float
+    price: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """Where issues come from; a share `in_step` of them is equally hard for all solvers."""
+
+    name: str
+    solvers: tuple[Rates, ...]
+    in_step: float = 0.7
+
+    def draw(self, issues: int, samples: int, *, seed: int) -> Drawn:
+        """Draw issues, and samples of each by every solver."""
+        rng = np.random.default_rng(seed)
+        rank = rng.random((issues, len(self.solvers)))
+        rank[rng.random(issues) < self.in_step, 1:] = np.nan
+        rank = np.where(np.isnan(rank), rank[:, :1], rank)
+        rates = np.stack([_rates(*both) for both in zip(rank.T, self.solvers, strict=True)], axis=1)
+        resolved = rng.random((*rates.shape, samples)) < rates[..., None]
+        prices = np.array([solver.price for solver in self.solvers])
+        ease = norm.ppf(rank).mean(axis=1)
+        return Drawn(
+            matrix=Matrix(
+                issues=tuple(f"i{n}" for n in range(issues)),
+                arms=tuple("cheap dear dearest".split()[: prices.size]),
+                resolved=resolved,
+                cost=prices[:, None] * rng.gamma(4.0, 0.25, resolved.shape),
+                recorded=np.full(rates.shape, samples),
+            ),
+            rates=rates,
+            ease=(ease - ease.mean()) / ease.std(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """Issues of a world."""
+
+    matrix: Matrix
+    # (issues, solvers).
+    rates: Floats
+    # (issues,): standardised.
+    ease: Floats
+
+    def covariate(self, correlation: float, *, seed: int) -> Floats:
+        """Return what goes with the ease of an issue to that degree; (issues, 1)."""
+        noise = np.random.default_rng(seed).standard_normal(self.ease.size)
+        return (correlation * self.ease + math.sqrt(1 - correlation**2) * noise)[:, None]
+
+    def counts(self) -> Counts:
+        """Return what a run that drew all of it would know."""
+        return Counts(self.matrix.recorded, self.matrix.resolved.sum(axis=2))
+
+
+def two_models(ratio: float, *, name: str = "", in_step: float = 0.7) -> World:
+    """Return a cheap and a dear model of rates Beta(0.4, 8) and Beta(0.8, 1.6).
+
+    Half of the issues are hopeless for the cheap one, 35% for the dear one. A sample of the cheap
+    one costs 1 on average, of the dear `ratio`.
     """
-    rng = np.random.default_rng(seed)
-    rank = rng.random(issues)
-    other = np.where(rng.random(issues) < in_step, rank, rng.random(issues))
-    rates = np.stack([_rates(rank, 0.4, 8.0, 0.5), _rates(other, 0.8, 1.6, 0.35)], axis=1)
-    resolved = rng.random((issues, 2, samples)) < rates[..., None]
-    cost = np.array([1.0, ratio])[:, None] * rng.gamma(4.0, 0.25, resolved.shape)
-    return Matrix(
-        issues=tuple(f"i{n}" for n in range(issues)),
-        arms=("cheap", "dear"),
-        resolved=resolved,
-        cost=cost,
-        recorded=np.full((issues, 2), samples),
-    )
+    cheap = Rates(a=0.4, b=8.0, hopeless=0.5, price=1.0)
+    dear = Rates(a=0.8, b=1.6, hopeless=0.35, price=ratio)
+    return World(name=name, solvers=(cheap, dear), in_step=in_step)
 
 
 def by_policy(bought: Sequence[Bought]) -> dict[str, list[Bought]]:
@@ -50,20 +101,6 @@ def by_policy(bought: Sequence[Bought]) -> dict[str, list[Bought]]:
     return rows
 
 
-def _rates(rank: Floats, a: float, b: float, hopeless: float) -> Floats:
-    above = np.clip((rank - hopeless) / (1 - hopeless), 0.0, 1.0)
-    return np.where(rank < hopeless, 0.0, beta.ppf(above, a, b))
-
-
-def main() -> None:
-    for ratio in (1.0, 5.0, 20.0):
-        matrix = two_models(200, 200, ratio=ratio, seed=1)
-        rows = by_policy(replay(matrix, [200 * budget for budget in BUDGETS], replays=100))
-        sys.stdout.write(f"the dear model costs {ratio:g} times as much\n")
-        for policy, row in rows.items():
-            cells = "".join(f"{one.solved:8.1f}{'*' if one.cut else ' '}" for one in row)
-            sys.stdout.write(f"{policy:28s}{cells}\n")
-
-
-if __name__ == "__main__":
-    main()
+def _rates(rank: Floats, of: Rates) -> Floats:
+    above = np.clip((rank - of.hopeless) / (1 - of.hopeless), 0.0, 1.0)
+    return np.where(rank < of.hopeless, 0.0, beta.ppf(above, of.a, of.b))

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from eval.allocation.posterior import REFIT, expected_costs, gains
-from eval.allocation.prior import Prior, fit
+from eval.allocation.chooser import Chooser
+from eval.allocation.posterior import expected_costs
+from eval.allocation.prior import Counts
 from eval.allocation.trajectory import Pool, Trajectory
 from eval.table import Floats, Ints
 
 _AT_ONCE = 20
 """One draw is decided at a time up to as many; later, this part of all that was drawn."""
+
+_DEEPEST = 1024
+"""Samples of one issue that are thought of; that fewer are recorded is not known beforehand."""
 
 
 @dataclass(slots=True)
@@ -27,50 +32,56 @@ class _State:
     drawn: Ints
     resolved: Ints
     spent: Floats
-    prior: Prior
-    fitted: int = 0
 
 
-def play(pool: Pool, most: float) -> Trajectory:
-    """Draw from a pool, where it buys most, until `most` is spent or nothing is left.
+def play(pool: Pool, budget: float, *, former: Counts | None = None) -> Trajectory:
+    """Draw from a pool, where it buys most, until the budget is spent or nothing is left.
 
-    What an arm costs before it was tried is known, as from a list of prices: its mean.
+    What an arm costs before it was tried is known, as from a list of prices: its mean. `former`
+    are counts of other issues by the same arms.
     """
     guess = pool.cost.sum(axis=(0, 2)) / pool.recorded.sum(axis=0)
     known = _State(
         drawn=np.zeros_like(pool.recorded),
         resolved=np.zeros_like(pool.recorded),
         spent=np.zeros(pool.recorded.shape),
-        prior=fit(np.zeros_like(pool.recorded), np.zeros_like(pool.recorded)),
     )
+    most = np.full(guess.size, _DEEPEST)
+    chooser = Chooser(pool.covariates, most=most, budgeted=True, former=former)
     until = np.concatenate([np.zeros((*pool.recorded.shape, 1)), pool.cost.cumsum(axis=2)], axis=2)
     # What the first so many samples cost together.
     has = pool.resolved.any(axis=2)
     first = np.where(has, pool.resolved.argmax(axis=2), pool.resolved.shape[2])
     log: list[tuple[Floats, Ints, Floats]] = []
     spent, cut_at = 0.0, math.inf
-    while spent <= most:
+    while spent <= budget:
         draws = int(known.drawn.sum())
-        if draws >= known.fitted * REFIT:
-            known.prior, known.fitted = fit(known.drawn, known.resolved), max(draws, 1)
         live = np.flatnonzero(~known.resolved.any(axis=1))
         if not live.size:
             break
+        costs = expected_costs(known.spent, known.drawn, guess)
+        chooser.learn(Counts(known.drawn, known.resolved), costs.mean(axis=0))
         failed = known.drawn[live]
-        index = gains(known.prior, failed, np.zeros_like(failed))
-        index /= expected_costs(known.spent, known.drawn, guess)[live]
         is_there = failed < pool.recorded[live]
-        if math.isinf(cut_at) and not is_there.ravel()[index.argmax()]:
-            cut_at = spent
-        index = np.where(is_there, index, -1.0)
-        arm = index.argmax(axis=1)
-        best = index[np.arange(live.size), arm]
+        choose = partial(
+            chooser.choose,
+            live,
+            failed,
+            np.zeros_like(failed),
+            costs=costs[live],
+            left=budget - spent,
+        )
+        choice = choose(is_open=is_there)
+        if not is_there.all() and math.isinf(cut_at):
+            wanted = choose(is_open=np.ones_like(is_there))
+            best = wanted.index.argmax()
+            cut_at = cut_at if is_there[best, wanted.arm[best]] else spent
         at_once = max(1, draws // _AT_ONCE)
-        order = np.argsort(-best, kind="stable")[:at_once]
-        order = order[best[order] >= 0.0]
+        order = np.argsort(-choice.index, kind="stable")[:at_once]
+        order = order[choice.index[order] >= 0.0]
         if not order.size:
             break
-        issue, arm, best = live[order], arm[order], best[order]
+        issue, arm = live[order], choice.arm[order]
         before = known.drawn[issue, arm]
         # Where few issues are left, several samples of each, one after another.
         after = np.minimum(before + max(1, at_once // order.size), pool.recorded[issue, arm])
@@ -80,7 +91,7 @@ def play(pool: Pool, most: float) -> Trajectory:
         known.drawn[issue, arm] = after
         known.resolved[issue, arm] = solves
         known.spent[issue, arm] = until[issue, arm, after]
-        log.append((cost, solves.astype(np.int64), best))
+        log.append((cost, solves.astype(np.int64), np.full(order.size, choice.greatest)))
         spent += float(cost.sum())
     costs, solved, index = (np.concatenate(column) for column in zip(*log, strict=True))
     return Trajectory(spent=costs.cumsum(), solved=solved.cumsum(), cut_at=cut_at, index=index)
