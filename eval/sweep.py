@@ -19,6 +19,8 @@ from agent.backend import Backend, BackendError, BackendUnusableError, Sampling,
 from agent.models import Model
 from agent.strategy import Strategy
 from eval.allocation.adaptive import Allocation, Share
+from eval.allocation.covariates import of_statements
+from eval.allocation.former import Former
 from eval.budget import Budgets
 from eval.failures import told_of
 from eval.metered import BudgetSpentError, MeteredBackend
@@ -74,6 +76,8 @@ class Plan:
     allocate: Literal["uniform", "adaptive"] = "uniform"
     # "adaptive": draw next what most likely solves another task for its cost; none of a solved
     # task, but all that is drawn is verified.
+    former: Former | None = None
+    """What former runs tell of the solvers, in their order, where the allocation is adaptive."""
 
     @property
     def stops_at_solve(self) -> bool:
@@ -174,12 +178,16 @@ class Sweep:
         """Put what is owed in order, for each backend; models that take turns take them in it."""
         models = [solver.model for solver in self.plan.solvers]
         if self.plan.allocate == "adaptive":
+            known = await asyncio.to_thread(self._store.table)
+            statement = {task.id: task.issue.statement for task in self.plan.tasks}
             self._allocation = Allocation(
                 owed,
-                await asyncio.to_thread(self._store.table),
+                known,
                 budget=self._budgets.run,
                 guesses={arm: one.model.price.cost(_USUAL) for arm, one in self._solvers.items()},
                 unjudged=self._verifying,
+                covariates=of_statements([statement.get(task, "") for task in known.tasks]),
+                former=self.plan.former,
             )
         scheduled: list[tuple[Model, Schedule]] = []
         for model in {id(model.backend): model for model in models}.values():

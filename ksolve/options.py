@@ -116,6 +116,13 @@ CommandSecondsOption = Annotated[
 BudgetOption = Annotated[
     float | None, typer.Option(min=0.0, help="US dollars that the run may cost in all.")
 ]
+PriorFromOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="A former run's folder, for adaptive allocation: what its verdicts say of solvers of "
+        "the same model and strategy is known from the start; repeat it for more."
+    ),
+]
 PriceOption = Annotated[
     list[str] | None,
     typer.Option(

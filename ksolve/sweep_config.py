@@ -142,6 +142,7 @@ class SweepConfig(BaseModel):
     price: _Texts = ()
     in_flight: _Limit = None
     allocate: Annotated[Allocate, Field(description="uniform or adaptive")] = "uniform"
+    prior_from: _Texts = ()
     budget: _Money = None
     budget_per_issue: _Money = None
     budget_per_sample: _Money = None

@@ -15,8 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.allocation.posterior import REFIT, WORTH, expected_costs, gains
-from eval.allocation.prior import fit
+from eval.allocation.chooser import Chooser
+from eval.allocation.former import Former
+from eval.allocation.posterior import WORTH, expected_costs
+from eval.allocation.prior import Counts
 from eval.budget import Budget
 from eval.sample import SampleKey
 from eval.schedule import Arm, Owed
@@ -45,18 +47,21 @@ class Allocation:
         budget: Budget,
         guesses: Mapping[Arm, float | None],
         unjudged: int = 1,
+        covariates: Floats | None = None,
+        former: Former | None = None,
     ) -> None:
         """`known` holds what was drawn before, of all arms of `owed` and all of their tasks.
 
         `guesses` are what a sample may cost before one is drawn, in US dollars. When one of them
         is unknown, every sample counts the same. When more than `unjudged` samples that are drawn
-        have no verdict, the next one waits.
+        have no verdict, the next one waits. `covariates` are of the tasks of `known`, (tasks, any
+        number); `former` is of the arms of `owed`.
         """
         self.changed = asyncio.Condition()
-        self.gave_up = False
         # Money is left that would hardly solve another issue.
-        self.up: frozenset[int] = frozenset()
+        self.gave_up = False
         # Arms whose backend draws.
+        self.up: frozenset[int] = frozenset()
         self.arms = list(owed)
         self._tasks = list(known.tasks)
         self._task_at = {task: at for at, task in enumerate(known.tasks)}
@@ -80,11 +85,21 @@ class Allocation:
         priced = every if self._unpriced else ~np.isnan(known.cost)
         self._paid = self._sums(known, priced).astype(np.int64)
         self._spent = self._sums(known, every if self._unpriced else np.nan_to_num(known.cost))
+        self._squares = self._sums(known, every if self._unpriced else np.nan_to_num(known.cost) ** 2)
         self._guess: Floats = np.array(
             [1.0 if self._unpriced else guesses[arm] for arm in self.arms], dtype=np.float64
         )
-        self._prior = fit(self._judged, self._resolved)
-        self._fitted = int(self._judged.sum())
+        if former is not None and not (self._unpriced or np.isnan(former.cost).any()):
+            self._guess = former.cost
+        may_be_drawn = self._judged + self._pending
+        for at, indices in self._left.items():
+            may_be_drawn[at] += len(indices)
+        self._chooser = Chooser(
+            np.zeros((len(known.tasks), 0)) if covariates is None else covariates,
+            most=may_be_drawn.max(axis=0, initial=0),
+            budgeted=budget.limit is not None,
+            former=former.counts if former else None,
+        )
         self._choice: _Choice | None = None
         self._is_chosen = False
 
@@ -122,7 +137,9 @@ class Allocation:
         self._drawing -= 1
         if self._unpriced or cost is not None:
             self._paid[at] += 1
-            self._spent[at] += 1.0 if self._unpriced else cost or 0.0
+            paid = 1.0 if self._unpriced else cost or 0.0
+            self._spent[at] += paid
+            self._squares[at] += paid**2
         self.forget_choice()
 
     def learn(self, key: SampleKey, *, resolved: bool | None) -> None:
@@ -166,23 +183,28 @@ class Allocation:
         return sums.reshape(shape)[:, [known.arms.index(arm) for arm in self.arms]]
 
     def _choose(self) -> _Choice | None:
-        judged = int(self._judged.sum())
-        if judged > self._fitted * REFIT:
-            self._prior, self._fitted = fit(self._judged, self._resolved), judged
         open_to = self._is_left & ~self._resolved.any(axis=1, keepdims=True)
         live = np.flatnonzero(open_to.any(axis=1))
         if not live.size:
             return None
-        index = gains(self._prior, self._judged[live], self._pending[live])
-        index /= expected_costs(self._spent, self._paid, self._guess)[live]
-        index[~open_to[live]] = -1.0
+        costs = expected_costs(self._spent, self._squares, self._paid, self._guess)
+        self._chooser.learn(Counts(self._judged, self._resolved), costs.mean(axis=0), self._budget.left)
+        down = np.array([arm not in self.up for arm in range(len(self.arms))])
+        choice = self._chooser.choose(
+            live,
+            self._judged[live],
+            self._pending[live],
+            costs=costs[live],
+            is_open=open_to[live],
+            left=self._budget.left,
+            reluctance=np.where(down, RELUCTANCE, 1.0),
+        )
         if self._budget.limit is not None:
-            self.gave_up = (self._budget.limit - self._budget.spent) * index.max() < WORTH
+            self.gave_up = self._budget.left * choice.greatest < WORTH
             if self.gave_up:
                 return None
-        index /= [1.0 if arm in self.up else RELUCTANCE for arm in range(len(self.arms))]
-        task, arm = divmod(int(index.argmax()), len(self.arms))
-        return _Choice(int(live[task]), arm)
+        best = int(choice.rate.argmax())
+        return _Choice(int(live[best]), int(choice.arm[best]))
 
 
 class Share:

@@ -32,6 +32,7 @@ class _State:
     drawn: Ints
     resolved: Ints
     spent: Floats
+    squares: Floats
 
 
 def play(pool: Pool, budget: float, *, former: Counts | None = None) -> Trajectory:
@@ -45,11 +46,12 @@ def play(pool: Pool, budget: float, *, former: Counts | None = None) -> Trajecto
         drawn=np.zeros_like(pool.recorded),
         resolved=np.zeros_like(pool.recorded),
         spent=np.zeros(pool.recorded.shape),
+        squares=np.zeros(pool.recorded.shape),
     )
     most = np.full(guess.size, _DEEPEST)
     chooser = Chooser(pool.covariates, most=most, budgeted=True, former=former)
-    until = np.concatenate([np.zeros((*pool.recorded.shape, 1)), pool.cost.cumsum(axis=2)], axis=2)
-    # What the first so many samples cost together.
+    # What the first so many samples cost together, and the sum of the squares of that.
+    until, squares = (_sums(pool.cost**power) for power in (1, 2))
     has = pool.resolved.any(axis=2)
     first = np.where(has, pool.resolved.argmax(axis=2), pool.resolved.shape[2])
     log: list[tuple[Floats, Ints, Floats]] = []
@@ -59,8 +61,8 @@ def play(pool: Pool, budget: float, *, former: Counts | None = None) -> Trajecto
         live = np.flatnonzero(~known.resolved.any(axis=1))
         if not live.size:
             break
-        costs = expected_costs(known.spent, known.drawn, guess)
-        chooser.learn(Counts(known.drawn, known.resolved), costs.mean(axis=0))
+        costs = expected_costs(known.spent, known.squares, known.drawn, guess)
+        chooser.learn(Counts(known.drawn, known.resolved), costs.mean(axis=0), budget - spent)
         failed = known.drawn[live]
         is_there = failed < pool.recorded[live]
         choose = partial(
@@ -74,11 +76,11 @@ def play(pool: Pool, budget: float, *, former: Counts | None = None) -> Trajecto
         choice = choose(is_open=is_there)
         if not is_there.all() and math.isinf(cut_at):
             wanted = choose(is_open=np.ones_like(is_there))
-            best = wanted.index.argmax()
+            best = wanted.rate.argmax()
             cut_at = cut_at if is_there[best, wanted.arm[best]] else spent
         at_once = max(1, draws // _AT_ONCE)
-        order = np.argsort(-choice.index, kind="stable")[:at_once]
-        order = order[choice.index[order] >= 0.0]
+        order = np.argsort(-choice.rate, kind="stable")[:at_once]
+        order = order[choice.rate[order] >= 0.0]
         if not order.size:
             break
         issue, arm = live[order], choice.arm[order]
@@ -91,7 +93,14 @@ def play(pool: Pool, budget: float, *, former: Counts | None = None) -> Trajecto
         known.drawn[issue, arm] = after
         known.resolved[issue, arm] = solves
         known.spent[issue, arm] = until[issue, arm, after]
+        known.squares[issue, arm] = squares[issue, arm, after]
         log.append((cost, solves.astype(np.int64), np.full(order.size, choice.greatest)))
         spent += float(cost.sum())
+    globals()["STATE"] = known
     costs, solved, index = (np.concatenate(column) for column in zip(*log, strict=True))
     return Trajectory(spent=costs.cumsum(), solved=solved.cumsum(), cut_at=cut_at, index=index)
+
+
+def _sums(amounts: Floats) -> Floats:
+    none = np.zeros((*amounts.shape[:2], 1))
+    return np.concatenate([none, amounts.cumsum(axis=2)], axis=2)

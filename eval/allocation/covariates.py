@@ -8,6 +8,8 @@ over by how well it explains the counts, so that a covariate that says nothing m
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from eval.allocation.prior import NEVER, Counts, Prior, explained
 from eval.table import Floats, Ints
 
+_FILE = re.compile(r"\w[\w./\\-]*\.[A-Za-z]{1,5}\b")
 _RHOS = np.linspace(-0.8, 0.8, 17)
 _BINS = 6
 
@@ -26,6 +29,12 @@ class Groups(NamedTuple):
     of: Ints
     # (groups, covariates): normal scores.
     scores: Floats
+
+
+def of_statements(statements: Sequence[str]) -> Floats:
+    """Return what issues show beforehand, length and files that they name; (issues, 2)."""
+    columns = [(len(text), len(set(_FILE.findall(text)))) for text in statements]
+    return np.array(columns, dtype=np.float64).reshape(-1, 2)
 
 
 def groups_of(covariates: Floats) -> Groups:

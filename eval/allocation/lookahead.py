@@ -22,9 +22,10 @@ MOST_ARMS = 6
 """Beyond as many the numbers of samples are too many to look at; each choice is by itself then."""
 
 _STATES = 4096
-_POINTS = 30
-_PRICES = 64
+_POINTS = 20
+_PRICES = 48
 _LEAST_RATE = 1e-5
+_LEAST_FALL = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +57,11 @@ class Lookahead:
         """Return the place in `prices` at which these issues would cost just what is left."""
         value = self.value[states, groups] / self.reached[states, groups, None]
         return int((value.sum(axis=0) + self.prices * left).argmin())
+
+    def worth(self, states: Ints, groups: Ints, left: float) -> float:
+        """Return how many of these issues what is left is expected to solve."""
+        value = self.value[states, groups] / self.reached[states, groups, None]
+        return float((value.sum(axis=0) + self.prices * left).min())
 
     def values(self, states: Ints, groups: Ints, price: int) -> Floats:
         """Solves less the price of their cost, if the next is one of each arm; (issues, arms)."""
@@ -117,20 +123,21 @@ def _unsolved(prior: Prior, grids: Sequence[Ints]) -> Floats:
 
 def _draws(before: Floats, after: Floats, steps: Ints) -> Floats:
     """Samples that are expected until a solve, at most `steps`, between two chances of failing."""
-    falls = np.log(before / after)
-    mean = np.where(falls > 1e-9, (before - after) / np.maximum(falls, 1e-9), before)
+    falls = np.maximum(np.log(before / after), _LEAST_FALL)
+    # Of an exponential between the two; nearly the first where it hardly falls.
+    mean = np.minimum(np.maximum((before - after) / falls, after), before)
     draws: Floats = np.where(steps == 1, before, steps * mean + (before - after) / 2)
     return draws
 
 
 def _backwards(gain: Floats, cost: Floats, prices: Floats, shape: tuple[int, ...]) -> Floats:
     value = np.zeros((*gain.shape[1:], prices.size))
-    step = gain[..., None] - cost[..., None] * prices
     last = gain.shape[1] - 1
     for states in _from_the_end(shape):
         for arm, stride in enumerate(_strides(shape)):
             after = value[np.minimum(states + stride, last)]
-            value[states] = np.maximum(value[states], step[arm, states] + after)
+            now = gain[arm, states, :, None] - cost[arm, states, :, None] * prices
+            value[states] = np.maximum(value[states], now + after)
     return value
 
 

@@ -41,6 +41,8 @@ def gains(prior: Prior, failed: Ints, pending: Ints) -> Floats:
     and that counts for nothing here: with Z for `all_fail`, f failed, t failed and pending, it is
     (Z(t) - Z(t + 1)) / Z(f).
     """
+    if not len(failed):
+        return np.zeros(failed.shape)
     first, kind = distinct(*failed.T, *pending.T)
     failed, tried = failed[first], (failed + pending)[first]
     one_more = [tried + one for one in np.eye(tried.shape[1], dtype=np.int64)]
@@ -50,17 +52,26 @@ def gains(prior: Prior, failed: Ints, pending: Ints) -> Floats:
     return new.T[kind]
 
 
-def expected_costs(spent: Floats, samples: Ints, guess: Floats) -> Floats:
+def expected_costs(spent: Floats, squares: Floats, samples: Ints, guess: Floats) -> Floats:
     """Cost of the next sample of each arm for each issue, from what the samples so far cost.
 
-    `spent` and `samples` have the shape (issues, arms), as has the result: the mean of the issue's
-    own samples and one at the mean of the arm. An arm without samples costs what `guess`, (arms,),
-    says, in proportion to the other arms' guesses and means.
+    `spent`, `squares` (the sum of the squares of the costs) and `samples` have the shape (issues,
+    arms), as has the result: the mean of the arm, and of the issue's own samples as much as issues
+    differ by more than their samples do (James and Stein 1961). An arm without samples costs what
+    `guess`, (arms,), says, in proportion to the other arms' guesses and means.
     """
     drawn = samples.sum(axis=0)
     paid, known = spent.sum(axis=0), drawn > 0
     guess = np.maximum(guess, _FREE)
     scale = paid.sum() / (guess * drawn).sum() if paid.any() else 1.0
-    mean = np.where(known, paid / np.maximum(drawn, 1), guess * scale)
-    costs: Floats = np.maximum((spent + mean) / (samples + 1), _FREE)
+    mean = np.maximum(np.where(known, paid / np.maximum(drawn, 1), guess * scale), _FREE)
+    own = spent / np.maximum(samples, 1)
+    within = ((squares - spent * own) / mean**2).sum() / max(int((samples - 1).clip(0).sum()), 1)
+    off = (samples * (own / mean - 1) ** 2).sum() - (samples > 0).sum() * within
+    between = max(float(off), 0.0) / max(int(drawn.sum()), 1)
+    trusted = samples * between / np.maximum(samples * between + within, _FREE)
+    if not (samples > 1).any():
+        # How much the samples of one issue differ is not known yet.
+        trusted = np.zeros_like(spent)
+    costs: Floats = np.maximum(mean + trusted * (own - mean), _FREE)
     return costs

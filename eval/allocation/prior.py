@@ -58,14 +58,16 @@ class Prior:
     shared: float
 
 
-def fit(n: Ints, c: Ints) -> Prior:
+def fit(n: Ints, c: Ints, trusted: Floats | float = 1.0) -> Prior:
     """Fit the prior to what is known of all issues.
 
     `n` and `c` have the shape (issues, arms): verdicts, and resolved among them. It does no harm
     that issues are left once they are solved: how likely the counts are does not depend on why no
-    more was drawn.
+    more was drawn. Of all that may explain the counts of an arm, only the better part `trusted`
+    counts, (arms,): what may be good and is hardly known is worth a try.
     """
-    own = np.stack([_weights(n[:, arm], c[:, arm]) for arm in range(n.shape[1])])
+    parts = np.broadcast_to(trusted, n.shape[1]).tolist()
+    own = np.stack([_weights(*of, part) for *of, part in zip(n.T, c.T, parts, strict=True)])
     ranks, rates = _in_step(own)
     prior = Prior(own=own, rates=rates, ranks=ranks, shared=0.0)
     return dataclasses.replace(prior, shared=_shared(n, c, prior))
@@ -89,24 +91,27 @@ def distinct(*columns: Ints) -> tuple[Ints, Ints]:
     return first, kind
 
 
-def _weights(n: Ints, c: Ints) -> Floats:
-    """Average the candidates by how well each explains the counts of one arm."""
-    betas = _candidates()
+def _weights(n: Ints, c: Ints, trusted: float) -> Floats:
+    """Average the better candidates by how well each explains the counts of one arm."""
+    betas, best_first = _candidates()
     first, kind = distinct(n, c)
     chance = likelihoods(n[first], c[first], RATES)
     evidence = np.multiply.outer(chance[:, 0], _HOPELESS)[:, None]
     evidence = evidence + np.multiply.outer(chance[:, 1:] @ betas.T, 1 - _HOPELESS)
     times = np.bincount(kind, minlength=first.size)
     logs = np.tensordot(times, np.log(evidence + NEVER), axes=1)
-    kept = np.exp(logs - logs.max())
-    kept /= kept.sum()
+    chances = np.exp(logs - logs.max()).ravel()[best_first]
+    upto = np.cumsum(chances) / chances.sum()
+    parts = np.zeros(logs.size)
+    parts[best_first] = np.diff(np.minimum(upto, trusted), prepend=0.0) / trusted
+    kept = parts.reshape(logs.shape)
     hopeless = float((kept @ _HOPELESS).sum())
     return np.concatenate([[hopeless], kept @ (1 - _HOPELESS) @ betas])
 
 
 @functools.cache
-def _candidates() -> Floats:
-    """Every Beta as weights of `RATES` but for zero.
+def _candidates() -> tuple[Floats, Ints]:
+    """Every Beta as weights of `RATES` but for zero, and the order of candidates by mean rate.
 
     A candidate is one of the Betas with one of the masses at zero; all are as likely beforehand.
     """
@@ -115,8 +120,8 @@ def _candidates() -> Floats:
     means, sizes = (column.ravel() for column in np.meshgrid(_MEANS, _SIZES, indexing="ij"))
     a, b = means * sizes, (1 - means) * sizes
     below = betainc(a[:, None], b[:, None], _EDGES)
-    betas: Floats = np.diff(below, prepend=0.0, append=1.0, axis=1)
-    return betas
+    betas = np.diff(below, prepend=0.0, append=1.0, axis=1)
+    return betas, np.argsort(-np.multiply.outer(means, 1 - _HOPELESS).ravel(), kind="stable")
 
 
 def _in_step(own: Floats) -> tuple[Floats, Floats]:

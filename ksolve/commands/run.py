@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.text import Text
 
 from agent.models import Model, ModelOptions, resolve
 from eval.cost import money
@@ -20,6 +21,7 @@ from eval.sweep import Plan, Solver, Sweep
 from ksolve.commands.report import show
 from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
 from ksolve.findings import findings, read_run
+from ksolve.former import former_of_runs, told_of_former
 from ksolve.options import (
     MODEL_OPTION,
     SKIP_INVALID_OPTION,
@@ -47,6 +49,7 @@ from ksolve.options import (
     MemoryOption,
     NetworkOption,
     PriceOption,
+    PriorFromOption,
     ProcessesOption,
     SecondsOption,
     SeedOption,
@@ -126,6 +129,7 @@ def run(
             "many, each where it most likely solves another task for its cost."
         ),
     ] = None,
+    prior_from: PriorFromOption = None,
     budget: BudgetOption = None,
     budget_per_issue: Annotated[
         float | None, typer.Option(min=0.0, help="US dollars that one issue may cost.")
@@ -185,6 +189,9 @@ def run(
             "seconds": seconds,
             "command_seconds": command_seconds,
             "allocate": allocate,
+            "prior_from": None
+            if prior_from is None
+            else [str(one.resolve()) for one in prior_from],
             "budget": budget,
             "budget_per_issue": budget_per_issue,
             "budget_per_sample": budget_per_sample,
@@ -211,8 +218,19 @@ def run(
     )
     stages = Stages()
     plan = plan_of(asked, selected, stages)
+    console = screen(stderr=json)
+    if asked.prior_from:
+        folders = [Path(folder) for folder in asked.prior_from]
+        if asked.allocate != "adaptive":
+            raise InputError("--prior-from is for --allocate adaptive: leave it out, or give both.")
+        if out.resolve() in (folder.resolve() for folder in folders):
+            raise InputError(f"{out} is this run itself, which goes on from what it holds anyway.")
+        arms = [(solver.model.name, solver.name) for solver in plan.solvers]
+        former = former_of_runs(folders, arms)
+        plan = dataclasses.replace(plan, former=former)
+        console.print(Text(told_of_former(former, arms)))
     session = Session(
-        console=screen(stderr=json),
+        console=console,
         workers=workers,
         budget=asked.budget,
         budget_per_issue=asked.budget_per_issue,

@@ -53,7 +53,7 @@ class World:
         return Drawn(
             matrix=Matrix(
                 issues=tuple(f"i{n}" for n in range(issues)),
-                arms=tuple("cheap dear dearest".split()[: prices.size]),
+                arms=tuple(["cheap", "dear", "dearest"][: prices.size]),
                 resolved=resolved,
                 cost=prices[:, None] * rng.gamma(4.0, 0.25, resolved.shape),
                 recorded=np.full(rates.shape, samples),
