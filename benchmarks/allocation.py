@@ -1,14 +1,14 @@
 """What each policy buys where the truth is known: six worlds, four budgets, in issues solved.
 
 Beside the fixed policies stand the adaptive one without any history, with the counts of a former
-run (100 other issues of the same world, 8 samples of each by every solver), with a covariate of the
+run (200 other issues of the same world, 8 samples of each by every solver), with a covariate of the
 issues that correlates 0.5 with their ease or one that says nothing, with both history and
 covariate, and an oracle that knows the rate of every issue and solver. Every replay draws new
 issues, the same for all policies. The rows at the end of each world say how far an adaptive policy
 is from the fixed one that is the best in hindsight, in percent of what that one solves, with the
-standard error of the paired difference; 2000 replays would be needed for one of 0.1.
+standard error of the paired difference.
 
-    python -m benchmarks.allocation --replays 40 --processes 2
+    python -m benchmarks.allocation --replays 30 --processes 2
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ WORLDS = (
 )
 ORACLE = "oracle that knows each rate"
 ADAPTIVE = "adaptive"
-FORMER_ISSUES, FORMER_SAMPLES = 100, 8
+FORMER_ISSUES, FORMER_SAMPLES = 200, 8
 CORRELATION = 0.5
 
 
 def main() -> None:
     """Play all worlds and print a table for each."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--replays", type=int, default=40, help="New sets of issues per world.")
+    parser.add_argument("--replays", type=int, default=30, help="New sets of issues per world.")
     parser.add_argument("--issues", type=int, default=200)
     parser.add_argument("--samples", type=int, default=400, help="Per issue and solver, at most.")
     parser.add_argument("--processes", type=int, default=2)

@@ -85,7 +85,9 @@ class Allocation:
         priced = every if self._unpriced else ~np.isnan(known.cost)
         self._paid = self._sums(known, priced).astype(np.int64)
         self._spent = self._sums(known, every if self._unpriced else np.nan_to_num(known.cost))
-        self._squares = self._sums(known, every if self._unpriced else np.nan_to_num(known.cost) ** 2)
+        self._squares = self._sums(
+            known, every if self._unpriced else np.nan_to_num(known.cost) ** 2
+        )
         self._guess: Floats = np.array(
             [1.0 if self._unpriced else guesses[arm] for arm in self.arms], dtype=np.float64
         )
@@ -188,7 +190,7 @@ class Allocation:
         if not live.size:
             return None
         costs = expected_costs(self._spent, self._squares, self._paid, self._guess)
-        self._chooser.learn(Counts(self._judged, self._resolved), costs.mean(axis=0), self._budget.left)
+        self._chooser.learn(Counts(self._judged, self._resolved), costs.mean(axis=0))
         down = np.array([arm not in self.up for arm in range(len(self.arms))])
         choice = self._chooser.choose(
             live,

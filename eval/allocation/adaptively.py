@@ -62,7 +62,7 @@ def play(pool: Pool, budget: float, *, former: Counts | None = None) -> Trajecto
         if not live.size:
             break
         costs = expected_costs(known.spent, known.squares, known.drawn, guess)
-        chooser.learn(Counts(known.drawn, known.resolved), costs.mean(axis=0), budget - spent)
+        chooser.learn(Counts(known.drawn, known.resolved), costs.mean(axis=0))
         failed = known.drawn[live]
         is_there = failed < pool.recorded[live]
         choose = partial(
@@ -96,7 +96,6 @@ def play(pool: Pool, budget: float, *, former: Counts | None = None) -> Trajecto
         known.squares[issue, arm] = squares[issue, arm, after]
         log.append((cost, solves.astype(np.int64), np.full(order.size, choice.greatest)))
         spent += float(cost.sum())
-    globals()["STATE"] = known
     costs, solved, index = (np.concatenate(column) for column in zip(*log, strict=True))
     return Trajectory(spent=costs.cumsum(), solved=solved.cumsum(), cut_at=cut_at, index=index)
 

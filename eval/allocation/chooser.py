@@ -16,15 +16,16 @@ import numpy as np
 from eval.allocation.covariates import by_group, groups_of
 from eval.allocation.lookahead import MOST_ARMS, Lookahead, look_ahead
 from eval.allocation.posterior import gains
-from eval.allocation.prior import RATES, Counts, Prior, fit
+from eval.allocation.prior import Counts, Prior, fit
 from eval.table import Bools, Floats, Ints
 
 REFIT = 1.3
 """All is thought over again when there are this many times the verdicts of the last time."""
 
 
-import os
-TRUST, TRIES = (float(x) for x in os.environ.get("TRUST", ".25 2").split())
+HOPE = 0.5
+"""Of all that may be true of a solver, beside others, the better part that counts."""
+
 
 class Choice(NamedTuple):
     """What is best for each of some issues."""
@@ -55,49 +56,16 @@ class Chooser:
         self._priors: tuple[Prior, ...] = ()
         self._ahead: Lookahead | None = None
 
-    def learn(self, counts: Counts, costs: Floats, left: float = math.inf) -> None:
-        """Fit to what is known, if it is much more than before.
-
-        `costs` are those of a sample of each arm, (arms,); `left` is the money for all issues.
-        """
+    def learn(self, counts: Counts, costs: Floats) -> None:
+        """Fit to what is known, if it is much more than before; `costs` of each arm: (arms,)."""
         judged = int(counts.n.sum())
         if self._fitted >= 0 and judged < max(self._fitted, 1) * REFIT:
             return
         self._fitted = judged
-        if not self._looks:
-            self._priors = self._fit(counts, np.full(costs.size, TRUST))
-            return
-        plain = np.ones(costs.size)
-        self._priors = self._fit(counts, plain)
-        self._ahead = look_ahead(self._priors, costs, self._most)
-        trusted = np.array(
-            [self._hoped(arm, counts, costs, left) for arm in range(costs.size)]
-        )
-        if np.any(trusted < 1.0):
-            self._priors = self._fit(counts, trusted)
+        prior = fit(*counts.and_those(self._former), HOPE if costs.size > 1 else 1.0)
+        self._priors = by_group(prior, counts, self._groups)
+        if self._looks:
             self._ahead = look_ahead(self._priors, costs, self._most)
-
-    def _hoped(self, arm: int, counts: Counts, costs: Floats, left: float) -> float:
-        """Return which part of what may be true of an arm to go by: all, or the best of it.
-
-        The best, if what it would then solve more is worth the tries that tell whether it is true.
-        """
-        trusted = np.ones(costs.size)
-        trusted[arm] = TRUST
-        priors = self._fit(counts, trusted)
-        live = np.flatnonzero(~counts.c.any(axis=1))
-        group, tried = self._groups.of[live], counts.n[live]
-        better = look_ahead(priors, costs, self._most)
-        now, price = _worth(self._ahead, tried, group, left)
-        then, _ = _worth(better, tried, group, left)
-        hoped = float(np.mean([prior.own[arm] @ RATES for prior in priors]))
-        mean = float(np.mean([prior.own[arm] @ RATES for prior in self._priors]))
-        paid = TRIES / hoped * max(price * float(costs[arm]) - mean, 0.0)
-        return TRUST if TRUST * (then - now) > paid else 1.0
-
-    def _fit(self, counts: Counts, trusted: Floats) -> tuple[Prior, ...]:
-        prior = fit(*counts.and_those(self._former), trusted)
-        return by_group(prior, counts, self._groups)
 
     def choose(
         self,
@@ -137,10 +105,3 @@ class Chooser:
             # Where the plan is to stop, what is drawn in spite of it should buy most by itself.
             arm = np.where(values.max(axis=1) > 0, values.argmax(axis=1), arm)
         return Choice(arm, index[np.arange(arm.size), arm], greatest)
-
-
-def _worth(ahead: Lookahead, tried: Ints, groups: Ints, left: float) -> tuple[float, float]:
-    """Return what money is expected to solve, and what one more unit of it would."""
-    states = ahead.states(tried)
-    price = float(ahead.prices[ahead.price(states, groups, left)])
-    return ahead.worth(states, groups, left), price

@@ -58,11 +58,6 @@ class Lookahead:
         value = self.value[states, groups] / self.reached[states, groups, None]
         return int((value.sum(axis=0) + self.prices * left).argmin())
 
-    def worth(self, states: Ints, groups: Ints, left: float) -> float:
-        """Return how many of these issues what is left is expected to solve."""
-        value = self.value[states, groups] / self.reached[states, groups, None]
-        return float((value.sum(axis=0) + self.prices * left).min())
-
     def values(self, states: Ints, groups: Ints, price: int) -> Floats:
         """Solves less the price of their cost, if the next is one of each arm; (issues, arms)."""
         shape = tuple(grid.size for grid in self.grids)

@@ -58,16 +58,15 @@ class Prior:
     shared: float
 
 
-def fit(n: Ints, c: Ints, trusted: Floats | float = 1.0) -> Prior:
+def fit(n: Ints, c: Ints, trusted: float = 1.0) -> Prior:
     """Fit the prior to what is known of all issues.
 
     `n` and `c` have the shape (issues, arms): verdicts, and resolved among them. It does no harm
     that issues are left once they are solved: how likely the counts are does not depend on why no
     more was drawn. Of all that may explain the counts of an arm, only the better part `trusted`
-    counts, (arms,): what may be good and is hardly known is worth a try.
+    counts: what may be good and is hardly known is worth a try.
     """
-    parts = np.broadcast_to(trusted, n.shape[1]).tolist()
-    own = np.stack([_weights(*of, part) for *of, part in zip(n.T, c.T, parts, strict=True)])
+    own = np.stack([_weights(*of, trusted) for of in zip(n.T, c.T, strict=True)])
     ranks, rates = _in_step(own)
     prior = Prior(own=own, rates=rates, ranks=ranks, shared=0.0)
     return dataclasses.replace(prior, shared=_shared(n, c, prior))

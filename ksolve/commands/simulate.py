@@ -55,7 +55,7 @@ def simulate(
     *,
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Folders that `ksolve run --out` wrote; their arms are joined."),
+        typer.Argument(help="Folders that `ksolve run --out` wrote; their solvers are joined."),
     ],
     budget: Annotated[
         list[float] | None,
@@ -68,7 +68,9 @@ def simulate(
     axis: Annotated[AxisName, typer.Option(help="What is spent.")] = "money",
     cascade: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Samples of each cheaper arm before a dearer one: 1, 4 and 16."),
+        typer.Option(
+            min=1, help="Samples of each cheaper solver before a dearer one: 1, 4 and 16."
+        ),
     ] = None,
     replays: Annotated[int, typer.Option(min=1, help="Random orders of the samples.")] = 200,
     seed: Annotated[int, typer.Option(help="One seed gives the same answer every time.")] = 0,
@@ -77,7 +79,7 @@ def simulate(
     """Compare ways of spending a budget on recorded runs, at equal cost.
 
     Give runs that drew all their samples for every issue: uniform, adaptive, cascades from the
-    cheapest arm on and all arms in turn are replayed on them. Nothing is sampled.
+    cheapest solver on and all solvers round robin are replayed on them. Nothing is sampled.
 
     [bold]Example[/bold]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from eval.allocation.former import former_of
 from eval.table import SampleTable, table_of
-from tests.eval.allocation.test_adaptive import A, B, COSTS, row
+from tests.eval.allocation.test_adaptive import COSTS, A, B, row
 
 OTHER = ("c", "s")
 

@@ -41,7 +41,8 @@ def by_hand(prior: Prior, price: float) -> tuple[float, Floats]:
 
 def fresh(ahead: Lookahead, price: int) -> Floats:
     none = np.zeros(1, dtype=np.int64)
-    return ahead.values(ahead.states(np.array([[0, 0]])), none, price)[0]
+    values: Floats = ahead.values(ahead.states(np.array([[0, 0]])), none, price)[0]
+    return values
 
 
 @pytest.mark.parametrize("at", [10, 25, 35, 47])

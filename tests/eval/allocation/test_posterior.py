@@ -58,22 +58,36 @@ def test_failures_of_one_arm_lower_the_gain_of_another_only_where_difficulty_is_
         assert least < kept < most
 
 
-def test_the_next_cost_is_of_the_issue_the_more_it_has_samples() -> None:
-    spent, samples = np.array([[90.0], [10.0], [0.0]]), np.array([[9], [9], [0]])
-    mean = 100 / 18
-    assert expected_costs(spent, samples, np.array([1.0]))[:, 0] == pytest.approx(
-        [(90 + mean) / 10, (10 + mean) / 10, mean]
-    )
+def test_the_next_cost_is_of_the_issue_as_far_as_issues_differ_more_than_samples() -> None:
+    samples = np.full((3, 1), 4)
+    apart, alike = np.array([[40.0], [80.0], [0.4]]), np.array([[38.0], [42.0], [40.0]])
+    guess = np.array([1.0])
+    # Samples of one issue are all alike, so that the issue is all that matters.
+    assert expected_costs(apart, apart**2 / 4, samples, guess) == pytest.approx(apart / 4)
+    # They differ as much as the issues do: then an issue says nothing of its next sample.
+    wide = alike**2 / 4 + 12.0
+    assert expected_costs(alike, wide, samples, guess) == pytest.approx(10.0)
+    between = expected_costs(apart, apart**2 / 4 + 400.0, samples, guess)[:, 0]
+    assert 10.1 < between[1] < 20.0
+    assert 0.1 < between[2] < 10.0
+
+
+def test_one_sample_of_an_issue_does_not_tell_that_it_is_dear() -> None:
+    spent = np.array([[1.0], [9.0], [2.0]])
+    costs = expected_costs(spent, spent**2, np.ones((3, 1), np.int64), np.array([1.0]))
+    assert costs == pytest.approx(4.0)
 
 
 def test_an_arm_without_samples_costs_what_is_guessed_in_proportion() -> None:
-    costs = expected_costs(np.array([[6.0, 0.0]]), np.array([[2, 0]]), np.array([0.5, 4.0]))
+    spent, guess = np.array([[6.0, 0.0]]), np.array([0.5, 4.0])
+    costs = expected_costs(spent, spent**2 / 2, np.array([[2, 0]]), guess)
     assert costs[0, 1] == pytest.approx(24.0)
-    untried = expected_costs(np.zeros((1, 2)), np.zeros((1, 2), np.int64), np.array([0.5, 4.0]))
-    assert untried[0] == pytest.approx([0.5, 4.0])
+    none = np.zeros((1, 2))
+    assert expected_costs(none, none, none.astype(np.int64), guess)[0] == pytest.approx([0.5, 4.0])
 
 
 def test_what_is_free_has_a_price_to_divide_by() -> None:
-    costs = expected_costs(np.zeros((1, 2)), np.array([[3, 0]]), np.array([0.0, 0.0]))
+    none = np.zeros((1, 2))
+    costs = expected_costs(none, none, np.array([[3, 0]]), np.array([0.0, 0.0]))
     assert np.all(costs > 0.0)
     assert np.all(np.isfinite(1 / costs))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pytest
 
 from eval.allocation import adaptively, fixed
 from eval.allocation.matrix import Matrix
+from eval.allocation.prior import Counts
 from eval.allocation.replay import ADAPTIVE, Bought, default_budgets, replay, shuffled
 from eval.allocation.trajectory import Trajectory
 from eval.coverage import pass_at_k
@@ -137,40 +137,37 @@ def test_default_budgets_rise_and_are_within_what_was_recorded() -> None:
     assert 0.0 < budgets[0] < budgets[-1] < recorded.cost.sum()
 
 
-def solved(recorded: Matrix, **known: Any) -> dict[str, Floats]:
-    """Issues that each policy solves with each of the budgets."""
-    budgets = [len(recorded.issues) * float(budget) for budget in BUDGETS]
-    rows = by_policy(replay(recorded, budgets, replays=12, **known))
+def solved(recorded: Matrix, former: Counts | None = None) -> dict[str, Floats]:
+    """Issues that each policy solves with each of the two smallest budgets and the largest."""
+    budgets = [len(recorded.issues) * float(BUDGETS[at]) for at in (0, 1, 3)]
+    rows = by_policy(replay(recorded, budgets, replays=8, former=former))
     return {name: np.array([entry.solved for entry in row]) for name, row in rows.items()}
 
 
-@pytest.mark.parametrize("ratio", [1.0, 5.0, 20.0])
-def test_adaptive_does_not_lose_to_a_policy_chosen_in_hindsight(ratio: float) -> None:
-    """Where little money is left to find out which model is better, by not more than that takes."""
-    rows = solved(two_models(ratio).draw(200, 400, seed=1).matrix)
+@pytest.mark.parametrize("ratio", [1.0, 20.0])
+def test_adaptive_hardly_loses_to_a_policy_chosen_in_hindsight(ratio: float) -> None:
+    """By not more than it takes to find out which model is better; most where money is short."""
+    rows = solved(two_models(ratio).draw(200, 300, seed=1).matrix)
     adaptive = rows.pop(ADAPTIVE)
     best = np.max(list(rows.values()), axis=0)
-    assert np.all(adaptive > [0.92 * best[0], *(0.97 * best[1:])])
-    assert np.all(adaptive[2:] > 1.03 * rows["uniform: all, round robin"][2:])
+    assert np.all(adaptive > np.array([0.7, 0.88, 0.96]) * best)
+    assert adaptive[2] > 1.03 * rows["uniform: all, round robin"][2]
 
 
-@pytest.mark.parametrize("ratio", [5.0, 20.0])
-def test_what_a_former_run_tells_is_worth_solves_and_costs_none(ratio: float) -> None:
-    world = two_models(ratio)
-    recorded = world.draw(200, 400, seed=2).matrix
-    former = world.draw(150, 16, seed=3).counts()
-    without, told = (solved(recorded, former=known)[ADAPTIVE] for known in (None, former))
-    assert np.all(told > 0.98 * without)
-    best = np.max([row for name, row in solved(recorded).items() if name != ADAPTIVE], axis=0)
-    assert np.all(told > 0.96 * best)
+def test_what_a_former_run_tells_makes_up_for_that() -> None:
+    world = two_models(20.0)
+    rows = solved(world.draw(200, 300, seed=1).matrix, world.draw(400, 16, seed=2).counts())
+    adaptive = rows.pop(ADAPTIVE)
+    assert np.all(adaptive > 0.93 * np.max(list(rows.values()), axis=0))
 
 
 def test_a_covariate_helps_where_it_says_something_and_costs_nothing_where_not() -> None:
-    drawn = two_models(5.0).draw(200, 400, seed=4)
+    world = two_models(5.0)
+    drawn, former = world.draw(200, 300, seed=4), world.draw(400, 16, seed=5).counts()
     plain, useless, useful = (
-        solved(dataclasses.replace(drawn.matrix, covariates=covariate))[ADAPTIVE]
+        solved(dataclasses.replace(drawn.matrix, covariates=covariate), former)[ADAPTIVE]
         for covariate in (None, drawn.covariate(0.0, seed=5), drawn.covariate(0.8, seed=5))
     )
-    assert np.all(useless > 0.96 * plain)
-    assert np.all(useful > 0.99 * plain)
-    assert useful[1] > 1.03 * plain[1]
+    assert np.all(useless > 0.95 * plain)
+    assert np.all(useful > 0.98 * plain)
+    assert useful[0] > 1.05 * plain[0]
