@@ -20,6 +20,7 @@ from eval.table import Floats, Ints
 _FILE = re.compile(r"\w[\w./\\-]*\.[A-Za-z]{1,5}\b")
 _RHOS = np.linspace(-0.8, 0.8, 17)
 _BINS = 6
+_GROUPS = 16
 
 
 class Groups(NamedTuple):
@@ -38,7 +39,7 @@ def of_statements(statements: Sequence[str]) -> Floats:
 
 
 def groups_of(covariates: Floats) -> Groups:
-    """Group issues by their covariates, (issues, covariates): up to six parts of each by rank.
+    """Group issues by their covariates, (issues, covariates): up to six parts of one by rank.
 
     One that is not known, NaN, counts as a middling one.
     """
@@ -48,11 +49,12 @@ def groups_of(covariates: Floats) -> Groups:
     places = rankdata(covariates, axis=0, nan_policy="omit")
     known = np.maximum((~np.isnan(covariates)).sum(axis=0), 1)
     share = np.where(np.isnan(covariates), 0.5, (places - 0.5) / known)
-    bins = np.minimum((share * _BINS).astype(np.int64), _BINS - 1)
+    parts = max(1, min(_BINS, int(_GROUPS ** (1 / max(covariates.shape[1], 1)))))
+    bins = np.minimum((share * parts).astype(np.int64), parts - 1)
     scores = ndtri(share)
     for column, part in zip(scores.T, bins.T, strict=True):
-        sums = np.bincount(part, column, minlength=_BINS)
-        column[:] = (sums / np.maximum(np.bincount(part, minlength=_BINS), 1))[part]
+        sums = np.bincount(part, column, minlength=parts)
+        column[:] = (sums / np.maximum(np.bincount(part, minlength=parts), 1))[part]
     if not covariates.shape[1]:
         return Groups(np.zeros(len(covariates), dtype=np.int64), np.zeros((1, 0)))
     _, first, of = np.unique(bins, axis=0, return_index=True, return_inverse=True)

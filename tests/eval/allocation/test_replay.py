@@ -140,7 +140,7 @@ def test_default_budgets_rise_and_are_within_what_was_recorded() -> None:
 def solved(recorded: Matrix, former: Counts | None = None) -> dict[str, Floats]:
     """Issues that each policy solves with each of the two smallest budgets and the largest."""
     budgets = [len(recorded.issues) * float(BUDGETS[at]) for at in (0, 1, 3)]
-    rows = by_policy(replay(recorded, budgets, replays=8, former=former))
+    rows = by_policy(replay(recorded, budgets, replays=6, former=former))
     return {name: np.array([entry.solved for entry in row]) for name, row in rows.items()}
 
 
