@@ -18,8 +18,8 @@ from typing import Any, Literal
 from agent.backend import Backend, BackendError, BackendUnusableError, Sampling, Usage
 from agent.models import Model
 from agent.strategy import Strategy
-from eval.allocation.adaptive import Allocation, Share
-from eval.allocation.covariates import of_statements
+from eval.allocation.adaptive import USUAL, Allocation, Share
+from eval.allocation.covariates import shown
 from eval.allocation.former import Former
 from eval.budget import Budgets
 from eval.failures import told_of
@@ -37,9 +37,6 @@ from tasks.task import Task
 
 FAULTS_IN_A_ROW = 8
 """Faults of the machine, with no verdict between, after which the sweep stops rather than go on."""
-
-# Of a sample, before there is one: in what proportion the prices of models stand.
-_USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,8 +71,7 @@ class Plan:
     until_solved: bool = False
     # Draw and verify no more for a task that is solved.
     allocate: Literal["uniform", "adaptive"] = "uniform"
-    # "adaptive": draw next what most likely solves another task for its cost; none of a solved
-    # task, but all that is drawn is verified.
+    # "adaptive": draw what most likely solves another task for its cost, and verify all of it.
     former: Former | None = None
     """What former runs tell of the solvers, in their order, where the allocation is adaptive."""
 
@@ -179,14 +175,13 @@ class Sweep:
         models = [solver.model for solver in self.plan.solvers]
         if self.plan.allocate == "adaptive":
             known = await asyncio.to_thread(self._store.table)
-            statement = {task.id: task.issue.statement for task in self.plan.tasks}
             self._allocation = Allocation(
                 owed,
                 known,
                 budget=self._budgets.run,
-                guesses={arm: one.model.price.cost(_USUAL) for arm, one in self._solvers.items()},
+                guesses={arm: one.model.price.cost(USUAL) for arm, one in self._solvers.items()},
                 unjudged=self._verifying,
-                covariates=of_statements([statement.get(task, "") for task in known.tasks]),
+                covariates=shown(known.tasks, self.plan.tasks),
                 former=self.plan.former,
             )
         scheduled: list[tuple[Model, Schedule]] = []

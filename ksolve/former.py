@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
 
 from eval.allocation.former import Former, former_of
 from eval.cost import count
 from eval.schedule import Arm
 from eval.store import open_run
+from eval.sweep import Plan
 from eval.table import SampleTable
 from ksolve.errors import InputError
+from ksolve.sweep_config import SweepConfig
+
+
+def told_of_former_runs(plan: Plan, asked: SweepConfig, out: Path, console: Console) -> Plan:
+    """Return a plan that knows what former runs tell, if any is named, and say what that is.
+
+    Raises InputError where that means nothing.
+    """
+    folders = [Path(folder) for folder in asked.prior_from]
+    if not folders:
+        return plan
+    if asked.allocate != "adaptive":
+        raise InputError("--prior-from is for --allocate adaptive: leave it out, or give both.")
+    if out.resolve() in (folder.resolve() for folder in folders):
+        raise InputError(
+            f"--prior-from names {out}, which is this run itself and goes on from what it holds "
+            "anyway: leave it out."
+        )
+    arms = [(solver.model.name, solver.name) for solver in plan.solvers]
+    former = former_of_runs(folders, arms)
+    console.print(Text(told_of_former(former, arms)))
+    return dataclasses.replace(plan, former=former)
 
 
 def former_of_runs(folders: Sequence[Path], arms: Sequence[Arm]) -> Former:

@@ -116,11 +116,19 @@ CommandSecondsOption = Annotated[
 BudgetOption = Annotated[
     float | None, typer.Option(min=0.0, help="US dollars that the run may cost in all.")
 ]
+AllocateOption = Annotated[
+    Literal["uniform", "adaptive"] | None,
+    typer.Option(
+        help="uniform (default): --samples of every model for every task; adaptive: up to as "
+        "many, each where it most likely solves another task for its cost."
+    ),
+]
 PriorFromOption = Annotated[
     list[Path] | None,
     typer.Option(
+        resolve_path=True,
         help="A former run's folder, for adaptive allocation: what its verdicts say of solvers of "
-        "the same model and strategy is known from the start; repeat it for more."
+        "the same model and strategy is known from the start; repeat it for more.",
     ),
 ]
 PriceOption = Annotated[

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agent.backend import Usage
 from eval.allocation.chooser import Chooser
 from eval.allocation.former import Former
 from eval.allocation.posterior import WORTH, expected_costs
@@ -23,6 +24,9 @@ from eval.budget import Budget
 from eval.sample import SampleKey
 from eval.schedule import Arm, Owed
 from eval.table import Bools, Floats, SampleTable
+
+USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
+"""Of a sample, before there is one: in what proportion the prices of models stand."""
 
 RELUCTANCE = 1.25
 """A model that is not up must be better by this much, since starting a server takes minutes."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from eval.allocation.prior import NEVER, Counts, Prior, explained
 from eval.table import Floats, Ints
+from tasks.task import Task
 
 _FILE = re.compile(r"\w[\w./\\-]*\.[A-Za-z]{1,5}\b")
 _RHOS = np.linspace(-0.8, 0.8, 17)
@@ -32,9 +33,16 @@ class Groups(NamedTuple):
     scores: Floats
 
 
-def of_statements(statements: Sequence[str]) -> Floats:
-    """Return what issues show beforehand, length and files that they name; (issues, 2)."""
-    columns = [(len(text), len(set(_FILE.findall(text)))) for text in statements]
+def shown(names: Sequence[str], tasks: Iterable[Task]) -> Floats:
+    """Return what issues show beforehand, length and files that they name; (issues, 2).
+
+    They are in the order of `names`; NaN of those that are not among `tasks`.
+    """
+    of = {task.id: task.issue.statement for task in tasks}
+    columns = [
+        (len(of[name]), len(set(_FILE.findall(of[name])))) if name in of else (np.nan, np.nan)
+        for name in names
+    ]
     return np.array(columns, dtype=np.float64).reshape(-1, 2)
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.text import Text
 
 from agent.models import Model, ModelOptions, resolve
 from eval.cost import money
@@ -21,12 +20,13 @@ from eval.sweep import Plan, Solver, Sweep
 from ksolve.commands.report import show
 from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
 from ksolve.findings import findings, read_run
-from ksolve.former import former_of_runs, told_of_former
+from ksolve.former import told_of_former_runs
 from ksolve.options import (
     MODEL_OPTION,
     SKIP_INVALID_OPTION,
     TASKS_OPTION,
     WORKERS,
+    AllocateOption,
     BudgetOption,
     CapAddOption,
     CommandSecondsOption,
@@ -72,7 +72,7 @@ from ksolve.options import (
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, check_served, sweep_on_docker
-from ksolve.sweep_config import Allocate, SolverConfig, Strategies, SweepConfig, as_toml
+from ksolve.sweep_config import SolverConfig, Strategies, SweepConfig, as_toml
 from ksolve.sweep_options import resolve_config
 from tasks.load import lasting_source, tasks_digest
 from tasks.task import Task
@@ -122,13 +122,7 @@ def run(
     tokens: TokensOption = None,
     seconds: SecondsOption = None,
     command_seconds: CommandSecondsOption = None,
-    allocate: Annotated[
-        Allocate | None,
-        typer.Option(
-            help="uniform (default): --samples of every model for every task; adaptive: up to as "
-            "many, each where it most likely solves another task for its cost."
-        ),
-    ] = None,
+    allocate: AllocateOption = None,
     prior_from: PriorFromOption = None,
     budget: BudgetOption = None,
     budget_per_issue: Annotated[
@@ -189,9 +183,7 @@ def run(
             "seconds": seconds,
             "command_seconds": command_seconds,
             "allocate": allocate,
-            "prior_from": None
-            if prior_from is None
-            else [str(one.resolve()) for one in prior_from],
+            "prior_from": [*map(str, prior_from or ())] or None,
             "budget": budget,
             "budget_per_issue": budget_per_issue,
             "budget_per_sample": budget_per_sample,
@@ -219,16 +211,7 @@ def run(
     stages = Stages()
     plan = plan_of(asked, selected, stages)
     console = screen(stderr=json)
-    if asked.prior_from:
-        folders = [Path(folder) for folder in asked.prior_from]
-        if asked.allocate != "adaptive":
-            raise InputError("--prior-from is for --allocate adaptive: leave it out, or give both.")
-        if out.resolve() in (folder.resolve() for folder in folders):
-            raise InputError(f"{out} is this run itself, which goes on from what it holds anyway.")
-        arms = [(solver.model.name, solver.name) for solver in plan.solvers]
-        former = former_of_runs(folders, arms)
-        plan = dataclasses.replace(plan, former=former)
-        console.print(Text(told_of_former(former, arms)))
+    plan = told_of_former_runs(plan, asked, out, console)
     session = Session(
         console=console,
         workers=workers,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from eval.allocation.covariates import by_group, groups_of, of_statements
+from eval.allocation.covariates import by_group, groups_of, shown
 from eval.allocation.prior import RATES, Counts, Prior, fit
 from eval.table import Floats, Ints
+from tasks.task import Task
 from tests.eval.allocation.known_truth import two_models
+from tests.eval.test_sweep import task
 
 DRAWN = two_models(5.0).draw(400, 12, seed=0)
 
@@ -61,5 +65,13 @@ def test_covariates_that_are_all_alike_or_unknown_tell_nothing_apart() -> None:
 
 
 def test_an_issue_shows_its_length_and_the_files_that_it_names() -> None:
-    shown = of_statements(["a/b.py and a/b.py and c.h", "none at all", ""])
-    assert shown.tolist() == [[25, 2], [11, 0], [0, 0]]
+    statements = ["a/b.py and a/b.py and c.h", "none at all"]
+    tasks = [named(f"t{n}", statement) for n, statement in enumerate(statements)]
+    of = shown(["t1", "t0", "gone"], tasks)
+    assert of[:2].tolist() == [[11, 0], [25, 2]]
+    assert np.isnan(of[2]).all()
+
+
+def named(name: str, statement: str) -> Task:
+    plain = task(name)
+    return dataclasses.replace(plain, issue=dataclasses.replace(plain.issue, statement=statement))
