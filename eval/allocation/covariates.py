@@ -2,7 +2,8 @@
 
 A covariate goes with an issue's place in the order of difficulty: both, as normal scores, have a
 correlation rho (a Gaussian copula), so the rates over all issues stay as they are. Rho is averaged
-over by how well it explains the counts, so that a covariate that says nothing moves little.
+over by how well it explains the counts, small ones being likelier beforehand, so that a covariate
+that says nothing moves little.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from tasks.task import Task
 
 _FILE = re.compile(r"\w[\w./\\-]*\.[A-Za-z]{1,5}\b")
 _RHOS = np.linspace(-0.8, 0.8, 17)
+# The standard deviation of rho beforehand: few things say much of how hard an issue is.
+_USUAL_RHO = 0.3
 _BINS = 6
 _GROUPS = 16
 
@@ -86,7 +89,7 @@ def by_group(prior: Prior, counts: Counts, groups: Groups) -> tuple[Prior, ...]:
     for chance, own in zip(of_rates, owns, strict=True):
         alone *= np.einsum("ir,kir->ki", chance, own[:, of])
     mixed = prior.shared * together + (1 - prior.shared) * alone
-    logs = np.log(mixed + NEVER).sum(axis=1)
+    logs = np.log(mixed + NEVER).sum(axis=1) - (rho / _USUAL_RHO) ** 2 / 2
     weight = np.exp(logs - logs.max())
     weight /= weight.sum()
     kept = [np.tensordot(weight, own, axes=1) for own in owns]
