@@ -8,21 +8,23 @@ one axis. What cannot be said of a run (no price, too few samples) is None here.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eval import equal_cost
 from eval.attempts import AtK, Attempts, attempts, cost_curve
 from eval.axes import UNITS, Axis, Spent, amounts, failed_amount, spent
-from eval.break_even import BreakEven, Crossing, break_even, crossing
+from eval.break_even import BreakEven, break_even
 from eval.coverage import Together, common_depth, together
+from eval.equal_cost import EqualCost
 from eval.frontier import Frontier, frontier
-from eval.paired import Paired, compare_all, side
+from eval.paired import Paired, chosen_pairs, compare_all, side
 from eval.sample import Failure, SampleKey
 from eval.scaling import Scaling, fit
 from eval.selection.evaluate import Evaluation
@@ -32,9 +34,6 @@ from eval.summary import Arm, Names, Summary, at_ks, short_names
 from eval.table import NO_PATCH, SampleTable
 from ksolve.chosen import ALL_TOGETHER, Worth, worths
 from ksolve.results import flaky_of, summary_of
-
-COMPARED = 8
-"""Solvers of which every pair is compared; of more, the pairs would be more than anyone reads."""
 
 TARGETS = (0.25, 0.5, 0.75, 0.9, 0.95)
 """Coverages of which it is said how many samples they take."""
@@ -114,10 +113,10 @@ class Findings:
     frontier: Frontier | None
     # When all k are drawn; None where no cost is known.
     break_evens: Sequence[BreakEven]
-    crossings: Sequence[Crossing]
-    # Of every pair of solvers whose costs are known, when all k are drawn.
+    equal_costs: Sequence[EqualCost]
+    # Of pairs of solvers whose costs are known, when all k are drawn.
     paired: Mapping[int, Sequence[Paired]]
-    # By k, of every pair of solvers: 1, and what most issues carry.
+    # By k (1, and what most issues carry), of pairs of solvers: all, or `chosen_pairs` of many.
     unread: Sequence[str]
     # Why what `ksolve select` kept cannot be read, a sentence for each run of which it cannot.
     together_chosen: Sequence[Worth]
@@ -231,7 +230,13 @@ def findings(
         if solver.spent.totals[axis] is not None and solver.arm.samples
     }
     counts = [table.counts(column) for column in fair]
-    pairs = list(combinations(priced, 2)) if len(priced) <= COMPARED else []
+    pairs = _chosen(table, fair)
+    names_of = {column: solver.label for column, solver in fair.items()}
+    priced_pairs = [
+        (names_of[a], names_of[b])
+        for a, b in pairs
+        if names_of[a] in priced and names_of[b] in priced
+    ]
     return Findings(
         runs=runs,
         solvers=solvers,
@@ -241,9 +246,13 @@ def findings(
         axis_why=axis_why,
         together=together(*map(np.array, zip(*counts, strict=True))) if len(fair) > 1 else None,
         frontier=frontier(priced) if priced else None,
-        break_evens=[_break_even(priced, pair, axis) for pair in pairs],
-        crossings=[crossing(priced[a], priced[b], names=(a, b), axis=axis) for a, b in pairs],
-        paired=_paired(table, fair),
+        break_evens=[_break_even(priced, pair, axis) for pair in priced_pairs],
+        equal_costs=equal_cost.compare_all(
+            [(a, priced[a], b, priced[b]) for a, b in priced_pairs],
+            axis=axis,
+            of=math.comb(len(priced), 2),
+        ),
+        paired=_paired(table, fair, pairs),
         together_chosen=mixed,
         unread=unread,
     )
@@ -329,7 +338,9 @@ def _solver(run: RunRead, position: int, label: str, ledger: Spent, axis: Axis) 
     scaling = fit(*run.table.counts(position))
     if run.summary.adaptive:
         why = "What was drawn followed what was solved, so its coverage carries no law."
-        scaling = dataclasses.replace(scaling, law=None, cannot_say=why, ks=(), measured=())
+        scaling = dataclasses.replace(
+            scaling, law=None, ceiling=None, cannot_say=why, ks=(), measured=(), lows=(), highs=()
+        )
     return Solver(
         label=label,
         run=run,
@@ -342,12 +353,25 @@ def _solver(run: RunRead, position: int, label: str, ledger: Spent, axis: Axis) 
     )
 
 
-def _paired(table: SampleTable, solvers: Mapping[int, Solver]) -> dict[int, Sequence[Paired]]:
-    if not 1 < len(solvers) <= COMPARED:
+def _chosen(table: SampleTable, solvers: Mapping[int, Solver]) -> list[tuple[int, int]]:
+    """Choose the pairs of columns that are compared, by what each solves with a sample."""
+    columns = list(solvers)
+    scores = [
+        float((c / np.maximum(n, 1)).sum()) for n, c in (table.counts(one) for one in columns)
+    ]
+    return [(columns[a], columns[b]) for a, b in chosen_pairs(scores)]
+
+
+def _paired(
+    table: SampleTable, solvers: Mapping[int, Solver], pairs: Sequence[tuple[int, int]]
+) -> dict[int, Sequence[Paired]]:
+    if not pairs:
         return {}
+    columns = list(solvers)
     sides = [side(table, column, solver.label) for column, solver in solvers.items()]
     depth = common_depth(np.min([one.n for one in sides], axis=0))
-    return {k: compare_all(sides, k=k) for k in sorted({1, max(depth, 1)})}
+    at = [(columns.index(a), columns.index(b)) for a, b in pairs]
+    return {k: compare_all(sides, k=k, pairs=at) for k in sorted({1, max(depth, 1)})}
 
 
 def _break_even(priced: Mapping[str, Attempts], pair: tuple[str, str], axis: Axis) -> BreakEven:

@@ -66,7 +66,7 @@ def as_json(of: Findings) -> str:
         "together": _plain(of.together),
         "frontier": _plain(of.frontier),
         "break_evens": _plain(of.break_evens),
-        "crossings": _plain(of.crossings),
+        "equal_costs": _plain(of.equal_costs),
         "paired": [_plain(pair) for pairs in of.paired.values() for pair in pairs],
         "suspicious": [
             {
@@ -141,7 +141,9 @@ def _solver(solver: Solver) -> dict[str, Any]:
             "depth": scaling.depth,
             "excluded": scaling.excluded,
             "held_out_beyond": scaling.held_out_beyond,
-            "held_out_error": scaling.held_out_error,
+            "law_error": scaling.law_error,
+            "ceiling": None if scaling.ceiling is None else _interval(*scaling.ceiling.top),
+            "ceiling_error": scaling.ceiling_error,
             "measured": [
                 {"k": k, "coverage": share}
                 for k, share in zip(scaling.ks, scaling.measured, strict=True)
@@ -152,6 +154,10 @@ def _solver(solver: Solver) -> dict[str, Any]:
         "selection": _plain(solver.selection),
         "selection_as_of": [_worth(one) for one in solver.choices if one.as_of],
     }
+
+
+def _interval(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
 
 
 def _worth(one: Worth) -> dict[str, Any]:

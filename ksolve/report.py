@@ -20,6 +20,7 @@ from eval.summary import Arm, Steady
 from ksolve import each, pairs, sentences
 from ksolve.findings import Findings
 from ksolve.grid import NAME_WIDTHS, Cell, Grid, markdown_table, terminal_table
+from ksolve.headline import headline
 from ksolve.sentences import counted
 
 COLUMNS = (5, 4, 3)
@@ -80,6 +81,7 @@ def markdown(of: Findings) -> str:
 
 def _parts(of: Findings, width: int | None) -> Iterator[_Part]:
     """Give all that is told, for a terminal so wide or, without `width`, at full length."""
+    yield _Part(notes=list(headline(of)), is_main=True)
     yield _Part(grid=_fitted(of, width))
     if of.summary.flaky:
         yield _Part(grid=_without_flaky(of, _ks(of, COLUMNS[-1] if width else None)))
@@ -96,10 +98,7 @@ def _parts(of: Findings, width: int | None) -> Iterator[_Part]:
     )
     for grid, notes in told:
         yield from _part(grid, notes)
-    if len(of.crossings) == 1:
-        (crossing,), (break_even,) = of.crossings, of.break_evens
-        yield _Part(notes=[crossing.sentence, break_even.sentence], is_main=True)
-    else:
+    if len(of.equal_costs) > 1:
         yield from _part(pairs.ways(of), pairs.untold(of))
         yield from _part(pairs.as_much(of), ())
     yield from _part(pairs.differences(of), pairs.against_whom(of))
@@ -116,7 +115,7 @@ def _heading(of: Findings) -> str:
     owed = any(one.arm.owed_samples or one.arm.owed_verdicts for one in of.solvers)
     said = (
         f"Coverage (pass@k) of {counted(of.summary.issues, 'issue')}{whose}, {_asked(of)} each "
-        f"asked for{'' if owed else ', none owed'}; 95% bootstrap intervals over issues."
+        f"asked for{'' if owed else ', none owed'}; 95% intervals over issues."
     )
     more = [sentences.left_out(of), sentences.not_believed(of), of.axis_why]
     return " ".join(filter(None, [said, *more]))

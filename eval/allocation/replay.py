@@ -16,7 +16,7 @@ from eval.allocation import fixed, greedy
 from eval.allocation.matrix import Matrix
 from eval.allocation.posterior import WORTH
 from eval.allocation.trajectory import Pool, Stop, Trajectory
-from eval.coverage import LEVEL
+from eval.intervals import LEVEL
 
 ADAPTIVE = "adaptive"
 CASCADES = (1, 4, 16)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.coverage import bounds, resampled_means
+from eval.resampling import bounds, resampled_means
 from eval.selection.candidates import Bools, Effort, Floats, Selection
 
 SCHEMA = 1

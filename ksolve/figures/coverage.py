@@ -73,7 +73,7 @@ def together(of: Findings) -> Table | None:
     arms = sum(not solver.run.summary.adaptive for solver in of.solvers)
     ways = [
         *(("any of them, k each", point, arms * point.k) for point in of.together.union),
-        *(("in turn, k in all", point, point.k) for point in of.together.in_turn),
+        *(("round robin, k in all", point, point.k) for point in of.together.round_robin),
     ]
     return Table(
         caption=f"Coverage of all {arms} together, on the issues that all of them have verdicts "
@@ -140,4 +140,4 @@ def _fitted(solver: Solver) -> list[Point]:
 
 def _needed(found: Scaling, target: float) -> Cell:
     k, reach = samples_for(found, target)
-    return Cell(text="cannot say") if k is None else Cell(text=f"{k:,}", value=k, small=reach)
+    return Cell(text=reach) if k is None else Cell(text=f"{k:,}", value=k, small=reach)

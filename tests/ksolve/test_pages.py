@@ -161,7 +161,7 @@ def test_a_cell_of_the_heat_map_leads_to_the_samples(page: str) -> None:
 
 def test_numbers_say_what_they_stand_on(page: str) -> None:
     text = " ".join("".join(Parsed(page).texts).split())
-    assert "95% interval, by a bootstrap over issues" in text
+    assert "95% interval over issues" in text
     assert "3 of 6" in text
     assert "5 of 6" in text
     assert "Nothing is owed" in text
