@@ -105,6 +105,25 @@ async def test_a_run_that_its_budget_ends_has_random_issues_the_same_for_every_s
     assert Counter(name[0] for name in begun).keys() == set("abcd")
 
 
+async def test_models_side_by_side_take_the_issues_in_the_same_order(tmp_path: Path) -> None:
+    logs = [Log(), Log()]
+    solvers = [
+        Solver(
+            model=Model(
+                name=f"m{number}",
+                backend=ScriptedBackend(log, in_flight=1, delay=0.001 * number),
+                price=DOLLAR,
+            ),
+            strategy=Verbatim(),
+            sampling=Sampling(seed=4),
+        )
+        for number, log in enumerate(logs)
+    ]
+    await session(tmp_path, Plan(tasks=TASKS, solvers=solvers, samples=1))
+    for log in logs:
+        assert [issue for issue, _ in log.asked] == [one.id for one in shuffled(TASKS, 4)]
+
+
 async def test_another_seed_has_other_issues(tmp_path: Path) -> None:
     begun = [
         {key.task_id for key in await session(tmp_path / f"{seed}", plan(Log(), seed=seed), 40.0)}
