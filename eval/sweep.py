@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from agent.backend import Backend, BackendError, BackendUnusableError, Sampling, Usage
 from agent.models import Model
+from agent.seeds import sample_seed
 from agent.strategy import Strategy
 from eval.allocation.adaptive import Allocation, Share
 from eval.budget import Budgets
@@ -31,6 +32,7 @@ from eval.schema import Ending
 from eval.store import Store, StoreError
 from eval.verifier import AHEAD, Verifier
 from sandbox.sandbox import SandboxError, SandboxHost
+from tasks.order import shuffled
 from tasks.task import Task
 
 FAULTS_IN_A_ROW = 8
@@ -47,7 +49,6 @@ class Solver:
     model: Model
     strategy: Strategy
     sampling: Sampling
-    # Sample i is drawn with `sampling.seed + i`.
     label: str = ""
     # The strategy's part of the samples' names, where its own name would not tell two apart.
     samples: int | None = None
@@ -59,6 +60,13 @@ class Solver:
     def name(self) -> str:
         """What its samples are kept under, beside the model."""
         return self.label or self.strategy.name
+
+    def sampling_of(self, key: SampleKey) -> Sampling:
+        """How a sample is drawn: with a seed of its own, unless there is to be none."""
+        seed = self.sampling.seed
+        if seed is not None:
+            seed = sample_seed(seed, key.task_id, key.model, key.strategy, index=key.index)
+        return dataclasses.replace(self.sampling, seed=seed, index=key.index)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +82,11 @@ class Plan:
     allocate: Literal["uniform", "adaptive"] = "uniform"
     # "adaptive": draw next what most likely solves another task for its cost; none of a solved
     # task, but all that is drawn is verified.
+
+    @property
+    def seed(self) -> int:
+        """Of the order in which tasks are drawn: that of the first solver."""
+        return next((solver.sampling.seed or 0 for solver in self.solvers), 0)
 
     @property
     def stops_at_solve(self) -> bool:
@@ -117,7 +130,8 @@ class Sweep:
         self._budgets = budgets or Budgets()
         self._verifying = AHEAD * workers
         self._observer = observer or Observer()
-        self._tasks = {task.id: task for task in plan.tasks}
+        # In the order of drawing.
+        self._tasks = {task.id: task for task in shuffled(plan.tasks, plan.seed)}
         self._solvers = {(solver.model.name, solver.name): solver for solver in plan.solvers}
         self._unverified: asyncio.Queue[SampleKey | None] = asyncio.Queue()
         self._schedules: Sequence[Schedule] = ()
@@ -203,9 +217,9 @@ class Sweep:
         drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.name)
         wanted = range(self.plan.samples_of(solver))
         return {
-            task.id: [i for i in wanted if i not in drawn.get(task.id, ())]
-            for task in self.plan.tasks
-            if not (self.plan.stops_at_solve and task.id in self.solved)
+            task_id: [i for i in wanted if i not in drawn.get(task_id, ())]
+            for task_id in self._tasks
+            if not (self.plan.stops_at_solve and task_id in self.solved)
         }
 
     async def _sample(self, model: Model, schedule: Schedule) -> None:
@@ -246,9 +260,7 @@ class Sweep:
                 await schedule.done(key, model.price.cost(backend.usage))
 
     async def _draw(self, solver: Solver, backend: MeteredBackend, key: SampleKey) -> None:
-        sampling = solver.sampling
-        if sampling.seed is not None:
-            sampling = dataclasses.replace(sampling, seed=sampling.seed + key.index)
+        sampling = solver.sampling_of(key)
         issue = self._tasks[key.task_id].issue
         try:
             proposal = await solver.strategy.propose(issue, backend, self._sandboxes, sampling)

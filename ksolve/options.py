@@ -53,8 +53,8 @@ MaxTokensOption = Annotated[
 SeedOption = Annotated[
     int | None,
     typer.Option(
-        help="Sample i is drawn with this seed + i (0), request j of an agent with 1000 times "
-        "that + j."
+        help="Decides (0) the seed of every request, another for each sample, issue, model and "
+        "strategy, and in `run` the random order in which issues are drawn."
     ),
 ]
 EffortOption = Annotated[
@@ -191,7 +191,14 @@ ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(help="Not this task; * and ? stand for others. Repeat it for more."),
 ]
-LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Only so many tasks, taken at random: the same in every command, in `run` by its "
+        "--seed, and among those of any larger limit.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
@@ -201,6 +208,7 @@ def tasks_of(
     ids: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
     limit: int | None = None,
+    seed: int = 0,
     skip_invalid: bool = False,
 ) -> list[Task]:
     """Load tasks, and say on standard error which rows were left out. Raises DatasetError."""
@@ -210,6 +218,7 @@ def tasks_of(
         ids=ids or (),
         exclude=exclude or (),
         limit=limit,
+        seed=seed,
         on_invalid=left_out.append if skip_invalid else None,
     )
     if left_out:

@@ -161,6 +161,11 @@ class SweepConfig(BaseModel):
     solvers: tuple[SolverConfig, ...] = ()
 
     @property
+    def seed(self) -> int:
+        """Of the random order of the tasks: that of the first solver."""
+        return next((solver.seed for solver in self.solvers), 0)
+
+    @property
     def resources(self) -> Resources:
         """What its containers may use, where that is said."""
         return Resources(

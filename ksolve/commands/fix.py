@@ -29,6 +29,7 @@ from ksolve.commands.run import (
     plan_of,
     refuse_unknown_prices,
 )
+from ksolve.earlier import tell_of_earlier
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import (
     WORKERS,
@@ -260,6 +261,7 @@ def fix(
     folder = out or _own_folder(config)
     asyncio.run(check_served(plan))
     with Store(folder) as store:
+        tell_of_earlier(store.config() or {}, console)
         store.begin(config, free=FREE)
         failing = []
         if not store.solved():

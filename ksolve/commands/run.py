@@ -18,6 +18,7 @@ from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
 from ksolve.commands.report import show
+from ksolve.earlier import SEEDS, tell_of_earlier
 from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
 from ksolve.findings import findings, read_run
 from ksolve.options import (
@@ -74,7 +75,17 @@ from ksolve.sweep_options import resolve_config
 from tasks.load import lasting_source, tasks_digest
 from tasks.task import Task
 
-FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate", "was_adaptive", "command")
+FREE = (
+    "samples",
+    "tasks",
+    "budgets",
+    "prices",
+    "flaky",
+    "allocate",
+    "was_adaptive",
+    "command",
+    "seeds",
+)
 """Fields of the configuration that may change between two sessions of one run."""
 
 
@@ -207,6 +218,7 @@ def run(
         ids=asked.id,
         exclude=asked.exclude,
         limit=asked.limit,
+        seed=asked.seed,
         skip_invalid=asked.skip_invalid,
     )
     stages = Stages()
@@ -299,6 +311,7 @@ def sweep_and_report(
     asyncio.run(check_served(plan))
     with Store(out) as store:
         before = store.config() or {}
+        tell_of_earlier(before, session.console)
         was_adaptive = "adaptive" in (plan.allocate, before.get("allocate"))
         # What an adaptive session left unequal stays so, whatever the sessions after it do.
         store.begin(
@@ -389,10 +402,11 @@ def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) 
         "samples": [plan.samples_of(solver) for solver in plan.solvers],
         "budgets": list(limits),
         "flaky": sorted(FlakyTasks().load().flaky(plan.tasks)),
+        "seeds": SEEDS,
     }
 
 
 def _settings(solver: Solver) -> dict[str, Any]:
     """Return what changes the samples of a solver; who asked for it does not."""
     settings = dataclasses.asdict(solver.sampling) | dict(solver.settings)
-    return {name: value for name, value in settings.items() if name != "required"}
+    return {name: value for name, value in settings.items() if name not in ("required", "index")}

@@ -13,6 +13,7 @@ from agent.endpoint.openai import OpenAIBackend
 from agent.endpoint.retry import ATTEMPTS_BILLED
 from agent.models import Model
 from agent.price import Price
+from agent.seeds import sample_seed
 from agent.strategy import Proposal
 from agent.trajectory import turns_of
 from eval.budget import Budget, Budgets
@@ -86,12 +87,13 @@ class Provider:
         if asked.headers["authorization"].removeprefix("Bearer ") not in self.good:
             self.refused += 1
             return self.refusal
-        seed = asked.body["seed"]
-        sample = asked.body["messages"][0]["content"], seed - SEED
+        issue = asked.body["messages"][0]["content"]
+        index = asked.body["seed"] - sample_seed(SEED, issue, "m", Verbatim.name, index=0)
+        sample = issue, index
         if sample in self.faulty:
             return self.faulty[sample]
         self.billed[sample] += 1
-        return Reply(body=completion(PATCH.format(seed)))
+        return Reply(body=completion(PATCH.format(index)))
 
 
 async def _session(
@@ -119,7 +121,7 @@ async def _session(
         sampling=Sampling(seed=SEED, max_tokens=MOST),
     )
     plan = Plan(tasks=[_task(name) for name in TASKS], solvers=[solver], samples=SAMPLES)
-    right = PATCH.format(SEED + 1)
+    right = PATCH.format(1)
     with Store(folder) as store:
         budgets = Budgets(Budget(limit, spent=store.spent()))
         sweep = Sweep(
