@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -62,7 +62,7 @@ class RunRead:
     # Flaky issues that are in none of this, as was asked for.
     not_believed: int = 0
     """Resolved samples that count as unresolved: they are suspicious, and that was asked for."""
-    parameters: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """As in `eval.axes.amounts`."""
 
 
