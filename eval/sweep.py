@@ -192,7 +192,9 @@ class Sweep:
                 owed,
                 await asyncio.to_thread(self._store.table),
                 budget=self._budgets.run,
-                guesses={arm: one.model.price.cost(_USUAL) for arm, one in self._solvers.items()},
+                guesses={
+                    arm: one.model.price.at().cost(_USUAL) for arm, one in self._solvers.items()
+                },
                 unjudged=self._verifying,
             )
         scheduled: list[tuple[Model, Schedule]] = []
@@ -245,7 +247,7 @@ class Sweep:
                 async with self._failing_alone(key, "sample", backend):
                     await self._draw(solver, backend, key)
             except BudgetSpentError as error:
-                await self._break_off(key, "the budget was spent before its end", backend.usage)
+                await self._break_off(key, "the budget was spent before its end", backend)
                 if error.issue_only:
                     self.issues_spent.add(key.task_id)
                     await self._drop(key.task_id)
@@ -253,11 +255,11 @@ class Sweep:
                     self.budget_spent = True
                     await schedule.close()
             except BackendUnusableError as error:
-                await self._break_off(key, str(error), backend.usage, "sample")
+                await self._break_off(key, str(error), backend, "sample")
                 self._give_up(model, error)
                 await schedule.close()
             finally:
-                await schedule.done(key, model.price.cost(backend.usage))
+                await schedule.done(key, backend.cost)
 
     async def _draw(self, solver: Solver, backend: MeteredBackend, key: SampleKey) -> None:
         sampling = solver.sampling_of(key)
@@ -266,7 +268,7 @@ class Sweep:
             proposal = await solver.strategy.propose(issue, backend, self._sandboxes, sampling)
         except asyncio.CancelledError:
             # The whole sweep ends here, and what this sample has used is to be paid for.
-            await self._break_off(key, "it was ended before its end", backend.usage)
+            await self._break_off(key, "it was ended before its end", backend)
             raise
         sample = Sample(
             key=key,
@@ -276,7 +278,7 @@ class Sweep:
             seed=sampling.seed,
             temperature=sampling.temperature,
             sent=backend.sent,
-            cost=solver.model.price.cost(backend.usage),
+            cost=backend.cost,
         )
         await self._recorder.add(sample)
         self._observer.sampled(sample)
@@ -327,7 +329,7 @@ class Sweep:
             raise
         except Exception as error:  # noqa: BLE001 - a defect at one sample is not the others'
             self._failed = True
-            await self._fail(key, stage, error, backend.usage if backend else Usage())
+            await self._fail(key, stage, error, backend)
 
     async def _verify(self, key: SampleKey) -> None:
         task, begun = self._tasks[key.task_id], time.monotonic()
@@ -364,11 +366,11 @@ class Sweep:
             await schedule.drop(task_id)
 
     async def _break_off(
-        self, key: SampleKey, message: str, usage: Usage, stage: Stage = "broken off"
+        self, key: SampleKey, message: str, backend: MeteredBackend, stage: Stage = "broken off"
     ) -> None:
         """Book what a sample used that was begun and cannot be brought to its end."""
-        if usage.input_tokens or usage.output_tokens or usage.accelerator_seconds:
-            await self._fail(key, stage, BackendError(message), usage)
+        if backend.has_used:
+            await self._fail(key, stage, BackendError(message), backend)
         else:
             await self._learn(key, resolved=None)
 
@@ -377,10 +379,11 @@ class Sweep:
         key: SampleKey,
         stage: Stage,
         error: Exception,
-        usage: Usage,
+        backend: MeteredBackend | None = None,
     ) -> None:
-        nothing = usage == Usage()
-        cost = 0.0 if nothing else self._solvers[key.model, key.strategy].model.price.cost(usage)
+        usage = backend.usage if backend else Usage()
+        # What used nothing cost nothing, also where the price is unknown.
+        cost = backend.cost if backend and backend.has_used else 0.0
         failure = Failure(key=key, stage=stage, message=told_of(error), cost=cost, usage=usage)
         await asyncio.to_thread(self._store.add_failure, failure)
         self._observer.failed(failure)

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from eval.store import Store, StoreError
 from eval.summary import Arm, Names, Summary, at_ks, short_names
 from eval.table import NO_PATCH, SampleTable
 from ksolve.chosen import ALL_TOGETHER, Worth, worths
-from ksolve.results import flaky_of, summary_of
+from ksolve.results import flaky_of, parameters_kept, summary_of
 
 TARGETS = (0.25, 0.5, 0.75, 0.9, 0.95)
 """Coverages of which it is said how many samples they take."""
@@ -60,6 +61,8 @@ class RunRead:
     # Flaky issues that are in none of this, as was asked for.
     not_believed: int = 0
     """Resolved samples that count as unresolved: they are suspicious, and that was asked for."""
+    parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """As in `eval.axes.amounts`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,10 +156,17 @@ class Findings:
         )
 
 
-def read_run(store: Store, *, without_flaky: bool = False, strict: bool = False) -> RunRead:
+def read_run(
+    store: Store,
+    *,
+    without_flaky: bool = False,
+    strict: bool = False,
+    parameters: Mapping[str, float] = MappingProxyType({}),
+) -> RunRead:
     """Read one run, or all of it but its flaky issues; raises StoreError when there is none.
 
-    `strict` counts resolved samples that look like reward hacking as unresolved.
+    `strict` counts resolved samples that look like reward hacking as unresolved. `parameters` go
+    before those that are kept with the run.
     """
     table = store.table()
     believed = table.strict() if strict else table
@@ -176,6 +186,7 @@ def read_run(store: Store, *, without_flaky: bool = False, strict: bool = False)
         store=store,
         left_out=left_out,
         not_believed=not_believed,
+        parameters=parameters_kept(store) | dict(parameters),
     )
 
 
@@ -199,7 +210,7 @@ def findings(
         for prefix, run in zip(prefixes, runs, strict=True)
     ]
     ledgers = {
-        label: spent(run.table, position, failed=arm.failed)
+        label: spent(run.table, position, failed=arm.failed, parameters=run.parameters)
         for labels, run in zip(labelled, runs, strict=True)
         for position, (label, arm) in enumerate(zip(labels, run.summary.arms, strict=True))
     }
@@ -225,7 +236,7 @@ def findings(
     # Where what was drawn followed what was solved, the depths of issues tell of their difficulty.
     fair = {i: solver for i, solver in enumerate(solvers) if not solver.run.summary.adaptive}
     priced = {
-        solver.label: attempts_of(table, column, solver.arm, axis)
+        solver.label: attempts_of(table, column, solver.arm, axis, solver.run.parameters)
         for column, solver in fair.items()
         if solver.spent.totals[axis] is not None and solver.arm.samples
     }
@@ -305,10 +316,12 @@ def _axis(ledgers: Mapping[str, Spent], asked: Axis | None) -> tuple[Axis, str]:
     return chosen, f"Costs are in {UNITS[chosen]}, {why}."
 
 
-def attempts_of(table: SampleTable, position: int, arm: Arm, axis: Axis) -> Attempts:
+def attempts_of(
+    table: SampleTable, position: int, arm: Arm, axis: Axis, parameters: Mapping[str, float]
+) -> Attempts:
     """Gather what the samples of an arm, at its position in a table, cost on one axis."""
-    failed_cost = failed_amount(arm.failed, axis, arm.model)
-    return attempts(table, position, amounts(table, axis), failed_cost=failed_cost)
+    failed_cost = failed_amount(arm.failed, axis, arm.model, parameters)
+    return attempts(table, position, amounts(table, axis, parameters), failed_cost=failed_cost)
 
 
 def costs_of(run: RunRead, position: int, axis: Axis, *, stop: bool = False) -> Sequence[AtK]:
@@ -319,7 +332,7 @@ def costs_of(run: RunRead, position: int, axis: Axis, *, stop: bool = False) -> 
     """
     arm = run.summary.arms[position]
     curve = cost_curve(
-        attempts_of(run.table, position, arm, axis),
+        attempts_of(run.table, position, arm, axis, run.parameters),
         [point.k for point in arm.pass_at_k],
         stop=stop,
     )

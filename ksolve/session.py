@@ -62,6 +62,8 @@ class Session:
     resources: Resources = field(default_factory=Resources)
     """What containers may use, whatever their tasks ask for. This changes what is drawn, and is
     part of the run."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """Of models, by their names; kept with the run."""
 
 
 async def sweep_on_docker(

@@ -140,6 +140,7 @@ class SweepConfig(BaseModel):
         tuple[StrategyName, ...], BeforeValidator(_listed), Field(description=_STRATEGIES)
     ] = ("oneshot",)
     price: _Texts = ()
+    parameters: _Texts = ()
     in_flight: _Limit = None
     allocate: Annotated[Allocate, Field(description="uniform or adaptive")] = "uniform"
     budget: _Money = None

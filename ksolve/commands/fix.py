@@ -22,13 +22,7 @@ from eval.sample import SampleKey
 from eval.store import Store
 from eval.table import SampleRow
 from eval.verify import BY_EXIT_STATUS, set_aside
-from ksolve.commands.run import (
-    FREE,
-    complain_of,
-    configuration,
-    plan_of,
-    refuse_unknown_prices,
-)
+from ksolve.commands.run import FREE, complain_of, configuration, plan_of
 from ksolve.earlier import tell_of_earlier
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import (
@@ -66,6 +60,7 @@ from ksolve.options import (
     kept_resources,
     serve_of,
 )
+from ksolve.prices import refuse_unknown_prices
 from ksolve.progress import Stages
 from ksolve.readiness import Doubts, check_base, prepared
 from ksolve.screen import put, screen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from eval.store import Store
 from eval.sweep import Plan, Solver, Sweep
 from ksolve.commands.report import show
 from ksolve.earlier import SEEDS, tell_of_earlier
-from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
+from ksolve.errors import INFRASTRUCTURE, complain, exit_code
 from ksolve.findings import findings, read_run
 from ksolve.options import (
     MODEL_OPTION,
@@ -47,6 +47,7 @@ from ksolve.options import (
     MaxTokensOption,
     MemoryOption,
     NetworkOption,
+    ParametersOption,
     PriceOption,
     ProcessesOption,
     SecondsOption,
@@ -63,10 +64,10 @@ from ksolve.options import (
     extra_body_of,
     headers_of,
     kept_resources,
-    prices_of,
     serve_of,
     tasks_of,
 )
+from ksolve.prices import parameters_of, prices_of, refuse_unknown_prices
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, check_served, sweep_on_docker
@@ -76,15 +77,8 @@ from tasks.load import lasting_source, tasks_digest
 from tasks.task import Task
 
 FREE = (
-    "samples",
-    "tasks",
-    "budgets",
-    "prices",
-    "flaky",
-    "allocate",
-    "was_adaptive",
-    "command",
-    "seeds",
+    *("samples", "tasks", "budgets", "prices", "parameters"),
+    *("flaky", "allocate", "was_adaptive", "command", "seeds"),
 )
 """Fields of the configuration that may change between two sessions of one run."""
 
@@ -145,6 +139,7 @@ def run(
         float | None, typer.Option(min=0.0, help="US dollars that one sample may cost.")
     ] = None,
     price: PriceOption = None,
+    parameters: ParametersOption = None,
     in_flight: InFlightOption = None,
     workers: WorkersOption = WORKERS,
     memory: MemoryOption = None,
@@ -200,6 +195,7 @@ def run(
             "budget_per_issue": budget_per_issue,
             "budget_per_sample": budget_per_sample,
             "price": price,
+            "parameters": parameters,
             "in_flight": in_flight,
             "memory": memory,
             "cpus": cpus,
@@ -231,6 +227,7 @@ def run(
         budget_per_sample=asked.budget_per_sample,
         stages=stages,
         resources=asked.resources,
+        parameters=parameters_of(asked.parameters, {one.model: None for one in asked.solvers}),
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
     code = sweep_and_report(
@@ -294,7 +291,7 @@ def sweep_and_report(
     strict: bool = False,
     toml: str | None = None,
 ) -> int:
-    """Draw what is owed, print the report, and return the exit code.
+    """Draw what is pending, print the report, and return the exit code.
 
     `toml` asks for the same and is kept beside the run, once that is known to be this one.
     """
@@ -317,7 +314,8 @@ def sweep_and_report(
         store.begin(
             configuration(plan, source, list(limits.values()))
             | kept_resources(session.resources)
-            | {"was_adaptive": was_adaptive or before.get("was_adaptive", False)},
+            | {"was_adaptive": was_adaptive or before.get("was_adaptive", False)}
+            | {"parameters": {**before.get("parameters", {}), **session.parameters}},
             free=FREE,
         )
         if toml is not None:
@@ -366,20 +364,6 @@ def complain_of(sweep: Sweep) -> int:
     for error in sweep.unusable.values():
         complain(error)
     return max((exit_code(error) or 0 for error in sweep.unusable.values()), default=0)
-
-
-def refuse_unknown_prices(models: Sequence[Model], limits: Mapping[str, float | None]) -> None:
-    """A budget over a model without a price could not be kept; `limits` by their options.
-
-    Raises InputError.
-    """
-    given = [option for option, limit in limits.items() if limit is not None]
-    for model in models:
-        if given and not model.price.known:
-            raise InputError(
-                f"The price of {model.name} is unknown, so {given[0]} cannot be kept: "
-                f"give it with --price, or leave {' and '.join(given)} out."
-            )
 
 
 def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from agent.endpoint.attempt import Timing
 from agent.endpoint.openai import OpenAIBackend
 from agent.endpoint.retry import ATTEMPTS_BILLED
 from agent.models import Model
-from agent.price import Price
+from agent.price import UNKNOWN, Price
 from agent.seeds import sample_seed
 from agent.strategy import Proposal
 from agent.trajectory import turns_of
@@ -103,6 +103,7 @@ async def _session(
     key: str = "key-1",
     limit: float | None = None,
     longest: float = 60.0,
+    price: Price = PRICE,
 ) -> Sweep:
     """Run one session of the sweep, as a process of its own would."""
     backend = OpenAIBackend(
@@ -116,7 +117,7 @@ async def _session(
         timing=Timing(longest=longest, patience=0.02, first_wait=0.001),
     )
     solver = Solver(
-        model=Model(name="m", backend=backend, price=PRICE),
+        model=Model(name="m", backend=backend, price=price),
         strategy=Verbatim(),
         sampling=Sampling(seed=SEED, max_tokens=MOST),
     )
@@ -225,3 +226,18 @@ async def test_what_a_draw_cost_before_the_key_expired_is_booked(tmp_path: Path)
     assert "TEST_API_KEY" in str(sweep.unusable["m"])
     with Store(tmp_path) as store:
         assert store.spent() == 2 * ANSWER + MOST
+
+
+async def test_what_failed_before_it_used_anything_cost_nothing_whatever_the_price(
+    tmp_path: Path,
+) -> None:
+    provider = Provider()
+    provider.faulty["t0", 1] = Reply(status=500, body=error("down"))
+    with Endpoint(otherwise=provider) as server:
+        await _session(server, tmp_path, price=UNKNOWN)
+    with Store(tmp_path) as store:
+        (failure,) = store.failures()
+        assert failure.usage is not None
+        assert failure.usage.calls > 0
+        assert failure.cost == 0.0
+        assert {row.cost for row in store.rows()} == {None}

@@ -189,6 +189,18 @@ async def test_without_a_price_the_provider_s_bill_is_the_cost() -> None:
     assert _cost(used, UNKNOWN) == pytest.approx(books.dollars, abs=EXACT)
 
 
+async def test_without_a_price_what_the_provider_bills_nothing_for_costs_nothing() -> None:
+    # The free models of a router, one answer of which is cut off.
+    form = next(form for form in FORMS if form.name == "a cost, after the end")
+    free = dataclasses.replace(form, markup=0.0)
+    books = Books(acts=["stream", "cut", "stream", "stream"], forms=[free])
+    with Endpoint(otherwise=books) as server:
+        async with _backend(server, price=UNKNOWN) as backend:
+            used = await _ask(backend, 2)
+    assert (used.billed_calls, used.estimated_calls) == (2, 1)
+    assert _cost(used, UNKNOWN) == 0.0
+
+
 async def test_without_a_price_what_is_partly_billed_is_unknown() -> None:
     # A router bills through one provider and through another it does not.
     billed = next(form for form in FORMS if form.name == "a cost, after the end")
