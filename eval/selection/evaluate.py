@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from eval.coverage import bounds, resampled_means
+from eval.coverage import Coverage, bounds, curve_of, pass_at_ks, resampled_means
+from eval.selection.at_k import chosen_at_ks, ks_up_to
 from eval.selection.candidates import Bools, Effort, Floats, Selection
+from eval.selection.peak import Peak, peak
 
 SCHEMA = 1
 """Of the JSON form; rises when a key changes its meaning or goes."""
@@ -44,6 +46,11 @@ class Result:
     # Of the gap from floor to ceiling; below 0 where the method is worse than chance. None where
     # there is no gap.
     effort: Effort
+    at_k: tuple[Coverage, ...] = ()
+    """What it solves when only k samples of each issue are drawn, one of which it chooses; empty
+    where that cannot be told."""
+    peak: Peak | None = None
+    """Where it solves most of all k, if that is before the last."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,15 +64,23 @@ class Evaluation:
     ceiling: Share
     # With at least one resolved candidate: what a perfect choice would solve.
     results: tuple[Result, ...]
+    ceiling_at_k: tuple[Coverage, ...] = ()
+    """With at least one resolved of k candidates: pass@k, at the k of every `Result.at_k`."""
 
 
 def evaluate(
-    resolved: Sequence[Bools], selections: Sequence[Selection], *, seed: int = 0
+    resolved: Sequence[Bools],
+    selections: Sequence[Selection],
+    *,
+    has_patch: Sequence[Bools] | None = None,
+    ks: Sequence[int] = (),
+    seed: int = 0,
 ) -> Evaluation:
     """Hold choices against verdicts.
 
-    `resolved` has one array an issue with one entry a candidate, in the order of the pool. Raises
-    ValueError for an empty pool, and where shapes differ.
+    `resolved` has one array an issue with one entry a candidate, in the order of the pool, and so
+    has `has_patch`; where that is given, it is told what fewer samples are worth, at some k and at
+    those of `ks` that an issue has. Raises ValueError for an empty pool, and where shapes differ.
     """
     issues = len(resolved)
     if not issues:
@@ -91,6 +106,12 @@ def evaluate(
         )
         for one, column in zip(solved, again.T[2:], strict=True)
     )
+    n = [one.size for one in resolved]
+    told = sorted({*ks_up_to(max(n)), *(k for k in ks if k <= max(n))}) if has_patch else []
+    curves = [
+        None if has_patch is None else chosen_at_ks(one, resolved, has_patch, told, seed=seed)
+        for one in selections
+    ]
     return Evaluation(
         issues=issues,
         candidates=sum(one.size for one in resolved),
@@ -103,8 +124,15 @@ def evaluate(
                 solved=share,
                 recovered=part,
                 effort=selection.effort,
+                at_k=() if curve is None else curve_of(curve, told, seed=seed),
+                peak=None if curve is None else peak(curve, told, seed=seed),
             )
-            for selection, share, part in zip(selections, solved, recovered, strict=True)
+            for selection, share, part, curve in zip(
+                selections, solved, recovered, curves, strict=True
+            )
+        ),
+        ceiling_at_k=curve_of(
+            pass_at_ks(n, [int(one.sum()) for one in resolved], told), told, seed=seed
         ),
     )
 
