@@ -21,7 +21,7 @@ from eval.coverage import ladder, pass_at_ks
 from eval.selection.behaviour import NONE
 from eval.selection.candidates import Bools, Floats, Ints, Selection
 
-EXACT = 256
+EXACT = 512
 """Samples of an issue up to which votes are counted over all subsets, and not over drawn ones."""
 
 DRAWS = 1_000
@@ -129,7 +129,7 @@ def _expected(units: Units, ks: Sequence[int], draw: np.random.Generator) -> Flo
     ends = np.append(starts[1:], units.tier.size)
     reached = np.append(0, np.cumsum(units.size))[ends]
     # Chance that a subset has a sample in this tier or in a better one.
-    some = np.vstack([np.zeros(len(ks)), pass_at_ks(n, reached, ks)])
+    some = np.vstack([np.zeros(len(ks)), _some(n, tuple(ks))[reached]])
     best = np.diff(some, axis=0)
     chance = np.zeros(len(ks))
     for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -149,6 +149,12 @@ def _expected(units: Units, ks: Sequence[int], draw: np.random.Generator) -> Flo
             )
             chance += np.where(np.asarray(ks) <= n, counted[at] / comb(n, at), np.nan)
     return chance
+
+
+@functools.lru_cache(maxsize=64)
+def _some(n: int, ks: tuple[int, ...]) -> Floats:
+    """Return the chance that k of `n` samples hold one of c, (c from 0 to n, len(ks))."""
+    return pass_at_ks(n, np.arange(n + 1), ks)
 
 
 def _counted(sizes: Ints, weights: Floats, rates: Floats, *, below: int, most: int) -> Floats:
@@ -226,4 +232,5 @@ def _drawn(units: Units, ks: Sequence[int], draw: np.random.Generator) -> Floats
         value = np.where((of > 0) & (units.tier == tier), (of * units.weight).round(DIGITS), -1.0)
         right = np.where(value == value.max(axis=1, keepdims=True), of, 0.0)
         chance[place] = np.mean((right @ rate) / right.sum(axis=1))
-    return chance
+    # Of one there is no choice.
+    return np.where(np.asarray(ks) == 1, units.solved.sum() / n, chance)
