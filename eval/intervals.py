@@ -1,4 +1,4 @@
-"""95% intervals of means over issues: of a share, of a difference of two, of a ratio.
+"""95% intervals of means over issues: of a share, a difference of two, a ratio, a quotient.
 
 They speak of other issues like these. Each is in closed form, so that nothing is drawn, and each
 has a width where all issues agree. `benchmarks/calibration.py` measures how often they hold the
@@ -79,6 +79,23 @@ def of_ratio(amounts: ArrayLike, shares: ArrayLike) -> Floats:
         down, up = _distance(spread, less, together), _distance(spread, more, together)
         ends = np.stack([ratio * np.exp(-down), ratio * np.exp(up)])
     return np.where(share > 0, ends, np.nan)
+
+
+def of_quotient(above: ArrayLike, below: ArrayLike) -> Floats:
+    """Interval of the mean of `above` over that of `below`, both (issues, columns) of any sign.
+
+    Fieller's (1954): all quotients q for which the mean of above - q below may be 0 by Student's
+    test. The ends (2, columns) are NaN where that of `below` may be 0, so that there is no bound.
+    """
+    above, below = _known_together(above, below)
+    top, bottom = _mean(above), _mean(below)
+    half = _spread(above), _spread(below)
+    shared = _correlation(above, below) * half[0] * half[1]
+    a, b, c = bottom**2 - half[1] ** 2, top * bottom - shared, top**2 - half[0] ** 2
+    is_bound = a > SAME**2
+    root = np.sqrt(np.maximum(b**2 - a * c, 0.0))
+    divisor = np.where(is_bound, a, 1.0)
+    return np.where(is_bound, np.stack([b - root, b + root]) / divisor, np.nan)
 
 
 def _effective(values: Floats) -> tuple[Floats, Floats]:

@@ -225,7 +225,12 @@ def findings(
         except StoreError as error:
             unread.append(str(error))
         *choices, of_all = worths(
-            run.store, run.table, labels, words, together=prefix + ALL_TOGETHER
+            run.store,
+            run.table,
+            labels,
+            words,
+            together=prefix + ALL_TOGETHER,
+            ks=[point.k for arm in run.summary.arms for point in arm.pass_at_k],
         )
         solvers += [
             dataclasses.replace(_solver(run, position, label, ledgers[label], axis), choices=chosen)

@@ -17,9 +17,9 @@ from eval.axes import UNITS, written
 from eval.cost import percent
 from eval.coverage import Coverage
 from eval.summary import Arm, Steady
-from ksolve import each, pairs, sentences
+from ksolve import each, of_k, pairs, sentences
 from ksolve.findings import Findings
-from ksolve.grid import NAME_WIDTHS, Cell, Grid, markdown_table, terminal_table
+from ksolve.grid import NAME_WIDTHS, Cell, Grid, markdown_table, spread, terminal_table
 from ksolve.headline import headline
 from ksolve.sentences import counted
 
@@ -94,6 +94,7 @@ def _parts(of: Findings, width: int | None) -> Iterator[_Part]:
         (each.needed(of), each.never(of)),
         (each.laws(of), each.no_laws(of)),
         (each.choosing(of), each.not_chosen(of)),
+        _chosen_of_k(of, width),
         (each.frontier(of), _no_frontier(of)),
     )
     for grid, notes in told:
@@ -102,6 +103,12 @@ def _parts(of: Findings, width: int | None) -> Iterator[_Part]:
         yield from _part(pairs.ways(of), pairs.untold(of))
         yield from _part(pairs.as_much(of), ())
     yield from _part(pairs.differences(of), pairs.against_whom(of))
+
+
+def _chosen_of_k(of: Findings, width: int | None) -> tuple[Grid, Iterator[str]]:
+    worths = of_k.worths_of(of)
+    every = [_ks(of)] if width is None else [_ks(of, columns) for columns in COLUMNS]
+    return of_k.grid(worths, every, width), of_k.peaks(worths)
 
 
 def _part(grid: Grid, notes: Iterator[str] | Sequence[str]) -> Iterator[_Part]:
@@ -249,7 +256,7 @@ def _costs(of: Findings, width: int | None) -> Grid:
                 "unknown" if every.verify_seconds is None else f"{every.verify_seconds:,.1f} s",
             ]
             for solver in of.solvers
-            for shown in [_spread([at.k for at in solver.costs], ROWS if width else None)]
+            for shown in [spread([at.k for at in solver.costs], ROWS if width else None)]
             for every, until in zip(solver.costs, solver.until_solved, strict=True)
             if every.k in shown and every.per_issue is not None
         ],
@@ -313,14 +320,7 @@ def _count(tokens: int) -> str:
 def _ks(of: Findings, columns: int | None = None) -> list[int]:
     """Return so many k of all that are told, or each."""
     ks = {point.k for solver in of.solvers for point in solver.arm.pass_at_k}
-    return _spread(sorted(ks), columns)
-
-
-def _spread(ks: Sequence[int], count: int | None) -> list[int]:
-    """Choose so many of `ks`, the first and the last among them."""
-    if count is None or len(ks) <= count:
-        return list(ks)
-    return [ks[round(i * (len(ks) - 1) / (count - 1))] for i in range(count)]
+    return spread(sorted(ks), columns)
 
 
 def _coverages(points: Sequence[Coverage], ks: Sequence[int]) -> list[Cell]:

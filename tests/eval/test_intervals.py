@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, ttest_1samp
 
 from eval import intervals
-from eval.intervals import TAIL, Floats, of_difference, of_ratio, of_share
+from eval.intervals import TAIL, Floats, of_difference, of_quotient, of_ratio, of_share
 
 SHARES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
@@ -118,6 +118,18 @@ def test_shares_of_few_issues_hold_the_truth_as_often_as_they_say() -> None:
             truth = float(np.mean(1 - (1 - draw.beta(a, b, 300_000)) ** k))
             low, high = of_share(values)
             assert 0.92 < np.mean((low <= truth) & (truth <= high)) <= 1
+
+
+def test_a_quotient_has_the_ends_at_which_the_difference_may_be_nothing() -> None:
+    draw = np.random.default_rng(4)
+    below = draw.random((40, 1)) + 0.5
+    above = 0.3 * below + draw.normal(0, 0.2, (40, 1))
+    for end in ends(of_quotient(above, below)):
+        gap = (above - end * below)[:, 0]
+        assert ttest_1samp(gap, 0).pvalue == pytest.approx(2 * TAIL, abs=1e-6)
+    # Always the same part of it.
+    assert ends(of_quotient(0.3 * below, below)) == pytest.approx((0.3, 0.3))
+    assert np.isnan(of_quotient(above, draw.normal(0, 1, (40, 1)))).all()
 
 
 def test_the_level_is_that_of_the_report() -> None:

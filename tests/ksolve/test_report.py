@@ -396,9 +396,9 @@ def test_a_page_and_figures_are_written_besides_what_is_printed(tmp_path: Path) 
     assert json.loads(result.stdout)["issues"] == 6
     assert str(page) in result.stderr.replace("\n", "")
     assert page.read_text("utf-8").startswith("<!doctype html>")
+    names = ("coverage", "cost-per-solve", "frontier", "selection", "selection-at-k", "issues")
     assert {file.name for file in figures.iterdir()} == {
-        f"{name}.svg"
-        for name in ("coverage", "cost-per-solve", "frontier", "selection", "issues", "outcomes")
+        f"{name}.svg" for name in (*names, "outcomes")
     }
 
 
