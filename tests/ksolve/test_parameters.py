@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -94,6 +95,7 @@ def test_a_run_keeps_the_sizes_that_it_was_given(tmp_path: Path) -> None:
     words = ["run", "--tasks", "starter", "--model", model, "--out", str(out)]
     # It begins, and finds that there is no Docker to draw with.
     nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    config: dict[str, Any] = {}
     for more in ([], ["--parameters", f"{model}=3B"], []):
         done = CliRunner().invoke(app, [*words, *more], env=nowhere)
         assert done.exit_code == INFRASTRUCTURE, done.output
