@@ -52,7 +52,7 @@ def test_sums_of_requests_add_up() -> None:
     watch.at(12)
     one.book(MILLION)
     whole += one
-    assert (whole.cost, one.cost) == (pytest.approx(3.0), pytest.approx(2.0))
+    assert [whole.cost, one.cost] == pytest.approx([3.0, 2.0])
     assert whole.usage.calls == 2
 
 
