@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +13,6 @@ from typer.testing import CliRunner
 from eval.sample import Failure, SampleKey
 from eval.store import Store
 from ksolve.cli import app
-from ksolve.commands.run import FREE
 from ksolve.errors import BAD_INPUT, INFRASTRUCTURE, InputError
 from ksolve.prices import parameters_of
 from tests.ksolve.recorded import LARGE, SMALL, USAGE, record
@@ -76,8 +74,7 @@ def test_curves_are_exported_in_flops(tmp_path: Path) -> None:
 def test_what_is_kept_with_a_run_counts_until_another_number_is_given(tmp_path: Path) -> None:
     run = record(tmp_path / "run", models=[SMALL])
     with Store(run) as store:
-        # A run of an earlier version, which says nothing of it, goes on.
-        store.begin((store.config() or {}) | {"parameters": {SMALL: 7e9}}, free=FREE)
+        store.begin((store.config() or {}) | {"parameters": {SMALL: 7e9}}, free=["parameters"])
     words = ("report", run, "--csv", "--axis", "flops")
     assert flops(ksolve(*words), SMALL) == pytest.approx(2 * 7e9 * TOKENS)
     other = ksolve(*words, "--parameters", f"{SMALL}=1B")
@@ -95,15 +92,14 @@ def test_a_run_keeps_the_sizes_that_it_was_given(tmp_path: Path) -> None:
     words = ["run", "--tasks", "starter", "--model", model, "--out", str(out)]
     # It begins, and finds that there is no Docker to draw with.
     nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
-    config: dict[str, Any] = {}
+    # Without them it goes on, too.
     for more in ([], ["--parameters", f"{model}=3B"], []):
         done = CliRunner().invoke(app, [*words, *more], env=nowhere)
         assert done.exit_code == INFRASTRUCTURE, done.output
-        with Store(out) as store:
-            config = store.config() or {}
         if more:
-            assert "3B" in (out / "sweep.toml").read_text("utf-8")
-    assert config["parameters"] == {model: 3e9}
+            assert f"{model}=3B" in (out / "sweep.toml").read_text("utf-8")
+    with Store(out) as store:
+        assert (store.config() or {})["parameters"] == {model: 3e9}
 
 
 def test_a_model_that_is_not_in_the_run_is_refused_with_those_that_are(tmp_path: Path) -> None:
