@@ -52,12 +52,7 @@ def test_sums_of_requests_add_up() -> None:
     watch.at(12)
     one.book(MILLION)
     whole += one
-<<<<<<< HEAD
-    assert whole.cost == pytest.approx(3.0)
-    assert one.cost == pytest.approx(2.0)
-=======
     assert [whole.cost, one.cost] == pytest.approx([3.0, 2.0])
->>>>>>> n14-prices
     assert whole.usage.calls == 2
 
 
