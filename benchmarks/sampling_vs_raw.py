@@ -31,9 +31,10 @@ from agent.local.vllm import ManagedVllm
 from agent.models import Model
 from agent.oneshot import Oneshot
 from agent.price import Price
+from eval.plan import Plan, Solver
 from eval.sample import SampleKey
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from eval.verifier import Verifier
 from ksolve.commands.demo import TASKS
 from sandbox.docker import DockerHost

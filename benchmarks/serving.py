@@ -34,8 +34,9 @@ from agent.oneshot import Oneshot
 from agent.price import Price
 from eval.cost import cost_per_solve
 from eval.coverage import coverage
+from eval.plan import Plan, Solver
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from eval.verifier import Verifier
 from ksolve.commands.demo import TASKS
 from sandbox.docker import DockerHost

@@ -11,20 +11,17 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Sequence
 
-from agent.backend import Backend, BackendError, BackendUnusableError, Sampling, Usage
+from agent.backend import Backend, BackendError, BackendUnusableError, Usage
 from agent.models import Model
-from agent.seeds import sample_seed
-from agent.strategy import Strategy
 from eval.allocation.adaptive import Allocation, Share
 from eval.budget import Budgets
 from eval.failures import told_of
 from eval.metered import BudgetSpentError, MeteredBackend
 from eval.observer import Observer
 from eval.pace import Pace
+from eval.plan import Plan, Solver
 from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey, Stage
 from eval.schedule import InOrder, Owed, Schedule
@@ -33,69 +30,12 @@ from eval.store import Store, StoreError
 from eval.verifier import AHEAD, Verifier
 from sandbox.sandbox import SandboxError, SandboxHost
 from tasks.order import shuffled
-from tasks.task import Task
 
 FAULTS_IN_A_ROW = 8
 """Faults of the machine, with no verdict between, after which the sweep stops rather than go on."""
 
 # Of a sample, before there is one: in what proportion the prices of models stand.
 _USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Solver:
-    """Who is asked, and how."""
-
-    model: Model
-    strategy: Strategy
-    sampling: Sampling
-    label: str = ""
-    # The strategy's part of the samples' names, where its own name would not tell two apart.
-    samples: int | None = None
-    # For each task; None for the plan's.
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    # The strategy's own, as JSON-able values: they are part of what a run is.
-
-    @property
-    def name(self) -> str:
-        """What its samples are kept under, beside the model."""
-        return self.label or self.strategy.name
-
-    def sampling_of(self, key: SampleKey) -> Sampling:
-        """How a sample is drawn: with a seed of its own, unless there is to be none."""
-        seed = self.sampling.seed
-        if seed is not None:
-            seed = sample_seed(seed, key.task_id, key.model, key.strategy, index=key.index)
-        return dataclasses.replace(self.sampling, seed=seed, index=key.index)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What a sweep is to draw; without solvers it only verifies what the store holds."""
-
-    tasks: Sequence[Task]
-    solvers: Sequence[Solver] = ()
-    samples: int = 0
-    # For each task, by each solver that names no number of its own.
-    until_solved: bool = False
-    # Draw and verify no more for a task that is solved.
-    allocate: Literal["uniform", "adaptive"] = "uniform"
-    # "adaptive": draw next what most likely solves another task for its cost; none of a solved
-    # task, but all that is drawn is verified.
-
-    @property
-    def seed(self) -> int:
-        """Of the order in which tasks are drawn: that of the first solver."""
-        return next((solver.sampling.seed or 0 for solver in self.solvers), 0)
-
-    @property
-    def stops_at_solve(self) -> bool:
-        """Whether a verdict ends the drawing for its task."""
-        return self.until_solved or self.allocate == "adaptive"
-
-    def samples_of(self, solver: Solver) -> int:
-        """Return how many samples a solver is to draw for each task."""
-        return self.samples if solver.samples is None else solver.samples
 
 
 class SweepHaltedError(Exception):

@@ -21,8 +21,9 @@ from eval.budget import Budget, Budgets
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.left_out import record_left_out
+from eval.plan import Plan
 from eval.store import Store
-from eval.sweep import Plan, Sweep, first_error
+from eval.sweep import Sweep, first_error
 from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
 from ksolve.verify_progress import VerifyProgress

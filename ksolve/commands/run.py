@@ -15,8 +15,9 @@ from rich.markup import escape
 from agent.models import Model, ModelOptions, resolve
 from eval.cost import money
 from eval.flaky import FLAKY_RUNS, FlakyTasks
+from eval.plan import Plan, Solver
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from ksolve.commands.report import show
 from ksolve.earlier import SEEDS, tell_of_earlier
 from ksolve.errors import INFRASTRUCTURE, complain, exit_code

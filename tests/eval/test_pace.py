@@ -17,10 +17,11 @@ from agent.strategy import Proposal
 from eval.fake import evaluating
 from eval.observer import Observer
 from eval.pace import Pace
+from eval.plan import Plan, Solver
 from eval.sample import Sample, SampleKey
 from eval.schedule import InOrder
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from sandbox.fake import FakeHost
 from sandbox.sandbox import Limits, Sandbox, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task

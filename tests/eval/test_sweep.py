@@ -31,9 +31,10 @@ from agent.trajectory import turns_of
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
 from eval.observer import Observer
+from eval.plan import Plan, Solver
 from eval.sample import Sample, SampleKey
 from eval.store import Store
-from eval.sweep import FAULTS_IN_A_ROW, Plan, Solver, Sweep, SweepHaltedError
+from eval.sweep import FAULTS_IN_A_ROW, Sweep, SweepHaltedError
 from eval.verdict import Verdict
 from sandbox.fake import FakeHost, FakeSandbox
 from sandbox.sandbox import ExecResult, SandboxError, SandboxHost

@@ -26,10 +26,11 @@ from agent.scripted import Script, ScriptedBackend
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
 from eval.observer import Observer
+from eval.plan import Plan, Solver
 from eval.sample import SampleKey
 from eval.schema import SESSIONS
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from eval.verdict import Verdict
 from sandbox.fake import FakeHost
 from sandbox.sandbox import SandboxError

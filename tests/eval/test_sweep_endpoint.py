@@ -18,8 +18,9 @@ from agent.strategy import Proposal
 from agent.trajectory import turns_of
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
+from eval.plan import Plan, Solver
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from sandbox.fake import FakeHost
 from sandbox.sandbox import SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task

@@ -18,9 +18,10 @@ from agent.scripted import ScriptedBackend
 from agent.strategy import Proposal
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
+from eval.plan import Plan, Solver
 from eval.sample import SampleKey
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from sandbox.fake import FakeHost
 from sandbox.sandbox import SandboxHost
 from tasks.order import shuffled

@@ -13,7 +13,8 @@ import pytest
 from agent.backend import Usage
 from eval.sample import Failure, SampleKey
 from eval.store import Store, open_run
-from ksolve.findings import Findings, findings, read_run, side_by_side
+from ksolve.findings import Findings, findings, read_run
+from ksolve.side_by_side import side_by_side
 from tests.ksolve.recorded import LARGE, SMALL, USAGE, record
 
 Found = Callable[..., Findings]

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from eval.plan import Plan
 from eval.store import ConfigChangedError, Store
-from eval.sweep import Plan
 from ksolve.cli import app
 from ksolve.commands.run import FREE, configuration, plan_of, short_of, sweep_and_report
 from ksolve.earlier import tell_of_earlier
