@@ -228,7 +228,8 @@ def _pair(truth: Truth, both: list[Attempts]) -> Iterator[Held]:
     (way,) = compare_all([("a", both[0], "b", both[1])])
     gaps = [truth.at(0, budget) - truth.at(1, budget) for budget in way.budgets]
     yield _within("equal cost, average", way, float(np.mean(gaps)))
-    signs = [(i, sign) for first, sign in ((True, 1), (False, -1)) for i in way.leads(first=first)]
+    leads = [(True, 1), (False, -1)] if way.verdict not in ("unsaid", "unknown") else []
+    signs = [(i, sign) for first, sign in leads for i in way.leads(first=first)]
     yield "false: more for the same cost", any(_is_wrong(sign, gaps[i]) for i, sign in signs)
     if max(map(abs, gaps)) > EQUAL:
         yield "told: more for the same cost", bool(signs)

@@ -50,7 +50,7 @@ class BreakEven:
     """The smallest k at which `cheap` reaches as much."""
     ratio: Estimate
     """Cost of `cheap` at that k over that of `dear`: below 1, `cheap` is the cheaper way. Its
-    interval is that of k at the mean costs."""
+    interval is that of the costs at the ends of that of k."""
     is_too_little: bool
     """Whether even `depth` samples of `cheap` are known to solve less."""
     sentence: str
@@ -101,11 +101,17 @@ def break_even(
         # An interval that narrows with k has a first k all the same.
         ends = [_first(high >= 0), _first(gap >= 0), _first(low >= -intervals.SAME)]
         places = [None if issues == 1 and end is not ends[1] else end for end in ends]
+        least, most = intervals.of_amounts(cost, np.broadcast_to(price, cost.shape))
         found = dataclasses.replace(
             found,
             coverage=float(target.mean()),
             k=_estimate([None if at is None else float(rungs[at]) for at in places]),
-            ratio=_estimate([None if at is None else float(ratio[at]) for at in places]),
+            ratio=_estimate(
+                [
+                    None if at is None else float(of[at])
+                    for at, of in zip(places, (least, ratio, most), strict=True)
+                ]
+            ),
             is_too_little=issues > 1 and ends[0] is None,
         )
     return dataclasses.replace(found, sentence=_sentence(found, axis))

@@ -202,7 +202,8 @@ def _verdict(of: EqualCost) -> Verdict:
     of_a, of_b = of.leads(first=True), of.leads(first=False)
     if of_a and of_b:
         return "a then b" if of_a[0] < of_b[0] else "b then a"
-    return "a" if of_a else "b" if of_b else "unsaid"
+    is_sure = of.low is not None and of.high is not None and not of.low <= 0 <= of.high
+    return "unsaid" if not is_sure else "a" if of_a else "b" if of_b else "unsaid"
 
 
 def _sentence(of: EqualCost, axis: Axis) -> str:

@@ -81,6 +81,19 @@ def of_ratio(amounts: ArrayLike, shares: ArrayLike) -> Floats:
     return np.where(share > 0, ends, np.nan)
 
 
+def of_amounts(a: ArrayLike, b: ArrayLike) -> Floats:
+    """Interval of the mean of `a` over that of `b`, both amounts above 0, (issues, columns).
+
+    As `of_ratio`, with Student's interval of both means. The ends are (2, columns).
+    """
+    a, b = _known_together(a, b)
+    mean_a, mean_b = _mean(a), _mean(b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio, spreads = mean_a / mean_b, (_spread(a) / mean_a, _spread(b) / mean_b)
+    apart = _distance(*spreads, _correlation(a, b))
+    return np.stack([ratio * np.exp(-apart), ratio * np.exp(apart)])
+
+
 def of_quotient(above: ArrayLike, below: ArrayLike) -> Floats:
     """Interval of the mean of `above` over that of `below`, both (issues, columns) of any sign.
 
