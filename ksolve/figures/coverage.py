@@ -45,7 +45,7 @@ def coverage(of: Findings) -> Figure:
     return Figure(
         name="coverage",
         caption=f"{title}. Bands: {INTERVAL}. A hollow mark stands on fewer issues. Dashed: the "
-        "law c = exp(a k^b); dotted: the same beyond what was drawn, its error added to the band.",
+        "law with a ceiling; dotted: the same beyond what was drawn.",
         drawn=drawn,
         table=Table(
             caption=f"Coverage (pass@k) with its {INTERVAL}",
