@@ -112,13 +112,19 @@ class Truth:
     samples: int
     curves: Floats
     """Coverage of each solver at every k from 0 to `REACH` times the samples."""
+    are_equal: bool
+    """Whether neither solver is better, so that a difference is the luck of the issues."""
 
     @classmethod
-    def of(cls, issues: Issues, samples: int) -> Truth:
+    def of(cls, issues: Issues, samples: int, *, are_equal: bool) -> Truth:
         """Work the coverage out."""
         ks = range(REACH * samples + 1)
         curves = np.array([[float(solved(rates, k).mean()) for k in ks] for rates in issues.rates])
-        return cls(issues=issues, samples=samples, curves=curves)
+        return cls(issues=issues, samples=samples, curves=curves, are_equal=are_equal)
+
+    def is_wrong(self, said: float, gap: float) -> bool:
+        """Whether a difference that is said, by its sign, is none, or the other way round."""
+        return self.are_equal or said * gap < 0
 
     def coverage(self, solver: int, k: int) -> float:
         """Coverage at k."""
@@ -216,7 +222,7 @@ def _pair(truth: Truth, both: list[Attempts]) -> Iterator[Held]:
         gap = truth.coverage(0, k) - truth.coverage(1, k)
         yield _within(f"difference, k={'1' if k == 1 else 'n'}", told, gap)
         is_said = told.permutation is not None and told.permutation <= FALSE
-        yield "false: better", is_said and _is_wrong(told.difference or 0.0, gap)
+        yield "false: better", is_said and truth.is_wrong(told.difference or 0.0, gap)
     even = break_even(*both, names=("a", "b"))
     target = truth.coverage(1, 1)
     right = truth.first(target, truth.samples)
@@ -230,17 +236,9 @@ def _pair(truth: Truth, both: list[Attempts]) -> Iterator[Held]:
     yield _within("equal cost, average", way, float(np.mean(gaps)))
     leads = [(True, 1), (False, -1)] if way.verdict not in ("unsaid", "unknown") else []
     signs = [(i, sign) for first, sign in leads for i in way.leads(first=first)]
-    yield "false: more for the same cost", any(_is_wrong(sign, gaps[i]) for i, sign in signs)
-    if max(map(abs, gaps)) > EQUAL:
+    yield "false: more for the same cost", any(truth.is_wrong(sign, gaps[i]) for i, sign in signs)
+    if not truth.are_equal:
         yield "told: more for the same cost", bool(signs)
-
-
-EQUAL = 1e-3
-"""Less of a difference in coverage is none."""
-
-
-def _is_wrong(said: float, gap: float) -> bool:
-    return abs(gap) <= EQUAL or said * gap < 0
 
 
 def _onwards(truth: Truth, n: NDArray[np.int64], c: NDArray[np.int64]) -> Iterator[Held]:
@@ -286,7 +284,7 @@ def measure(setting: Setting, replications: int, seed: int) -> dict[str, tuple[i
     (count, samples), world, pair = setting
     draw = np.random.default_rng([seed, *map(ord, "".join(map(str, setting)))])
     population = issues_of(WORLDS[world], pair, POPULATION, np.random.default_rng(seed))
-    truth = Truth.of(population, samples)
+    truth = Truth.of(population, samples, are_equal=pair != PAIRS[0])
     held: Counter[str] = Counter()
     told: Counter[str] = Counter()
     for _ in range(replications):
