@@ -27,12 +27,12 @@ class Patches:
     """
 
     issue: Ints
-    # Position in the tasks.
+    """Position in the tasks."""
     size: Ints
-    # Samples of the issue that hold it.
+    """Samples of the issue that hold it."""
     resolved: Bools
     seconds: Floats
-    # Of its verification.
+    """Of its verification."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +41,12 @@ class Attempts:
 
     n: Ints
     c: Ints
-    # Verdicts, and resolved among them.
+    """Verdicts, and resolved among them."""
     unresolved: Floats
     resolved: Floats
-    # Cost of all n - c, and of all c; 0 where there are none, NaN where it is unknown.
+    """Cost of all n - c, and of all c; 0 where there are none, NaN where it is unknown."""
     patches: Patches | None = None
-    # None: nothing is said of verification.
+    """None: nothing is said of verification."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,21 +56,21 @@ class AtK:
     k: int
     issues: int
     excluded: int
-    # Issues with fewer verdicts.
+    """Issues with fewer verdicts."""
     coverage: float | None
-    # Expected share solved; None, as all below, when no issue has k verdicts.
+    """Expected share solved; None, as all below, when no issue has k verdicts."""
     attempts: float | None
-    # Expected number an issue: k, or fewer when the first solve ends them.
+    """Expected number an issue: k, or fewer when the first solve ends them."""
     per_attempt: float | None
     per_issue: float | None
     per_solve: float | None
-    # Cost over expected solves; None when the cost is unknown or nothing is solved.
+    """Cost over expected solves; None when the cost is unknown or nothing is solved."""
     low: float | None
     high: float | None
-    # The 95% interval of `per_solve`, `eval.intervals.of_ratio`. The upper end is None where it may
-    # be that nothing is solved, and both are with fewer than two issues.
+    """The 95% interval of `per_solve`, `eval.intervals.of_ratio`. The upper end is None where it
+    may be that nothing is solved, and both are with fewer than two issues."""
     verify_seconds: float | None
-    # Expected an issue, equal patches once; in none of the costs.
+    """Expected an issue, equal patches once; in none of the costs."""
 
 
 def attempts(

@@ -14,7 +14,7 @@ import numpy as np
 from eval import intervals
 from eval.attempts import Attempts
 from eval.axes import UNITS, Axis
-from eval.cost import percent
+from eval.cost import count, percent
 from eval.coverage import common_depth
 from eval.frontier import columns_of, rungs_to
 
@@ -127,7 +127,7 @@ def _estimate(parts: list[float | None]) -> Estimate:
 
 
 def _sentence(found: BreakEven, axis: Axis) -> str:
-    on = f"{found.issues} issue{'' if found.issues == 1 else 's'}"
+    on = count(found.issues, "issue")
     unit = "" if axis == "money" else f" in {UNITS[axis]}"
     if found.coverage is None:
         return (

@@ -27,14 +27,14 @@ class Coverage:
 
     k: int
     coverage: float | None
-    # Expected share, 0 to 1; None when no issue has k verdicts.
+    """Expected share, 0 to 1; None when no issue has k verdicts."""
     low: float | None
     high: float | None
-    # The 95% interval; None when fewer than two issues carry it.
+    """The 95% interval; None when fewer than two issues carry it."""
     issues: int
-    # Issues with at least k verdicts: the mean is over these.
+    """Issues with at least k verdicts: the mean is over these."""
     excluded: int
-    # Issues with fewer.
+    """Issues with fewer."""
 
 
 def pass_at_k(n: ArrayLike, c: ArrayLike, k: int) -> FloatArray:
@@ -108,9 +108,9 @@ class Together:
     """What several arms solve together, on the issues that all of them carry."""
 
     union: tuple[Coverage, ...]
-    # When each of them draws k.
+    """When each of them draws k."""
     round_robin: tuple[Coverage, ...]
-    # When all of them draw k, taking turns.
+    """When all of them draw k, taking turns."""
 
 
 def together(n: ArrayLike, c: ArrayLike) -> Together:

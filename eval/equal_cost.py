@@ -16,7 +16,7 @@ import numpy as np
 from eval import intervals
 from eval.attempts import Attempts, expected_cost, finite
 from eval.axes import UNITS, Axis, written
-from eval.cost import percent
+from eval.cost import count, percent
 from eval.coverage import common_depth, pass_at_ks
 from eval.frontier import rungs_to
 from eval.paired import flips_at_once, holm
@@ -207,7 +207,7 @@ def _verdict(of: EqualCost) -> Verdict:
 
 
 def _sentence(of: EqualCost, axis: Axis) -> str:
-    pair, on = f"{of.a} and {of.b}", _issues(of.issues)
+    pair, on = f"{of.a} and {of.b}", count(of.issues, "issue")
     same = "for the same cost" + ("" if axis == "money" else f" in {UNITS[axis]}")
     if of.verdict == "unknown":
         why = "no issue has verdicts of both"
@@ -247,7 +247,7 @@ def _one_leads(of: EqualCost, axis: Axis, same: str) -> str:
     said = (
         f"{leader} solves more than {other} {same}: at "
         f"{written(of.budgets[most], axis, has_unit=True)} an issue {high} against {low} of "
-        f"{_issues(of.issues)} (p = {of.p_values[most]:.2g})."
+        f"{count(of.issues, 'issue')} (p = {of.p_values[most]:.2g})."
     )
     reached, farther = (of.reached_a, of.reached_b)[:: 1 if is_a else -1]
     cost, dearer = (of.cost_a or 0.0, of.cost_b or 0.0)[:: 1 if is_a else -1]
@@ -257,7 +257,3 @@ def _one_leads(of: EqualCost, axis: Axis, same: str) -> str:
             f"{percent(reached, of.issues)}, at {dearer / cost:.2g} times the cost."
         )
     return said
-
-
-def _issues(count: int) -> str:
-    return f"{count} issue{'' if count == 1 else 's'}"

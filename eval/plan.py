@@ -23,11 +23,11 @@ class Solver:
     strategy: Strategy
     sampling: Sampling
     label: str = ""
-    # The strategy's part of the samples' names, where its own name would not tell two apart.
+    """The strategy's part of the samples' names, where its own name would not tell two apart."""
     samples: int | None = None
-    # For each task; None for the plan's.
+    """For each task; None for the plan's."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    # The strategy's own, as JSON-able values: they are part of what a run is.
+    """The strategy's own, as JSON-able values: they are part of what a run is."""
 
     @property
     def name(self) -> str:
@@ -49,12 +49,12 @@ class Plan:
     tasks: Sequence[Task]
     solvers: Sequence[Solver] = ()
     samples: int = 0
-    # For each task, by each solver that names no number of its own.
+    """For each task, by each solver that names no number of its own."""
     until_solved: bool = False
-    # Draw and verify no more for a task that is solved.
+    """Draw and verify no more for a task that is solved."""
     allocate: Literal["uniform", "adaptive"] = "uniform"
-    # "adaptive": draw next what most likely solves another task for its cost; none of a solved
-    # task, but all that is drawn is verified.
+    """"adaptive": draw next what most likely solves another task for its cost; none of a solved
+    task, but all that is drawn is verified."""
 
     @property
     def seed(self) -> int:

@@ -36,9 +36,6 @@ GRID = 256
 FLAT = 1e-6
 """A smaller exponent is the rounding of a coverage that does not rise."""
 
-ROUNDING = 1e-9
-"""Coverages less than this apart are the same."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Law:
@@ -150,8 +147,9 @@ class Scaling:
         """
         if not 0 < target <= 1:
             raise ValueError(f"A target for coverage lies above 0 and up to 1, got {target}.")
+        least = target - intervals.SAME
         k, low, high = (
-            next((k for k, share in zip(self.ks, of, strict=True) if share >= target - ROUNDING), 0)
+            next((k for k, share in zip(self.ks, of, strict=True) if share >= least), 0)
             for of in (self.measured, self.highs, self.lows)
         )
         if k:
@@ -277,7 +275,7 @@ def fit_law(ks: ArrayLike, coverage: ArrayLike) -> Law | None:
 def _fit(ks: ArrayLike, coverage: FloatArray) -> FloatArray:
     """Return a and b (2,) for a curve (len(ks),), NaN where no law rises."""
     x = np.log(np.asarray(ks, dtype=np.float64))
-    inside = (coverage > ROUNDING) & (coverage < 1 - ROUNDING)
+    inside = (coverage > intervals.SAME) & (coverage < 1 - intervals.SAME)
     log_c = np.log(np.where(inside, coverage, 0.5))
     y = np.log(-log_c)
     weight = np.where(inside, (coverage * log_c) ** 2, 0.0)
@@ -285,7 +283,7 @@ def _fit(ks: ArrayLike, coverage: FloatArray) -> FloatArray:
     x_off = x - (weight * x).sum(-1, keepdims=True)
     spread = (weight * x_off**2).sum(-1)
     # One point alone has no spread.
-    b = (weight * x_off * y).sum(-1) / np.where(spread > ROUNDING, spread, np.nan)
+    b = (weight * x_off * y).sum(-1) / np.where(spread > intervals.SAME, spread, np.nan)
     a = -np.exp((weight * (y - b[..., None] * x)).sum(-1))
     return np.where(b < -FLAT, np.stack([a, b]), np.nan)
 

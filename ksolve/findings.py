@@ -48,17 +48,17 @@ class RunRead:
     """What was read of one run folder."""
 
     name: str
-    # Of the folder; unlike every other run's.
+    """Of the folder; unlike every other run's."""
     config: Mapping[str, Any]
     sweep: str | None
-    # The text of its sweep.toml, where it has one.
+    """The text of its sweep.toml, where it has one."""
     summary: Summary
     table: SampleTable
     failures: Sequence[Failure]
     store: Store
-    # Still open, for its patches.
+    """Still open, for its patches."""
     left_out: Sequence[str] = ()
-    # Flaky issues that are in none of this, as was asked for.
+    """Flaky issues that are in none of this, as was asked for."""
     not_believed: int = 0
     """Resolved samples that count as unresolved: they are suspicious, and that was asked for."""
     parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -70,20 +70,20 @@ class Solver:
     """One model under one strategy in one run."""
 
     label: str
-    # Unlike every other solver's: short, or in full for programs.
+    """Unlike every other solver's: short, or in full for programs."""
     run: RunRead
     position: int
-    # In the arms of the run's table.
+    """In the arms of the run's table."""
     arm: Arm
     spent: Spent
     costs: Sequence[AtK]
-    # When all k are drawn, at the same k as `arm.pass_at_k`.
+    """When all k are drawn, at the same k as `arm.pass_at_k`."""
     until_solved: Sequence[AtK]
-    # When an issue's first solve ends it, at the same k.
+    """When an issue's first solve ends it, at the same k."""
     scaling: Scaling
     choices: Sequence[Worth] = ()
-    # What is chosen without the oracle is worth: first among all samples with a verdict, unless
-    # there are too many, then where `ksolve select` chose when there were fewer.
+    """What is chosen without the oracle is worth: first among all samples with a verdict, unless
+    there are too many, then where `ksolve select` chose when there were fewer."""
 
     @property
     def selection(self) -> Evaluation | None:
@@ -105,25 +105,25 @@ class Findings:
     runs: Sequence[RunRead]
     solvers: Sequence[Solver]
     names: Names
-    # The solvers' short ones, and what these leave unsaid.
+    """The solvers' short ones, and what these leave unsaid."""
     table: SampleTable
-    # Of all runs: task by task the union, arm by arm the solvers.
+    """Of all runs: task by task the union, arm by arm the solvers."""
     axis: Axis
     axis_why: str
-    # What costs are told in, and why in that.
+    """What costs are told in, and why in that."""
     together: Together | None
-    # Of all solvers, as all below without those of adaptive runs; None of fewer than two.
+    """Of all solvers, as all below without those of adaptive runs; None of fewer than two."""
     frontier: Frontier | None
-    # When all k are drawn; None where no cost is known.
+    """When all k are drawn; None where no cost is known."""
     break_evens: Sequence[BreakEven]
     equal_costs: Sequence[EqualCost]
-    # Of pairs of solvers whose costs are known, when all k are drawn.
+    """Of pairs of solvers whose costs are known, when all k are drawn."""
     paired: Mapping[int, Sequence[Paired]]
-    # By k (1, and what most issues carry), of pairs of solvers: all, or `chosen_pairs` of many.
+    """By k (1, and what most issues carry), of pairs of solvers: all, or `chosen_pairs` of many."""
     unread: Sequence[str]
-    # Why what `ksolve select` kept cannot be read, a sentence for each run of which it cannot.
+    """Why what `ksolve select` kept cannot be read, a sentence for each run of which it cannot."""
     together_chosen: Sequence[Worth]
-    # What `ksolve select` chose among the samples of all solvers of a run is worth.
+    """What `ksolve select` chose among the samples of all solvers of a run is worth."""
 
     @property
     def choices(self) -> list[Worth]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from eval import intervals
+from eval.attempts import finite
 from eval.coverage import Coverage, curve_of, pass_at_ks
 from eval.selection.at_k import chosen_at_ks, ks_up_to
 from eval.selection.candidates import Bools, Effort, Floats, Selection
@@ -32,7 +33,7 @@ class Share:
     share: float
     low: float | None
     high: float | None
-    # None of a single issue, and of a quotient that has no bound.
+    """None of a single issue, and of a quotient that has no bound."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,11 +42,11 @@ class Result:
 
     method: str
     settings: Mapping[str, Any]
-    # Who judges, say; as in `Selection`.
+    """Who judges, say; as in `Selection`."""
     solved: Share
     recovered: Share | None
-    # Of the gap from floor to ceiling; below 0 where the method is worse than chance. None where
-    # there is no gap.
+    """Of the gap from floor to ceiling; below 0 where the method is worse than chance. None where
+    there is no gap."""
     effort: Effort
     at_k: tuple[Coverage, ...] = ()
     """What it solves when only k samples of each issue are drawn, one of which it chooses; empty
@@ -61,9 +62,9 @@ class Evaluation:
     issues: int
     candidates: int
     floor: Share
-    # Of a candidate taken at random, one without a patch as any other: pass@1.
+    """Of a candidate taken at random, one without a patch as any other: pass@1."""
     ceiling: Share
-    # With at least one resolved candidate: what a perfect choice would solve.
+    """With at least one resolved candidate: what a perfect choice would solve."""
     results: tuple[Result, ...]
     ceiling_at_k: tuple[Coverage, ...] = ()
     """With at least one resolved of k candidates: pass@k, at the k of every `Result.at_k`."""
@@ -94,7 +95,7 @@ def evaluate(
     values = np.array(columns, dtype=np.float64).T
     means, (lows, highs) = values.mean(0), intervals.of_share(values)
     floor, ceiling, *solved = (
-        Share(share=share, low=_finite(low), high=_finite(high))
+        Share(share=share, low=finite(low), high=finite(high))
         for share, low, high in zip(means.tolist(), lows, highs, strict=True)
     )
     recovered = _recovered(values[:, 2:] - values[:, :1], values[:, 1:2] - values[:, :1])
@@ -148,10 +149,6 @@ def _recovered(above: Floats, gap: Floats) -> list[Share | None]:
     shares = above.mean(0) / gap.mean()
     ends = intervals.of_quotient(above, np.broadcast_to(gap, above.shape))
     return [
-        Share(share=float(share), low=_finite(low), high=_finite(high))
+        Share(share=float(share), low=finite(low), high=finite(high))
         for share, (low, high) in zip(shares, ends.T, strict=True)
     ]
-
-
-def _finite(end: float) -> float | None:
-    return float(end) if np.isfinite(end) else None

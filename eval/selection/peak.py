@@ -13,17 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.coverage import common_depth
+from eval.intervals import SAME, TAIL
 from eval.selection.candidates import Floats
 
 FLIPS = 9_999
 """Of the signs of all issues, drawn at random."""
-
-ROUNDING = 1e-9
-"""Shares less than this apart are the same."""
-
-LEVEL = 0.025
-"""A fall is told where chance makes one as large with less than this chance: as often as the truth
-lies below a 95% interval."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,19 +45,20 @@ def peak(chance: Floats, ks: Sequence[int], *, seed: int = 0) -> Peak | None:
     depth = common_depth(depths)
     values = chance[depths >= depth][:, np.asarray(ks) <= depth]
     shares = values.mean(axis=0) if values.size else np.zeros(0)
-    if not shares.size or shares.max() < shares[-1] + ROUNDING:
+    if not shares.size or shares.max() < shares[-1] + SAME:
         return None
     falls = values - values[:, -1:]
     spread = np.sqrt((falls**2).sum(axis=0))
-    moving = spread > ROUNDING
+    moving = spread > SAME
     scaled = falls[:, moving] / spread[moving]
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(FLIPS, len(falls)))
     # The first of equals.
-    best = int((shares > shares.max() - ROUNDING).argmax())
+    best = int((shares > shares.max() - SAME).argmax())
     observed = falls[:, best].sum() / spread[best]
-    as_large = int(((signs @ scaled).max(axis=1) > observed - ROUNDING).sum())
+    as_large = int(((signs @ scaled).max(axis=1) > observed - SAME).sum())
     p_value = (as_large + 1) / (FLIPS + 1)
-    if p_value >= LEVEL:
+    # As often as the truth lies below a 95% interval.
+    if p_value >= TAIL:
         return None
     return Peak(
         k=int(ks[best]),

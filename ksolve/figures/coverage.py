@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from eval.coverage import Coverage
 from eval.scaling import REACH, Scaling
 from ksolve.figures.charts import Point, Series, coverage_chart
 from ksolve.figures.figure import INTERVAL, Figure
+from ksolve.figures.measured import points_of
 from ksolve.findings import TARGETS, Findings, Solver
 from ksolve.pages.tables import Cell, Table, between, heads, number, share
 from ksolve.sentences import laws, samples_for
@@ -24,18 +26,7 @@ def coverage(of: Findings) -> Figure:
     series = [
         Series(
             name=solver.label,
-            points=[
-                Point(
-                    x=point.k,
-                    y=point.coverage,
-                    low=point.low,
-                    high=point.high,
-                    told=_told(solver.label, point),
-                    hollow=bool(point.excluded),
-                )
-                for point in solver.arm.pass_at_k
-                if point.coverage is not None
-            ],
+            points=points_of(solver.arm.pass_at_k, partial(_told, solver.label)),
             fit=_fitted(solver),
         )
         for solver in of.solvers

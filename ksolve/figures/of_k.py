@@ -10,6 +10,7 @@ from ksolve.chosen import Worth, method_name
 from ksolve.figures.axes import STYLES
 from ksolve.figures.charts import Point, Series, coverage_chart
 from ksolve.figures.figure import INTERVAL, Figure
+from ksolve.figures.measured import points_of
 from ksolve.findings import Findings
 from ksolve.of_k import PLAIN, peaks, worths_of
 from ksolve.pages.tables import Cell, Table, heads, number, share
@@ -79,18 +80,7 @@ def _edges(worth: Worth) -> Iterator[Series]:
 
 
 def _curve(name: str, points: Sequence[Coverage]) -> Series:
-    return Series(
-        name=name,
-        points=[
-            Point(
-                x=point.k,
-                y=point.coverage,
-                low=point.low,
-                high=point.high,
-                told=f"{name}: {percent(point.coverage, point.issues)} at k={point.k}",
-                hollow=bool(point.excluded),
-            )
-            for point in points
-            if point.coverage is not None
-        ],
-    )
+    def told(point: Coverage) -> str:
+        return f"{name}: {percent(point.coverage or 0.0, point.issues)} at k={point.k}"
+
+    return Series(name=name, points=points_of(points, told))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.selection.peak import LEVEL, peak
+from eval.intervals import TAIL
+from eval.selection.peak import peak
 
 KS = (1, 2, 4, 8)
 RISES_AND_FALLS = np.array([0.2, 0.4, 0.6, 0.4])
@@ -16,7 +17,7 @@ def test_a_fall_on_many_issues_is_told_with_both_shares() -> None:
     assert found is not None
     assert (found.k, found.last, found.issues) == (4, 8, 30)
     assert (found.share, found.share_at_last) == pytest.approx((0.6, 0.4))
-    assert found.p_value < LEVEL
+    assert found.p_value < TAIL
 
 
 def test_the_same_fall_on_few_issues_may_be_chance() -> None:
