@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
+from agent.seeds import request_seed
+
 Role = Literal["system", "user", "assistant", "tool"]
 StopReason = Literal["stop", "length", "content_filter", "other"]
 
@@ -94,12 +96,20 @@ class Sampling:
     max_tokens: int | None = None
     """Output tokens, thinking included; None for as many as suit the model."""
     seed: int | None = None
+    index: int = 0
+    """Index of the sample, plus the number of the request within it: by this a scripted model
+    chooses its answer. Endpoints are not told."""
     reasoning_effort: str | None = None
     """A word of the provider's, such as "low"; None leaves it to the provider."""
     extra_body: str = ""
     """JSON object of further fields for the request; "" for none."""
     required: tuple[str, ...] = ()
     """Names of the settings that the user asked for: where they are refused, that is an error."""
+
+    def of_request(self, number: int) -> Sampling:
+        """The settings of one of the many requests of a sample, counted from 0."""
+        seed = None if self.seed is None else request_seed(self.seed, number)
+        return replace(self, seed=seed, index=self.index + number)
 
     def instead(self, **wanted: Any) -> Sampling:
         """Return other settings of the caller's own choice, which no user asked for."""

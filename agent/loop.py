@@ -44,8 +44,6 @@ from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
 
 _LIMITS = AgentLimits()
-_SEEDS = 1_000
-# That belong to one sample; its steps have one each.
 _MISTAKES = 3
 # In a row, after which a sample ends.
 _FEW_STEPS = 3
@@ -219,10 +217,7 @@ class _Episode:
 
     async def _draw(self, talk: Conversation, protocol: Protocol) -> Completion:
         """Send the conversation, and once again where it is longer than was counted."""
-        seed = self._sampling.seed
-        if seed is not None:
-            seed = seed * _SEEDS + self._steps
-        sampling = replace(self._sampling, seed=seed)
+        sampling = self._sampling.of_request(self._steps)
         self._steps += 1
         for attempt in range(2):
             try:

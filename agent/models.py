@@ -139,7 +139,7 @@ def _hosted(spec: str, options: ModelOptions, progress: Callable[[str], None]) -
             f"{error.variable}."
         ) from None
     listed = preset.price_list or provider
-    price = options.price or price_of(listed, model)
+    price = options.price or price_of(listed, model, options.context_window or 0)
     shared: dict[str, Any] = {
         "name": spec,
         "model": model,
@@ -189,7 +189,7 @@ def _running(spec: str, options: ModelOptions) -> Model:
             f"The address of the model at {address.hostname} holds a key: put it into the "
             f"environment variable {ENDPOINT_KEY}, or into a --header."
         )
-    price = options.price or price_of(url, model)
+    price = options.price or price_of(url, model, options.context_window or 0)
     backend = OpenAIBackend(
         name=spec,
         model=model,
@@ -198,7 +198,7 @@ def _running(spec: str, options: ModelOptions) -> Model:
         key_variable=ENDPOINT_KEY,
         headers=_expanded(spec, options.headers),
         in_flight=options.in_flight or 32,
-        context_window=options.context_window,
+        context_window=options.context_window or context_window_of(url, model),
         thinks=is_known_to_think(model),
         # What nobody bills by the token is the user's own server.
         accelerator=price.input is None,

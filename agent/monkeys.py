@@ -45,8 +45,6 @@ from sandbox.sandbox import SandboxHost
 from tasks.task import Issue
 
 _LIMITS = AgentLimits()
-_SEEDS = 1_000
-# That belong to one sample; its turns have one each.
 _FOR_QUESTION = 0.75
 # Of the room: what the issue and its code may take; the rest is for what came of it.
 
@@ -301,15 +299,13 @@ class _Chain:
             if message not in self._asked or message is messages[-1]
         )
         self._asked.update(messages)
-        seed = self._sampling.seed
-        if seed is not None:
-            seed = seed * _SEEDS + self._requests
+        sampling = self._sampling.of_request(self._requests)
         self._requests += 1
         try:
             completion = await within(
                 self._seconds_left(),
                 self._limits.seconds,
-                self._backend.complete(messages, replace(self._sampling, seed=seed)),
+                self._backend.complete(messages, sampling),
             )
         except OutOfTimeError as error:
             if not self.usage.calls:

@@ -1,6 +1,6 @@
 """The shipped fake of a model: answers from a function or a file, with exact made-up usage.
 
-The same seed draws the same answer, so that a resumed run draws what it would have drawn. Tokens
+The same sample draws the same answer, so that a resumed run draws what it would have drawn. Tokens
 are words between blanks; a prompt that was answered before counts as cached.
 """
 
@@ -198,9 +198,6 @@ def _cut(text: str, words: int) -> tuple[str, StopReason]:
 EXAMPLE = '{"match": "a part of the prompt", "answers": ["one answer", "another"]}'
 """A row of an answer file."""
 
-_SEEDS = 1_000
-# That belong to one sample of an agent: one for each of its requests.
-
 
 class _Row(BaseModel):
     """One line of an answer file."""
@@ -218,9 +215,9 @@ class _Row(BaseModel):
 def script_from_file(path: Path) -> Script:
     """Read a script of JSON lines, such as `{"match": "issue text", "answers": ["...", "..."]}`.
 
-    The first row whose `match` is part of the prompt answers: by the seed modulo its number of
-    answers, without a seed in turn. A conversation that an answer which is a list began goes on
-    with that list. Raises OSError, and ValueError naming the line.
+    The first row whose `match` is part of the prompt answers: by the index of the sample modulo its
+    number of answers, without a seed round robin. A conversation that an answer which is a list
+    began goes on with that list. Raises OSError, and ValueError naming the line.
     """
     rows: list[_Row] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -241,7 +238,8 @@ def script_from_file(path: Path) -> Script:
                 asked[index] += 1
                 if turn < row.failures:
                     return BackendError(f"{path}: failure {turn + 1} of {row.failures}.")
-                return _answer(row, messages, sampling.seed, turn - row.failures)
+                turn -= row.failures
+                return _answer(row, messages, turn if sampling.seed is None else sampling.index)
         return BackendUnusableError(f"{path} has no row for this prompt.", bad_input=True)
 
     return script
@@ -261,16 +259,16 @@ def _fault(error: ValidationError) -> str:
             return f"{where or 'the row'} cannot be used ({first['msg']})"
 
 
-def _answer(row: _Row, messages: Sequence[Message], seed: int | None, turn: int) -> str:
+def _answer(row: _Row, messages: Sequence[Message], number: int) -> str:
     """Return the next item of the list that the conversation has begun with, else a new answer.
 
-    Lists that begin alike are told apart by the seed, which rises by one with every request.
+    Lists that begin alike are told apart by the number, which rises by one with every request.
     """
     said = [message.content for message in messages if message.role == "assistant"]
     given = [_given(answer, said) if isinstance(answer, list) else 0 for answer in row.answers]
     most = max(given)
-    first = turn if seed is None else sum(divmod(seed - most, _SEEDS))
     count = len(given)
+    first = number - most
     chosen = min(range(count), key=lambda place: (-given[place], (place - first) % count))
     answer = row.answers[chosen]
     return answer if isinstance(answer, str) else answer[min(most, len(answer) - 1)]

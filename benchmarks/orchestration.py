@@ -29,8 +29,9 @@ from agent.price import Price
 from agent.scripted import ScriptedBackend
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
+from eval.plan import Plan, Solver
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from sandbox.fake import FakeHost, FakeSandbox, did
 from sandbox.sandbox import ExecResult
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task

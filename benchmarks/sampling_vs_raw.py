@@ -31,8 +31,10 @@ from agent.local.vllm import ManagedVllm
 from agent.models import Model
 from agent.oneshot import Oneshot
 from agent.price import Price
+from eval.plan import Plan, Solver
+from eval.sample import SampleKey
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from eval.verifier import Verifier
 from ksolve.commands.demo import TASKS
 from sandbox.docker import DockerHost
@@ -138,21 +140,21 @@ async def _compare(arguments: argparse.Namespace) -> None:
         for task in tasks:
             await ensure_image(host, task.issue.image, task.build, lambda _: None)
         prompts = await _prompts(tasks, server, host, sampling)
+        recorder = Recorder(server)
+        solver = Solver(
+            model=Model(name=server.name, backend=recorder, price=Price(hour=0.1)),
+            strategy=Oneshot(),
+            sampling=sampling,
+        )
         requests = [
-            (prompt, dataclasses.replace(sampling, seed=index))
-            for prompt in prompts
+            (prompt, solver.sampling_of(_key(solver, task, index)))
+            for task, prompt in zip(tasks, prompts, strict=True)
             for index in range(arguments.samples)
         ]
         await _bare(server, arguments.model, requests)
         before = await _bare(server, arguments.model, requests)
-        recorder = Recorder(server)
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
-            solver = Solver(
-                model=Model(name=server.name, backend=recorder, price=Price(hour=0.1)),
-                strategy=Oneshot(),
-                sampling=sampling,
-            )
             plan = Plan(tasks=tasks, solvers=[solver], samples=arguments.samples)
             verifier = Verifier(host, workers=arguments.workers)
             await Sweep(plan, store, host, verifier=verifier, workers=arguments.workers).run()
@@ -168,6 +170,10 @@ async def _compare(arguments: argparse.Namespace) -> None:
     print(f"bare client, after    {after.rate:6.1f} tokens/s ({after.seconds:.1f} s)")
     print(f"ratio                 {ours.rate / bare.rate:6.2f}  (must be 0.85, goal 0.95)")
     print(f"ksolve as a whole     {whole:6.1f} s, {verified} samples verified")
+
+
+def _key(solver: Solver, task: Task, index: int) -> SampleKey:
+    return SampleKey(task_id=task.id, model=solver.model.name, strategy=solver.name, index=index)
 
 
 async def _prompts(

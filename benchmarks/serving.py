@@ -1,9 +1,9 @@
 """One model served in different ways: coverage, accelerator seconds and cost per solve of each.
 
 A form is a model and its serving options. The forms are sampled one after the other by whole
-sweeps of `oneshot` with the same seeds, each on a server of its own and verified before the next
-one starts. Accelerator seconds are the server's busy time; its start is not in them. Few samples
-tell of speed, and hardly of coverage: compare the intervals.
+sweeps of `oneshot`, with the same seeds where the model is the same, each on a server of its own
+and verified before the next one starts. Accelerator seconds are the server's busy time; its start
+is not in them. Few samples tell of speed, and hardly of coverage: compare the intervals.
 
     python -m benchmarks.serving --form qwen2.5-coder-0.5b \
         --form "qwen2.5-coder-0.5b speculative_config.method=ngram \
@@ -34,8 +34,9 @@ from agent.oneshot import Oneshot
 from agent.price import Price
 from eval.cost import cost_per_solve
 from eval.coverage import coverage
+from eval.plan import Plan, Solver
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from eval.verifier import Verifier
 from ksolve.commands.demo import TASKS
 from sandbox.docker import DockerHost

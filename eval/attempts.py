@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eval.coverage import LEVEL, pass_at_k, pass_at_ks, resampled_means
+from eval import intervals
+from eval.coverage import pass_at_k, pass_at_ks
 from eval.table import NO_PATCH, Bools, Floats, Ints, SampleTable
 
 
@@ -26,12 +27,12 @@ class Patches:
     """
 
     issue: Ints
-    # Position in the tasks.
+    """Position in the tasks."""
     size: Ints
-    # Samples of the issue that hold it.
+    """Samples of the issue that hold it."""
     resolved: Bools
     seconds: Floats
-    # Of its verification.
+    """Of its verification."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +41,12 @@ class Attempts:
 
     n: Ints
     c: Ints
-    # Verdicts, and resolved among them.
+    """Verdicts, and resolved among them."""
     unresolved: Floats
     resolved: Floats
-    # Cost of all n - c, and of all c; 0 where there are none, NaN where it is unknown.
+    """Cost of all n - c, and of all c; 0 where there are none, NaN where it is unknown."""
     patches: Patches | None = None
-    # None: nothing is said of verification.
+    """None: nothing is said of verification."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,21 +56,21 @@ class AtK:
     k: int
     issues: int
     excluded: int
-    # Issues with fewer verdicts.
+    """Issues with fewer verdicts."""
     coverage: float | None
-    # Expected share solved; None, as all below, when no issue has k verdicts.
+    """Expected share solved; None, as all below, when no issue has k verdicts."""
     attempts: float | None
-    # Expected number an issue: k, or fewer when the first solve ends them.
+    """Expected number an issue: k, or fewer when the first solve ends them."""
     per_attempt: float | None
     per_issue: float | None
     per_solve: float | None
-    # Cost over expected solves; None when the cost is unknown or nothing is solved.
+    """Cost over expected solves; None when the cost is unknown or nothing is solved."""
     low: float | None
     high: float | None
-    # The 95% interval of `per_solve`, by a bootstrap over issues. An end is None when it stands
-    # on resamples that solve nothing, and both with fewer than two issues.
+    """The 95% interval of `per_solve`, `eval.intervals.of_ratio`. The upper end is None where it
+    may be that nothing is solved, and both are with fewer than two issues."""
     verify_seconds: float | None
-    # Expected an issue, equal patches once; in none of the costs.
+    """Expected an issue, equal patches once; in none of the costs."""
 
 
 def attempts(
@@ -175,9 +176,7 @@ def expected_verification(of: Attempts, k: int, *, stop: bool) -> Floats | None:
     return np.where(of.n < k, np.nan, seconds)
 
 
-def cost_curve(
-    of: Attempts, ks: Sequence[int], *, stop: bool = False, seed: int = 0
-) -> tuple[AtK, ...]:
+def cost_curve(of: Attempts, ks: Sequence[int], *, stop: bool = False) -> tuple[AtK, ...]:
     """Return what k attempts an issue cost and solve, for every k of `ks`.
 
     All k are drawn, or with `stop` no more than until the first solve. Each k stands on the
@@ -187,29 +186,14 @@ def cost_curve(
     cost = np.empty_like(chance)
     for column, k in enumerate(ks):
         cost[:, column] = expected_cost(of, k, stop=stop)
-    again = resampled_means(np.concatenate([chance, cost], axis=1), seed=seed)
-    solves, costs = np.split(again, 2, axis=1)
-    # Where none of the issues that were drawn again has k verdicts, it is NaN.
-    nothing_solved = np.where(solves == 0, np.inf, np.nan)
-    per_solve = np.divide(costs, solves, out=nothing_solved, where=solves > 0)
+    per_solve = intervals.of_ratio(cost, chance).T
     return tuple(
-        _at_k(of, k, chance[:, i], cost[:, i], per_solve[:, i], stop=stop) for i, k in enumerate(ks)
+        _at_k(of, k, chance[:, i], cost[:, i], per_solve[i], stop=stop) for i, k in enumerate(ks)
     )
 
 
-def ends(resamples: Floats) -> tuple[float | None, float | None]:
-    """Ends of the 95% percentile interval; None for one that is infinite.
-
-    Infinity stands for what is farther than was drawn, and is ordered with the rest. An end is
-    one of the resamples, since between a number and infinity there is nothing to interpolate.
-    """
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    low, high = np.quantile(resamples, tails, method="inverted_cdf").tolist()
-    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
-
-
 def _at_k(
-    of: Attempts, k: int, chance: Floats, cost: Floats, per_solve: Floats, *, stop: bool
+    of: Attempts, k: int, chance: Floats, cost: Floats, interval: Floats, *, stop: bool
 ) -> AtK:
     chosen = of.n >= k
     issues = int(chosen.sum())
@@ -217,7 +201,7 @@ def _at_k(
     verification = expected_verification(of, k, stop=stop)
     coverage, per_issue, attempts = (_mean(column[chosen]) for column in (chance, cost, drawn))
     told = per_issue is not None and bool(coverage) and issues > 1
-    low, high = ends(per_solve[~np.isnan(per_solve)]) if told else (None, None)
+    low, high = (finite(end) if told else None for end in interval)
     return AtK(
         k=k,
         issues=issues,
@@ -231,6 +215,11 @@ def _at_k(
         high=high,
         verify_seconds=None if verification is None else _mean(verification[chosen]),
     )
+
+
+def finite(value: float) -> float | None:
+    """Return a number as it is; None for one that is infinite or unknown."""
+    return float(value) if math.isfinite(value) else None
 
 
 def _mean(values: Floats) -> float | None:

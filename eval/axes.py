@@ -8,6 +8,7 @@ estimate by the number of parameters, not a measurement.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -42,6 +43,9 @@ FLOPS_PER_TOKEN = 2
 """For each parameter: one multiplication and one addition."""
 
 BF16_BYTES = 2
+
+_PARAMETERS = re.compile(r"(\d+(?:\.\d+)?(?:e\d{1,2})?)([kmbt]?)", re.IGNORECASE)
+_TIMES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 NONE_FAILED = Failed()
 
@@ -159,6 +163,15 @@ def parameters_of(model: str) -> float | None:
     """
     name = model.partition("#")[2] or model.partition(":")[2] or model
     return MODELS[name].bytes / BF16_BYTES if name in MODELS else None
+
+
+def read_parameters(text: str) -> float:
+    """Read a number of parameters such as 7e9, 7B, 500M or 32b. Raises ValueError."""
+    found = _PARAMETERS.fullmatch(text.strip())
+    number = float(found[1]) * _TIMES[found[2].lower()] if found else 0.0
+    if not number:
+        raise ValueError(f"{text!r} is no number of parameters")
+    return number
 
 
 def written(amount: float | None, axis: Axis, *, digits: int = 2, has_unit: bool = False) -> str:

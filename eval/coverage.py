@@ -1,30 +1,24 @@
 """How much repeated sampling solves: pass@k, coverage over issues, and its interval.
 
-Pure functions over arrays of counts: an issue has `n` verdicts, of which `c` resolved it. An
-attempt without a verdict is in neither, so what is still owed never looks like a miss. Issues are
-left out (the flaky ones, say) by leaving them out of the arrays. Nothing here extrapolates past the
-samples that were drawn, and nothing mends an `n` that depends on what the samples gave, as in a run
-that stops at the first solve.
+Pure functions over arrays of counts: an issue has `n` verdicts, of which `c` resolved it. A sample
+without a verdict is in neither, so a pending one never looks like a miss. Issues are left out (the
+flaky ones, say) by leaving them out of the arrays. Nothing here extrapolates past the samples that
+were drawn, and nothing mends an `n` that depends on what the samples gave, as in a run that stops
+at the first solve.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from eval import intervals
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-Over = Literal["issues", "samples", "both"]
-
-RESAMPLES = 2000
-LEVEL = 0.95
-CELLS = 1_000_000
-"""Numbers that a batch of resamples holds at once: it bounds memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,14 +27,14 @@ class Coverage:
 
     k: int
     coverage: float | None
-    # Expected share, 0 to 1; None when no issue has k verdicts.
+    """Expected share, 0 to 1; None when no issue has k verdicts."""
     low: float | None
     high: float | None
-    # The 95% interval; None when fewer than two issues carry it.
+    """The 95% interval; None when fewer than two issues carry it."""
     issues: int
-    # Issues with at least k verdicts: the mean is over these.
+    """Issues with at least k verdicts: the mean is over these."""
     excluded: int
-    # Issues with fewer.
+    """Issues with fewer."""
 
 
 def pass_at_k(n: ArrayLike, c: ArrayLike, k: int) -> FloatArray:
@@ -100,7 +94,7 @@ def union_at_ks(n: ArrayLike, c: ArrayLike, ks: Sequence[int]) -> FloatArray:
     return split_at(n, c, np.repeat(np.asarray(ks)[:, None], len(n), axis=1))
 
 
-def in_turn_at_ks(n: ArrayLike, c: ArrayLike, ks: Sequence[int]) -> FloatArray:
+def round_robin_at_ks(n: ArrayLike, c: ArrayLike, ks: Sequence[int]) -> FloatArray:
     """Chance that any of `k` samples in all resolves an issue when the arms draw in turn.
 
     `n` and `c` are (arms, issues), the first arm first; the result is (issues, len(ks)).
@@ -114,9 +108,9 @@ class Together:
     """What several arms solve together, on the issues that all of them carry."""
 
     union: tuple[Coverage, ...]
-    # When each of them draws k.
-    in_turn: tuple[Coverage, ...]
-    # When all of them draw k, taking turns.
+    """When each of them draws k."""
+    round_robin: tuple[Coverage, ...]
+    """When all of them draw k, taking turns."""
 
 
 def together(n: ArrayLike, c: ArrayLike) -> Together:
@@ -129,7 +123,7 @@ def together(n: ArrayLike, c: ArrayLike) -> Together:
     each, in_all = ladder(depth), ladder(depth * len(n))
     return Together(
         union=curve_of(union_at_ks(n, c, each), each),
-        in_turn=curve_of(in_turn_at_ks(n, c, in_all), in_all),
+        round_robin=curve_of(round_robin_at_ks(n, c, in_all), in_all),
     )
 
 
@@ -167,82 +161,43 @@ def mixture_at_ks(
     return 1 - so_far[:, list(ks)]
 
 
-def coverage(n: ArrayLike, c: ArrayLike, k: int, *, seed: int = 0) -> Coverage:
+def coverage(n: ArrayLike, c: ArrayLike, k: int) -> Coverage:
     """Mean pass@k over the issues that have at least `k` verdicts, with its interval.
 
-    `n` and `c` as in `pass_at_k`, one entry an issue. One seed gives the same answer every time.
+    `n` and `c` as in `pass_at_k`, one entry an issue.
     """
-    return curve(n, c, [k], seed=seed)[0]
+    return curve(n, c, [k])[0]
 
 
-def curve(
-    n: ArrayLike, c: ArrayLike, ks: Sequence[int], *, over: Over = "issues", seed: int = 0
-) -> tuple[Coverage, ...]:
-    """`coverage` at each of `ks`, with intervals from one bootstrap.
+def curve(n: ArrayLike, c: ArrayLike, ks: Sequence[int]) -> tuple[Coverage, ...]:
+    """`coverage` at each of `ks`.
 
     With unequal `n` the mean is over other issues at another k, and may fall as k grows.
-
-    `over` says what is drawn again, which is what the interval speaks of:
-
-    - "issues": other issues like these. An issue brings the luck of its samples along, so that is
-      in the interval too.
-    - "samples": the same issues with other samples. The n verdicts of an issue are drawn with
-      replacement, so its c is binomial (n, c/n); drawing without replacement would give the same c
-      each time. Of that, pass@k has the mean 1 - (1 - c/n)^k, less than the estimate; the
-      difference is added back. An issue without a solve is taken to stay without, and one without
-      a miss likewise, which makes the interval somewhat narrow for few samples an issue.
-    - "both": issues, and the samples within each. It counts the luck of the samples twice
-      (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8), so it is
-      on the safe side.
     """
-    chance = pass_at_ks(n, c, ks)
-    if over == "issues":
-        return curve_of(chance, ks, seed=seed)
-    return _points(chance, ks, _redrawn_means(n, c, ks, issues=over == "both", seed=seed))
+    return curve_of(pass_at_ks(n, c, ks), ks)
 
 
-def curve_of(chance: ArrayLike, ks: Sequence[int], *, seed: int = 0) -> tuple[Coverage, ...]:
-    """Mean of `chance` (issues, len(ks)) at each k, with intervals from one bootstrap over issues.
+def curve_of(chance: ArrayLike, ks: Sequence[int]) -> tuple[Coverage, ...]:
+    """Mean of `chance` (issues, len(ks)) at each k, with the interval of `eval.intervals.of_share`.
 
     For any of the chances above: of one arm, of a mixture, of a union. An issue whose chance is
     NaN is excluded at that k.
     """
     chance = np.asarray(chance, dtype=np.float64)
-    return _points(chance, ks, resampled_means(chance, seed=seed))
-
-
-def interval(values: ArrayLike, *, seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap (95%, 2,000 resamples) of the mean of `values`, one an issue.
-
-    It speaks of drawing other issues like these; where all issues agree it has no width, however
-    few they are.
-    """
-    low, high = bounds(resampled_means(np.asarray(values)[:, None], seed=seed)[:, 0])
-    return float(low), float(high)
-
-
-def resampled_means(chance: FloatArray, *, seed: int = 0) -> FloatArray:
-    """Return the means of `chance` (issues, columns) over resampled issues, (RESAMPLES, columns).
-
-    One resample holds the same issues in every column, so columns may be compared within it. NaN
-    where it holds no issue that is known (not NaN) in that column.
-    """
-    known = ~np.isnan(chance)
-    values, ones = np.where(known, chance, 0.0), known.astype(np.float64)
-    means = np.full((RESAMPLES, chance.shape[1]), np.nan)
-    for rows, picks in _resamples(len(chance), np.random.default_rng(seed)):
-        # How often each issue is in each resample.
-        size = picks.shape[0]
-        cells = (picks + picks.shape[1] * np.arange(size)[:, None]).ravel()
-        times = np.bincount(cells, minlength=picks.size).reshape(picks.shape).astype(np.float64)
-        means[rows] = _ratio(times @ values, times @ ones)
-    return means
-
-
-def bounds(replicates: FloatArray) -> FloatArray:
-    """Return the 95% interval (2, ...) of what resamples gave along the first axis, without NaN."""
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    return np.asarray(np.nanquantile(replicates, tails, axis=0), dtype=np.float64)
+    points = []
+    for k, values, (low, high) in zip(ks, chance.T, intervals.of_share(chance).T, strict=True):
+        known = values[~np.isnan(values)]
+        points.append(
+            Coverage(
+                k=int(k),
+                coverage=float(known.mean()) if known.size else None,
+                low=float(low) if known.size > 1 else None,
+                high=float(high) if known.size > 1 else None,
+                issues=known.size,
+                excluded=values.size - known.size,
+            )
+        )
+    return tuple(points)
 
 
 def ladder(n_max: int) -> tuple[int, ...]:
@@ -269,53 +224,3 @@ def _counts(n: ArrayLike, c: ArrayLike) -> tuple[IntArray, IntArray]:
 
 def _none_resolved(n: IntArray, c: IntArray, every_k: Sequence[int]) -> FloatArray:
     return np.concatenate([np.ones((len(n), 1)), 1 - pass_at_ks(n, c, every_k)], axis=1)
-
-
-def _points(chance: FloatArray, ks: Sequence[int], replicates: FloatArray) -> tuple[Coverage, ...]:
-    points = []
-    for k, values, means in zip(ks, chance.T, replicates.T, strict=True):
-        known = values[~np.isnan(values)]
-        low, high = bounds(means) if known.size > 1 else (None, None)
-        points.append(
-            Coverage(
-                k=int(k),
-                coverage=float(known.mean()) if known.size else None,
-                low=None if low is None else float(low),
-                high=None if high is None else float(high),
-                issues=known.size,
-                excluded=values.size - known.size,
-            )
-        )
-    return tuple(points)
-
-
-def _redrawn_means(
-    n: ArrayLike, c: ArrayLike, ks: Sequence[int], *, issues: bool, seed: int
-) -> FloatArray:
-    """Like `resampled_means`, with the verdicts of every issue drawn again, or those alone."""
-    n, c = _counts(n, c)
-    rate = c / np.maximum(n, 1)
-    means = np.full((RESAMPLES, len(ks)), np.nan)
-    draw = np.random.default_rng(seed)
-    for rows, resampled in _resamples(len(n), draw):
-        picks = resampled if issues else np.broadcast_to(np.arange(len(n)), resampled.shape)
-        again = draw.binomial(n[picks], rate[picks])
-        for column, k in enumerate(ks):
-            known = n >= k
-            bias = 1 - (1 - rate) ** k - pass_at_k(n, c, k)
-            chance = np.where(known[picks], pass_at_k(n[picks], again, k) - bias[picks], 0.0)
-            means[rows, column] = _ratio(chance.sum(1), known[picks].sum(1, dtype=np.float64))
-    return means.clip(0.0, 1.0)
-
-
-def _resamples(issues: int, draw: np.random.Generator) -> Iterator[tuple[slice, IntArray]]:
-    """Give the resamples batch by batch: which of them, and the issues (batch, issues) in each."""
-    batch = max(1, CELLS // max(issues, 1))
-    for start in range(0, RESAMPLES if issues else 0, batch):
-        rows = slice(start, min(start + batch, RESAMPLES))
-        yield rows, draw.integers(issues, size=(rows.stop - start, issues))
-
-
-def _ratio(total: FloatArray, count: FloatArray) -> FloatArray:
-    """Divide; NaN where the count is 0."""
-    return total / np.where(count > 0, count, np.nan)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from eval.attempts import Attempts, expected_cost
-from eval.coverage import common_depth, pass_at_ks, resampled_means
+from eval.coverage import common_depth, pass_at_ks
+from eval.resampling import resampled_means
 from eval.table import Bools, Floats
 
 POINTS = 256

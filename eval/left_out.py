@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from agent.backend import Usage
+from eval.plan import Plan
 from eval.sample import Failure, SampleKey, Stage
 from eval.store import Store
-from eval.sweep import Plan
 from sandbox.sandbox import SandboxError
 
 

@@ -23,6 +23,7 @@ from agent.backend import (
 )
 from agent.price import Price
 from eval.budget import Budget, Budgets
+from eval.spending import Clock, Spending, utc_now
 
 LEAST_ANSWER = 1_024
 """Output tokens below which a limit that nobody asked for is not lowered to fit into a budget."""
@@ -39,17 +40,42 @@ class BudgetSpentError(Exception):
 class MeteredBackend:
     """Lends an entered backend to one sample; every request is reserved and then settled."""
 
-    def __init__(self, backend: Backend, price: Price, budgets: Budgets, task_id: str) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        price: Price,
+        budgets: Budgets,
+        task_id: str,
+        *,
+        now: Clock = utc_now,
+    ) -> None:
+        """`now` tells the time, by which the price of a request may differ."""
         self._backend = backend
         self._price = price
+        self._now = now
+        self._spending = Spending(price, now)
         self._run = budgets.run
         self._issue = budgets.issue(task_id)
         self._sample = budgets.sample()
         self._bills = budgets.bills(backend.name)
-        self.usage = Usage()
-        """What this sample has used so far, attempts that failed or were cancelled included."""
         self.sent: Mapping[str, Any] = {}
         """The settings that really were in its last request."""
+
+    @property
+    def usage(self) -> Usage:
+        """What this sample has used so far, attempts that failed or were cancelled included."""
+        return self._spending.usage
+
+    @property
+    def has_used(self) -> bool:
+        """Whether that is anything which may cost."""
+        used = self.usage
+        return bool(used.input_tokens or used.output_tokens or used.accelerator_seconds)
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars for that, each request at its own price; None when unknown."""
+        return self._spending.cost
 
     @property
     def name(self) -> str:
@@ -124,19 +150,18 @@ class MeteredBackend:
             limit, reserved = await self._reserve(
                 messages, sampling, tools, may_be_short=may_be_short
             )
-            spent: list[Usage] = []
+            spent = Spending(self._price, self._now)
             try:
                 completion = await self._backend.complete(
                     messages,
                     dataclasses.replace(sampling, max_tokens=limit),
                     tools,
-                    book=spent.append,
+                    book=spent.book,
                 )
             finally:
-                used = sum(spent, Usage())
-                self.usage += used
-                book(used)
-                cost = self._price.cost(used) or 0.0
+                self._spending += spent
+                book(spent.usage)
+                cost = spent.cost or 0.0
                 self._bills.add(cost, reserved)
                 for budget in self._budgets:
                     await budget.settle(reserved, cost)

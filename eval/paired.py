@@ -13,13 +13,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from eval.coverage import interval, pass_at_k
+from eval import intervals
+from eval.coverage import pass_at_k
 from eval.table import Bools, Ints, SampleTable
 
 FLIPS = 9_999
 """Sign flips of the permutation test, at most; up to 13 issues that differ it is all of them."""
+
+COMPARED = 8
+"""Sides of which every pair is compared; of more, the pairs would be more than anyone reads."""
+
+BEST = 4
+"""Sides whose pairs are all compared where there are more."""
+
+FLIPS_AT_ONCE = 2_000
+"""Sign flips of several columns together, at most; up to 10 issues that differ it is all."""
 
 ROUNDING = 1e-9
 """Two shares less than this apart are the same, summed in two orders."""
@@ -60,7 +70,7 @@ class Paired:
     # a - b.
     low: float | None
     high: float | None
-    # Its 95% interval by a bootstrap over issues; None with fewer than two.
+    # Its 95% interval, `eval.intervals.of_difference`; None with fewer than two issues.
     both: int
     alone_a: int
     alone_b: int
@@ -103,7 +113,8 @@ def compare(a: Side, b: Side, *, k: int = 1, seed: int = 0) -> Paired:
     difference = chance_a - chance_b
     solved_a, solved_b = (_within(of.first[rows], k) for of, rows in ((a, rows_a), (b, rows_b)))
     alone_a, alone_b = int((solved_a & ~solved_b).sum()), int((solved_b & ~solved_a).sum())
-    low, high = interval(difference, seed=seed) if difference.size > 1 else (None, None)
+    ends = intervals.of_difference(chance_a[:, None], chance_b[:, None])[:, 0].tolist()
+    low, high = ends if difference.size > 1 else (None, None)
     some = difference.size > 0
     p_mcnemar = mcnemar(alone_a, alone_b) if some else None
     p_flips = sign_flips(difference, seed=seed) if some else None
@@ -131,14 +142,39 @@ def compare(a: Side, b: Side, *, k: int = 1, seed: int = 0) -> Paired:
     )
 
 
-def compare_all(sides: Sequence[Side], *, k: int = 1, seed: int = 0) -> tuple[Paired, ...]:
-    """Compare every pair of sides, the p-values corrected for there being several."""
-    pairs = [compare(a, b, k=k, seed=seed) for a, b in itertools.combinations(sides, 2)]
-    exact = holm([pair.mcnemar for pair in pairs])
-    flips = holm([pair.permutation for pair in pairs])
+def chosen_pairs(scores: Sequence[float]) -> list[tuple[int, int]]:
+    """Pairs of sides to compare, by their positions: all, or of many the best ones' and best's.
+
+    Of more than `COMPARED` sides these are the pairs among the `BEST` with the highest scores, and
+    of the very best with every other.
+    """
+    pairs = list(itertools.combinations(range(len(scores)), 2))
+    if len(scores) <= COMPARED:
+        return pairs
+    ranked = sorted(range(len(scores)), key=lambda at: -scores[at])
+    best = set(ranked[:BEST])
+    return [pair for pair in pairs if ranked[0] in pair or best.issuperset(pair)]
+
+
+def compare_all(
+    sides: Sequence[Side],
+    *,
+    k: int = 1,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    seed: int = 0,
+) -> tuple[Paired, ...]:
+    """Compare pairs of sides (every pair by default), the p-values corrected for all there are.
+
+    Pairs that are not compared count in the correction: the others were chosen by their scores.
+    """
+    every = len(sides) * (len(sides) - 1) // 2
+    chosen = itertools.combinations(range(len(sides)), 2) if pairs is None else pairs
+    compared = [compare(sides[a], sides[b], k=k, seed=seed) for a, b in chosen]
+    exact = holm([pair.mcnemar for pair in compared], of=every)
+    flips = holm([pair.permutation for pair in compared], of=every)
     return tuple(
         dataclasses.replace(pair, mcnemar_holm=p, permutation_holm=q)
-        for pair, p, q in zip(pairs, exact, flips, strict=True)
+        for pair, p, q in zip(compared, exact, flips, strict=True)
     )
 
 
@@ -180,8 +216,37 @@ def sign_flips(differences: ArrayLike, *, seed: int = 0) -> float:
     return float(found.pvalue)
 
 
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
+def flips_at_once(differences: ArrayLike, *, seed: int = 0) -> NDArray[np.float64]:
+    """Two-sided p-values of the means of several columns (issues, columns), corrected together.
+
+    As `sign_flips`, with the same flips for all columns and against the largest of them (Westfall
+    and Young 1993): the chance of even one false difference among all columns is at most the level.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    values = np.where(np.abs(values) > ROUNDING, values, 0.0)
+    values = values[np.abs(values).any(axis=1)]
+    issues, columns = values.shape
+    if issues <= 1:
+        return np.ones(columns)
+    scale = np.sqrt((values**2).sum(axis=0))
+    scaled = np.divide(values, scale, out=np.zeros_like(values), where=scale > 0)
+    if 2**issues <= FLIPS_AT_ONCE:
+        signs = np.array(list(itertools.product([1.0, -1.0], repeat=issues)))
+    else:
+        draw = np.random.default_rng(seed)
+        signs = draw.choice([1.0, -1.0], size=(FLIPS_AT_ONCE, issues))
+        # What was seen is one of the flips.
+        signs[0] = 1.0
+    largest = np.sort(np.abs(signs @ scaled).max(axis=1))
+    seen = np.abs(scaled.sum(axis=0))
+    farther = largest.size - np.searchsorted(largest, seen - ROUNDING)
+    return np.asarray(farther / largest.size, dtype=np.float64)
+
+
+def holm(p_values: Sequence[float | None], *, of: int = 0) -> list[float | None]:
     """Correct p-values for their number (Holm 1979), in the order given; None stays None.
+
+    `of` is how many there are where these are the ones that were looked at.
 
     The chance of even one false difference among all pairs is then at most the level, whatever
     they have in common.
@@ -189,8 +254,9 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     corrected: list[float | None] = [None] * len(p_values)
     least = 0.0
+    number = max(of, len(known))
     for rank, (p, i) in enumerate(known):
-        least = max(least, min(1.0, p * (len(known) - rank)))
+        least = max(least, min(1.0, p * (number - rank)))
         corrected[i] = least
     return corrected
 

@@ -1,27 +1,22 @@
-"""How coverage would go on past the samples that were drawn: a power law, its error, its limits.
+"""How coverage goes on past the samples that were drawn: two laws, their errors, their limits.
 
-The law is a description that fitted many models and benchmarks; nothing makes it hold for the next
-one. So it is trusted no farther beyond the data than it was tested within them, its error there
-widens every interval, and where the data carry no answer, the answer is why not.
+The law of `eval.ceiling` gives the answers, since it has a place for issues that no sample solves;
+the exponentiated power law of the literature stands beside it. Both are descriptions: each is
+tested on samples that it was not fitted to, neither is trusted farther beyond the data than it was
+tested within them, and where the data carry no answer, the answer is why not.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eval.coverage import (
-    LEVEL,
-    FloatArray,
-    bounds,
-    common_depth,
-    ladder,
-    pass_at_ks,
-    resampled_means,
-)
+from eval import ceiling, intervals
+from eval.ceiling import Ceiling
+from eval.coverage import FloatArray, IntArray, common_depth, ladder, pass_at_ks
 
 REACH = 4
 """A law is tested on k up to this many times those that it was fitted to, and believed as far."""
@@ -41,42 +36,43 @@ GRID = 256
 FLAT = 1e-6
 """A smaller exponent is the rounding of a coverage that does not rise."""
 
-ROUNDING = 1e-9
-"""Coverages less than this apart are the same."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Law:
-    """Coverage c = exp(a k^b), with a and b below 0.
+    """The exponentiated power law of coverage, c = exp(a k^b), with a and b below 0.
 
     From "Large Language Monkeys" (arXiv 2407.21787, section 3.1). It goes to 1 as k grows: it has
     no place for issues that no sample ever solves.
     """
 
     a: float
-    # The logarithm of coverage at k = 1.
+    """The logarithm of coverage at k = 1."""
     b: float
 
     def coverage(self, k: ArrayLike) -> FloatArray:
-        """Return the coverage at each k, in the shape of `k`."""
-        return _coverage(np.array([self.a, self.b]), k)
+        """Coverage at each k, in the shape of `k`."""
+        return np.asarray(np.exp(self.a * np.power(np.asarray(k, dtype=np.float64), self.b)))
 
     def samples(self, coverage: float) -> float:
-        """Return the k of a coverage between 0 and 1; infinite where it is beyond all numbers."""
-        return float(_samples(np.array([self.a, self.b]), coverage))
+        """The k of a coverage between 0 and 1; infinite where it is beyond all numbers."""
+        if not 0 < coverage < 1:
+            return 0.0 if coverage <= 0 else math.inf
+        with np.errstate(over="ignore"):
+            return float(np.power(np.log(coverage) / self.a, 1 / self.b))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
-    """Coverage at one k as the law has it."""
+    """Coverage at one k by the law with a ceiling, with the power law beside it."""
 
     k: int
     coverage: float | None
     low: float | None
     high: float | None
-    # The 95% interval, widened by the held-out error.
+    """The 95% interval."""
+    power_law: float | None
     cannot_say: str
-    # Why coverage is None, else "".
+    """Why coverage is None, else ""."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,53 +83,60 @@ class Needed:
     k: int | None
     low: int | None
     high: int | None
-    # The 95% interval; None where it ends beyond what the data carry.
+    """The 95% interval; None where it ends beyond what the data carry."""
     measured: bool
-    # Whether the samples that were drawn reach the target, so that no law is asked.
+    """Whether the samples that were drawn reach the target, so that no law is asked."""
+    never: bool
+    """Whether no number of samples reaches it: the ceiling is known to be lower."""
     cannot_say: str
-    # Why k is None, else "".
+    """Why k is None, else ""."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scaling:
-    """A law fitted to the coverage of one run, with what it takes to doubt it."""
+    """The coverage of one solver with its laws, and with what it takes to doubt them."""
 
     law: Law | None
-    # Fitted to all k of `ladder(depth)`.
+    """Fitted to all k of `ladder(depth)`; None where coverage does not rise."""
+    ceiling: Ceiling | None
+    """Fitted to all counts; None without a solve."""
     cannot_say: str
-    # Why nothing is said beyond `depth`, else "".
+    """Why nothing is said beyond `depth`, else ""."""
     issues: int
     depth: int
-    # Issues with at least `depth` verdicts, which is what all this stands on.
+    """Issues with at least `depth` verdicts, which is what all this stands on."""
     excluded: int
-    # Issues with fewer.
+    """Issues with fewer."""
     held_out_beyond: int
-    # A law fitted to the k up to this one...
-    held_out_error: float | None
-    # ...misses the measured coverage at a larger one by this at most (a share, 0 to 1).
+    """Laws fitted to the samples up to this k..."""
+    law_error: float | None
+    ceiling_error: float | None
+    """...miss the measured coverage at a larger k by this at most (a share, 0 to 1)."""
     ks: tuple[int, ...]
     measured: tuple[float, ...]
-    # Coverage at each k of `ks`, up to `depth`.
-    measured_again: FloatArray = field(repr=False, compare=False)
-    laws_again: FloatArray = field(repr=False, compare=False)
-    # The same of every resample of the issues: (resamples, len(ks)), and a and b (2, resamples).
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    """Coverage at each k of `ks`, up to `depth`, and its 95% interval; NaN of a single issue."""
 
     def predict(self, k: int) -> Prediction:
-        """Return the law's coverage at `k`, up to `REACH` times the samples that were drawn.
+        """Coverage at `k`, up to `REACH` times the samples that were drawn.
 
-        Within `depth` this is the fitted curve; what was measured is in `measured`.
+        Within `depth` these are the fitted curves; what was measured is in `measured`.
         """
         why = self.cannot_say
         if not why and k > REACH * self.depth:
             why = f"k={k} is more than {REACH} times the {self.depth} samples that were drawn."
-        if why or self.law is None or self.held_out_error is None:
-            return Prediction(k=k, coverage=None, low=None, high=None, cannot_say=why)
-        low, high = bounds(_coverage(self.laws_again, k))
+        if why or self.ceiling is None:
+            return Prediction(
+                k=k, coverage=None, low=None, high=None, power_law=None, cannot_say=why
+            )
+        low, high = self.ceiling.interval(k)
         return Prediction(
             k=k,
-            coverage=float(self.law.coverage(k)),
-            low=max(float(low) - self.held_out_error, 0.0),
-            high=min(float(high) + self.held_out_error, 1.0),
+            coverage=float(self.ceiling.coverage([k])[0]),
+            low=low,
+            high=high,
+            power_law=None if self.law is None else float(self.law.coverage(k)),
             cannot_say="",
         )
 
@@ -144,47 +147,60 @@ class Scaling:
         """
         if not 0 < target <= 1:
             raise ValueError(f"A target for coverage lies above 0 and up to 1, got {target}.")
-        reached = np.array(self.measured) >= target - ROUNDING
-        if reached.any():
-            return self._within(target, self.ks[int(reached.argmax())])
+        least = target - intervals.SAME
+        k, low, high = (
+            next((k for k, share in zip(self.ks, of, strict=True) if share >= least), 0)
+            for of in (self.measured, self.highs, self.lows)
+        )
+        if k:
+            return _needed(target, k, low, high, measured=True)
         return self._beyond(target)
 
-    def _within(self, target: float, k: int) -> Needed:
-        again = self.measured_again >= target - ROUNDING
-        first = np.where(again.any(1), np.array(self.ks)[again.argmax(1)], np.inf)
-        low, high = _whole(first, self.depth) if self.issues > 1 else (None, None)
-        return Needed(target=target, k=k, low=low, high=high, measured=True, cannot_say="")
-
     def _beyond(self, target: float) -> Needed:
-        why = self.cannot_say or self._too_far(target)
-        if why or self.law is None or self.held_out_error is None:
-            return Needed(
-                target=target, k=None, low=None, high=None, measured=False, cannot_say=why
-            )
-        error, limit = self.held_out_error, REACH * self.depth
-        low, _ = _whole(_samples(self.laws_again, target - error), limit)
-        _, high = _whole(_samples(self.laws_again, target + error), limit)
-        k = math.ceil(self.law.samples(target))
-        return Needed(target=target, k=k, low=low, high=high, measured=False, cannot_say="")
-
-    def _too_far(self, target: float) -> str:
-        """Say why the law cannot tell how many samples a target takes, "" where it can."""
-        if self.law is None or self.held_out_error is None:
-            return self.cannot_say
-        if self.law.samples(target) > REACH * self.depth:
-            return (
-                f"By the law it takes more than {REACH * self.depth} samples an issue, which is "
-                f"{REACH} times those that were drawn."
-            )
-        gap = target - self.measured[-1]
-        error = max(self.held_out_error, float(self.law.coverage(self.depth)) - self.measured[-1])
-        if error > gap:
-            return f"The law misses by up to {error:.2%}, and the target is only {gap:.2%} away."
-        return ""
+        if self.cannot_say or self.ceiling is None:
+            return _needed(target, cannot_say=self.cannot_say)
+        most = REACH * self.depth
+        k, low, high = (
+            int(of) if math.isfinite(of) else 0 for of in self.ceiling.samples(target, most)
+        )
+        if k:
+            # What was measured does not reach it, whatever the fitted curve does.
+            return _needed(target, max(k, self.depth + 1), low, high)
+        top, least, highest = self.ceiling.top
+        said = f"no more than {top:.0%} of the issues (95%: {least:.0%} to {highest:.0%})"
+        if highest < target:
+            return _needed(target, never=True, cannot_say=f"By its law it solves {said}, ever.")
+        why = (
+            f"By its law it takes more than {most} samples an issue, {REACH} times those that were "
+            f"drawn, if it is ever reached: that law goes to {said}."
+        )
+        return _needed(target, cannot_say=why)
 
 
-def fit(n: ArrayLike, c: ArrayLike, *, seed: int = 0) -> Scaling:
-    """Fit the law to the coverage of a run, with its error on the k that were held out.
+def _needed(
+    target: float,
+    k: int = 0,
+    low: int = 0,
+    high: int = 0,
+    *,
+    measured: bool = False,
+    never: bool = False,
+    cannot_say: str = "",
+) -> Needed:
+    """Make an answer of whole numbers, of which 0 is none."""
+    return Needed(
+        target=target,
+        k=k or None,
+        low=low or None,
+        high=high or None,
+        measured=measured,
+        never=never,
+        cannot_say=cannot_say,
+    )
+
+
+def fit(n: ArrayLike, c: ArrayLike) -> Scaling:
+    """Fit both laws to the coverage of a solver, with their errors on the k that were held out.
 
     `n` (verdicts) and `c` (resolved among them) are integers of the shape (issues,). It stands on
     the issues with at least `common_depth(n)` verdicts. Nothing is raised for a run that carries no
@@ -193,43 +209,51 @@ def fit(n: ArrayLike, c: ArrayLike, *, seed: int = 0) -> Scaling:
     n, c = np.broadcast_arrays(np.asarray(n, dtype=np.int64), np.asarray(c, dtype=np.int64))
     depth = common_depth(n)
     chosen = n >= max(depth, 1)
-    issues = int(chosen.sum())
+    n, c, excluded = n[chosen], c[chosen], n.size - int(chosen.sum())
+    issues = n.size
     rungs = np.array(ladder(depth), dtype=np.int64)
     ks = np.unique(np.append(np.geomspace(1, max(depth, 1), GRID).astype(np.int64), rungs))
     if depth <= GRID:
         ks = np.arange(1, depth + 1)
-    chance = pass_at_ks(n[chosen], c[chosen], ks.tolist())
+    chance = pass_at_ks(n, c, ks.tolist())
     measured = chance.sum(0) / max(issues, 1)
-    again = resampled_means(chance, seed=seed)
-    on_rungs = np.searchsorted(ks, rungs)
-    law = fit_law(rungs, measured[on_rungs])
-    laws_again = _fit(rungs, again[:, on_rungs])
-    lawless = float(np.isnan(laws_again[0]).mean())
-    early = rungs * REACH <= depth
-    tested = fit_law(rungs[early], measured[on_rungs[early]])
-    missed = None
-    if tested is not None:
-        missed = float(np.abs(tested.coverage(rungs) - measured[on_rungs])[~early].max())
+    lows, highs = intervals.of_share(chance)
+    held_out = rungs[rungs * REACH > depth]
+    on_rungs, known = measured[np.searchsorted(ks, rungs)], rungs.size - held_out.size
+    law, tested = fit_law(rungs, on_rungs), fit_law(rungs[:known], on_rungs[:known])
+    top = top_error = None
+    if c.any():
+        top = ceiling.fit(n, c)
+        early = ceiling.fit(*_thinned(n, c, depth // REACH))
+        top_error = _miss(early.coverage(held_out), on_rungs[known:])
     return Scaling(
         law=law,
-        cannot_say=_why_not(
-            issues=issues,
-            depth=depth,
-            measured=measured,
-            laws=(law, tested),
-            missed=missed,
-            lawless=lawless,
-        ),
+        ceiling=top,
+        cannot_say=_why_not(issues=issues, depth=depth, error=top_error),
         issues=issues,
         depth=depth,
-        excluded=n.size - issues,
+        excluded=excluded,
         held_out_beyond=depth // REACH,
-        held_out_error=missed,
+        law_error=None if tested is None else _miss(tested.coverage(held_out), on_rungs[known:]),
+        ceiling_error=top_error,
         ks=tuple(ks.tolist()),
         measured=tuple(measured.tolist()),
-        measured_again=again,
-        laws_again=laws_again,
+        lows=tuple(lows.tolist()),
+        highs=tuple(highs.tolist()),
     )
+
+
+def _thinned(n: IntArray, c: IntArray, k: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """All counts that k of the samples of an issue may have, and how often each is expected."""
+    from scipy.stats import hypergeom
+
+    resolved = np.arange(k + 1)
+    chances = hypergeom.pmf(resolved, n[:, None], c[:, None], k)
+    return np.full(k + 1, k), resolved, chances.sum(0)
+
+
+def _miss(predicted: FloatArray, measured: FloatArray) -> float:
+    return float(np.abs(predicted - measured).max())
 
 
 def fit_law(ks: ArrayLike, coverage: ArrayLike) -> Law | None:
@@ -242,16 +266,16 @@ def fit_law(ks: ArrayLike, coverage: ArrayLike) -> Law | None:
     (c log c)^2. That is how much a step of log(-log c) moves c, squared: to first order it is least
     squares in c itself, which is what is read off a curve, while unweighted logarithms would let
     the points close to 0 and 1 decide. Unlike an iterated fit it is one formula, which cannot fail
-    to converge, for 2,000 resamples at once.
+    to converge.
     """
     a, b = _fit(np.asarray(ks), np.asarray(coverage, dtype=np.float64))
     return None if np.isnan(a) else Law(a=float(a), b=float(b))
 
 
 def _fit(ks: ArrayLike, coverage: FloatArray) -> FloatArray:
-    """Return a and b (2, ...) for curves (..., len(ks)), NaN where no law rises."""
+    """Return a and b (2,) for a curve (len(ks),), NaN where no law rises."""
     x = np.log(np.asarray(ks, dtype=np.float64))
-    inside = (coverage > ROUNDING) & (coverage < 1 - ROUNDING)
+    inside = (coverage > intervals.SAME) & (coverage < 1 - intervals.SAME)
     log_c = np.log(np.where(inside, coverage, 0.5))
     y = np.log(-log_c)
     weight = np.where(inside, (coverage * log_c) ** 2, 0.0)
@@ -259,46 +283,12 @@ def _fit(ks: ArrayLike, coverage: FloatArray) -> FloatArray:
     x_off = x - (weight * x).sum(-1, keepdims=True)
     spread = (weight * x_off**2).sum(-1)
     # One point alone has no spread.
-    b = (weight * x_off * y).sum(-1) / np.where(spread > ROUNDING, spread, np.nan)
+    b = (weight * x_off * y).sum(-1) / np.where(spread > intervals.SAME, spread, np.nan)
     a = -np.exp((weight * (y - b[..., None] * x)).sum(-1))
     return np.where(b < -FLAT, np.stack([a, b]), np.nan)
 
 
-def _coverage(laws: FloatArray, k: ArrayLike) -> FloatArray:
-    """Return the coverage at `k` of laws (2, ...), as `_fit` gives them."""
-    a, b = laws
-    return np.asarray(np.exp(a * np.power(np.asarray(k, dtype=np.float64), b)))
-
-
-def _samples(laws: FloatArray, coverage: float) -> FloatArray:
-    """Return the k at which laws (2, ...) reach a coverage; infinite where there is no law."""
-    a, b = laws
-    if not 0 < coverage < 1:
-        return np.full(a.shape, 0.0 if coverage <= 0 else np.inf)
-    with np.errstate(over="ignore"):
-        k = np.power(np.log(coverage) / a, 1 / b)
-    return np.where(np.isnan(k), np.inf, k)
-
-
-def _whole(k: FloatArray, limit: int) -> tuple[int | None, int | None]:
-    """Return the 95% interval of resampled k in whole samples, None for an end past `limit`."""
-    # A quantile between two numbers is one of them: infinity has no other.
-    low, high = np.quantile(k, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
-    return (
-        None if low > limit else max(math.floor(low), 1),
-        None if high > limit else max(math.ceil(high), 1),
-    )
-
-
-def _why_not(
-    *,
-    issues: int,
-    depth: int,
-    measured: FloatArray,
-    laws: tuple[Law | None, Law | None],
-    missed: float | None,
-    lawless: float,
-) -> str:
+def _why_not(*, issues: int, depth: int, error: float | None) -> str:
     reasons = {
         "No issue has a verdict.": not issues,
         f"It takes {MIN_ISSUES} issues to say what more samples bring, not {issues}.": (
@@ -307,12 +297,9 @@ def _why_not(
         f"It takes {MIN_DEPTH} samples an issue to say what more bring, not {depth}.": (
             depth < MIN_DEPTH
         ),
-        "No sample resolved any issue.": measured.max(initial=0) <= ROUNDING,
-        "Coverage does not rise with the samples, so there is no law of its rise.": None in laws,
-        f"The law does not describe this run: it misses by up to {missed or 0:.2%}.": (
-            (missed or 0) > MAX_ERROR
+        "No sample resolved any issue.": error is None,
+        f"The law does not describe this run: it misses by up to {error or 0:.2%}.": (
+            (error or 0) > MAX_ERROR
         ),
-        "Too few issues are solved by some samples and missed by others: of such runs, drawn "
-        f"again, {lawless:.0%} have no law.": lawless > (1 - LEVEL) / 2,
     }
     return next((why for why, holds in reasons.items() if holds), "")

@@ -1,14 +1,16 @@
 """The order in which owed samples are drawn.
 
-`InOrder` is fixed beforehand: the first sample of an issue goes ahead of its others, so that it
-leaves the issue's prompt in the prefix cache of the server; the others wait for it and then find
-it there. Issues are taken up one after another, as places become free. `eval.allocation.adaptive`
-has the other order, which follows the verdicts.
+`InOrder` is fixed beforehand. Issues are taken up one after another, as places become free, and
+each by all solvers before the next one, so that a run that ends early has nearly the same issues
+for all of them. The first sample of an issue and solver goes ahead of its others, so that it leaves
+their prompt in the prefix cache of the server; the others wait for it and then find it there.
+`eval.allocation.adaptive` has the other order, which follows the verdicts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeAlias
@@ -54,18 +56,23 @@ class Schedule(Protocol):
 class InOrder:
     """A Schedule that draws all that is owed, or of each task until it is solved.
 
-    With a `pace`, which several may share, it hands out nothing while that is full.
+    Tasks keep the order that they have in `owed`. With a `pace`, which several may share, it hands
+    out nothing while that is full.
     """
 
     def __init__(self, owed: Owed, *, until_solved: bool = False, pace: Pace | None = None) -> None:
         self._until_solved = until_solved
         self._pace = pace
+        tasks = dict.fromkeys(task for of in owed.values() for task in of)
+        self._place = {task: place for place, task in enumerate(tasks)}
         self._waiting = deque(
-            ((task, *arm), deque(indices))
+            ((task, *arm), deque(of[task]))
+            for task in tasks
             for arm, of in owed.items()
-            for task, indices in of.items()
+            if task in of
         )
-        self._ready: deque[SampleKey] = deque()
+        # A heap by the place of the task, then by the index of the sample.
+        self._ready: list[tuple[int, int, SampleKey]] = []
         self._behind: dict[tuple[str, str, str], deque[int]] = {}
         self._changed = pace.changed if pace else asyncio.Condition()
         self._closed = False
@@ -94,7 +101,7 @@ class InOrder:
 
     def _take(self) -> SampleKey:
         if self._ready:
-            return self._ready.popleft()
+            return heapq.heappop(self._ready)[-1]
         of, indices = self._waiting.popleft()
         while not indices:
             of, indices = self._waiting.popleft()
@@ -107,7 +114,8 @@ class InOrder:
         async with self._changed:
             if self._pace:
                 self._pace.drawn(key)
-            self._ready.extend(_key(of, index) for index in self._behind.pop(of, ()))
+            for index in self._behind.pop(of, ()):
+                heapq.heappush(self._ready, (self._place[of[0]], index, _key(of, index)))
             self._changed.notify_all()
 
     async def learn(self, key: SampleKey, *, resolved: bool | None) -> None:
@@ -121,7 +129,8 @@ class InOrder:
             for of, rest in self._behind.items():
                 if of[0] == task:
                     rest.clear()
-            self._ready = deque(key for key in self._ready if key.task_id != task)
+            self._ready = [one for one in self._ready if one[-1].task_id != task]
+            heapq.heapify(self._ready)
             self._waiting = deque(pair for pair in self._waiting if pair[0][0] != task)
             self._changed.notify_all()
 

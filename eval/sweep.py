@@ -11,21 +11,18 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Sequence
 
-from agent.backend import Backend, BackendError, BackendUnusableError, Sampling, Usage
+from agent.backend import Backend, BackendError, BackendUnusableError, Usage
 from agent.models import Model
-from agent.strategy import Strategy
 from eval.allocation.adaptive import USUAL, Allocation, Share
 from eval.allocation.covariates import shown
-from eval.allocation.former import Former
 from eval.budget import Budgets
 from eval.failures import told_of
 from eval.metered import BudgetSpentError, MeteredBackend
 from eval.observer import Observer
 from eval.pace import Pace
+from eval.plan import Plan, Solver
 from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey, Stage
 from eval.schedule import InOrder, Owed, Schedule
@@ -33,56 +30,10 @@ from eval.schema import Ending
 from eval.store import Store, StoreError
 from eval.verifier import AHEAD, Verifier
 from sandbox.sandbox import SandboxError, SandboxHost
-from tasks.task import Task
+from tasks.order import shuffled
 
 FAULTS_IN_A_ROW = 8
 """Faults of the machine, with no verdict between, after which the sweep stops rather than go on."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Solver:
-    """Who is asked, and how."""
-
-    model: Model
-    strategy: Strategy
-    sampling: Sampling
-    # Sample i is drawn with `sampling.seed + i`.
-    label: str = ""
-    # The strategy's part of the samples' names, where its own name would not tell two apart.
-    samples: int | None = None
-    # For each task; None for the plan's.
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    # The strategy's own, as JSON-able values: they are part of what a run is.
-
-    @property
-    def name(self) -> str:
-        """What its samples are kept under, beside the model."""
-        return self.label or self.strategy.name
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What a sweep is to draw; without solvers it only verifies what the store holds."""
-
-    tasks: Sequence[Task]
-    solvers: Sequence[Solver] = ()
-    samples: int = 0
-    # For each task, by each solver that names no number of its own.
-    until_solved: bool = False
-    # Draw and verify no more for a task that is solved.
-    allocate: Literal["uniform", "adaptive"] = "uniform"
-    # "adaptive": draw what most likely solves another task for its cost, and verify all of it.
-    former: Former | None = None
-    """What former runs tell of the solvers, in their order, where the allocation is adaptive."""
-
-    @property
-    def stops_at_solve(self) -> bool:
-        """Whether a verdict ends the drawing for its task."""
-        return self.until_solved or self.allocate == "adaptive"
-
-    def samples_of(self, solver: Solver) -> int:
-        """Return how many samples a solver is to draw for each task."""
-        return self.samples if solver.samples is None else solver.samples
 
 
 class SweepHaltedError(Exception):
@@ -117,7 +68,8 @@ class Sweep:
         self._budgets = budgets or Budgets()
         self._verifying = AHEAD * workers
         self._observer = observer or Observer()
-        self._tasks = {task.id: task for task in plan.tasks}
+        # In the order of drawing.
+        self._tasks = {task.id: task for task in shuffled(plan.tasks, plan.seed)}
         self._solvers = {(solver.model.name, solver.name): solver for solver in plan.solvers}
         self._unverified: asyncio.Queue[SampleKey | None] = asyncio.Queue()
         self._schedules: Sequence[Schedule] = ()
@@ -179,7 +131,9 @@ class Sweep:
                 owed,
                 known,
                 budget=self._budgets.run,
-                guesses={arm: one.model.price.cost(USUAL) for arm, one in self._solvers.items()},
+                guesses={
+                    arm: one.model.price.at().cost(USUAL) for arm, one in self._solvers.items()
+                },
                 unjudged=self._verifying,
                 covariates=shown(known.tasks, self.plan.tasks),
                 former=self.plan.former,
@@ -206,9 +160,9 @@ class Sweep:
         drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.name)
         wanted = range(self.plan.samples_of(solver))
         return {
-            task.id: [i for i in wanted if i not in drawn.get(task.id, ())]
-            for task in self.plan.tasks
-            if not (self.plan.stops_at_solve and task.id in self.solved)
+            task_id: [i for i in wanted if i not in drawn.get(task_id, ())]
+            for task_id in self._tasks
+            if not (self.plan.stops_at_solve and task_id in self.solved)
         }
 
     async def _sample(self, model: Model, schedule: Schedule) -> None:
@@ -234,7 +188,7 @@ class Sweep:
                 async with self._failing_alone(key, "sample", backend):
                     await self._draw(solver, backend, key)
             except BudgetSpentError as error:
-                await self._break_off(key, "the budget was spent before its end", backend.usage)
+                await self._break_off(key, "the budget was spent before its end", backend)
                 if error.issue_only:
                     self.issues_spent.add(key.task_id)
                     await self._drop(key.task_id)
@@ -242,22 +196,20 @@ class Sweep:
                     self.budget_spent = True
                     await schedule.close()
             except BackendUnusableError as error:
-                await self._break_off(key, str(error), backend.usage, "sample")
+                await self._break_off(key, str(error), backend, "sample")
                 self._give_up(model, error)
                 await schedule.close()
             finally:
-                await schedule.done(key, model.price.cost(backend.usage))
+                await schedule.done(key, backend.cost)
 
     async def _draw(self, solver: Solver, backend: MeteredBackend, key: SampleKey) -> None:
-        sampling = solver.sampling
-        if sampling.seed is not None:
-            sampling = dataclasses.replace(sampling, seed=sampling.seed + key.index)
+        sampling = solver.sampling_of(key)
         issue = self._tasks[key.task_id].issue
         try:
             proposal = await solver.strategy.propose(issue, backend, self._sandboxes, sampling)
         except asyncio.CancelledError:
             # The whole sweep ends here, and what this sample has used is to be paid for.
-            await self._break_off(key, "it was ended before its end", backend.usage)
+            await self._break_off(key, "it was ended before its end", backend)
             raise
         sample = Sample(
             key=key,
@@ -267,7 +219,7 @@ class Sweep:
             seed=sampling.seed,
             temperature=sampling.temperature,
             sent=backend.sent,
-            cost=solver.model.price.cost(backend.usage),
+            cost=backend.cost,
         )
         await self._recorder.add(sample)
         self._observer.sampled(sample)
@@ -318,7 +270,7 @@ class Sweep:
             raise
         except Exception as error:  # noqa: BLE001 - a defect at one sample is not the others'
             self._failed = True
-            await self._fail(key, stage, error, backend.usage if backend else Usage())
+            await self._fail(key, stage, error, backend)
 
     async def _verify(self, key: SampleKey) -> None:
         task, begun = self._tasks[key.task_id], time.monotonic()
@@ -355,11 +307,11 @@ class Sweep:
             await schedule.drop(task_id)
 
     async def _break_off(
-        self, key: SampleKey, message: str, usage: Usage, stage: Stage = "broken off"
+        self, key: SampleKey, message: str, backend: MeteredBackend, stage: Stage = "broken off"
     ) -> None:
         """Book what a sample used that was begun and cannot be brought to its end."""
-        if usage.input_tokens or usage.output_tokens or usage.accelerator_seconds:
-            await self._fail(key, stage, BackendError(message), usage)
+        if backend.has_used:
+            await self._fail(key, stage, BackendError(message), backend)
         else:
             await self._learn(key, resolved=None)
 
@@ -368,10 +320,11 @@ class Sweep:
         key: SampleKey,
         stage: Stage,
         error: Exception,
-        usage: Usage,
+        backend: MeteredBackend | None = None,
     ) -> None:
-        nothing = usage == Usage()
-        cost = 0.0 if nothing else self._solvers[key.model, key.strategy].model.price.cost(usage)
+        usage = backend.usage if backend else Usage()
+        # What used nothing cost nothing, also where the price is unknown.
+        cost = backend.cost if backend and backend.has_used else 0.0
         failure = Failure(key=key, stage=stage, message=told_of(error), cost=cost, usage=usage)
         await asyncio.to_thread(self._store.add_failure, failure)
         self._observer.failed(failure)

@@ -130,7 +130,7 @@ class Choosing:
             one = said.get(candidates.task_id)
             if self.judge is None or not self.judge.price.known or one is None:
                 continue
-            cost = self.judge.price.cost(one.effort.usage)
+            cost = self.judge.price.at().cost(one.effort.usage)
             if one.effort.usage.calls and cost != one.effort.cost:
                 one = dataclasses.replace(one, effort=dataclasses.replace(one.effort, cost=cost))
                 kept.keep(way, candidates, one)

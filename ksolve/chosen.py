@@ -20,7 +20,7 @@ from eval.selection.recorded import Recorded, pool_of, recorded
 from eval.selection.votes import PURE
 from eval.store import Store
 from eval.summary import last_part
-from eval.table import SampleTable
+from eval.table import NO_PATCH, SampleTable
 
 ALL_TOGETHER = "all together"
 """The label of the samples of all solvers of a run in one pool."""
@@ -75,19 +75,20 @@ def worths(
     words: Sequence[Word],
     *,
     together: str = ALL_TOGETHER,
+    ks: Sequence[int] = (),
 ) -> list[list[Worth]]:
     """Return what is known of each solver, and last of all of them together.
 
     `labels` are those of the arms of `table`, `words` what is kept with the run, `together` the
-    label of all.
+    label of all, `ks` some at which it is told what choosing out of so many samples is worth.
     """
     pools = recorded(words, table) if words else []
     alone = [
-        _worths(store, table, [arm], label, pools, has_votes=True)
+        _worths(store, table, [arm], label, pools, ks=ks, has_votes=True)
         for arm, label in enumerate(labels)
     ]
     every = [*range(len(labels))]
-    return [*alone, _worths(store, table, every, together, pools) if len(labels) > 1 else []]
+    return [*alone, _worths(store, table, every, together, pools, ks=ks) if len(labels) > 1 else []]
 
 
 def method_name(result: Result, names: Mapping[str, str] = METHODS) -> str:
@@ -109,6 +110,7 @@ def _worths(
     label: str,
     pools: Sequence[Recorded],
     *,
+    ks: Sequence[int],
     has_votes: bool = False,
 ) -> list[Worth]:
     """Return what is known of one pool as it is now, and after it of what it was."""
@@ -129,6 +131,8 @@ def _worths(
             evaluation=evaluate(
                 [table.resolved[of] for of in rows],
                 sorted(selections, key=lambda one: list(METHODS).index(one.method)),
+                has_patch=[table.patch[of] != NO_PATCH for of in rows],
+                ks=ks,
             ),
             samples=int(among.sum()),
             is_kept=is_kept,

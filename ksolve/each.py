@@ -12,7 +12,7 @@ from itertools import groupby
 from eval.axes import UNITS, written
 from eval.cost import money, percent
 from eval.frontier import Option
-from eval.scaling import REACH
+from eval.scaling import REACH, Scaling
 from ksolve import sentences
 from ksolve.chosen import method_name
 from ksolve.findings import TARGETS, Findings, Solver
@@ -53,6 +53,9 @@ def prices(of: Findings) -> Iterator[str]:
     )
 
 
+UNSAID = (None, "cannot say")
+
+
 def needed(of: Findings) -> Grid:
     """How many samples of an issue a coverage takes; coverages that nobody reaches are out."""
     solvers = [one for one in _deep(of) if one.scaling.ks]
@@ -61,12 +64,12 @@ def needed(of: Findings) -> Grid:
         for one in solvers
         for target in TARGETS
     }
-    said = [t for t in TARGETS if any(found[one.label, t][0] for one in solvers)]
+    said = [t for t in TARGETS if any(found[one.label, t] != UNSAID for one in solvers)]
     unsaid = [f"{target:.0%}" for target in TARGETS if target not in said]
     rest = f"; of {', '.join(unsaid)} it cannot be said" if unsaid else ""
 
     def cell(k: int | None, reach: str) -> Cell:
-        return "cannot say" if k is None else (f"{k:,}", reach)
+        return reach if k is None else (f"{k:,}", reach)
 
     return Grid(
         caption=f"Samples of an issue that a coverage takes{rest}.",
@@ -88,32 +91,36 @@ def never(of: Findings) -> Iterator[str]:
 
 def laws(of: Findings) -> Grid:
     """The laws that coverages follow, and how far they are believed."""
+    told = [one for one in _deep(of) if one.scaling.ceiling and not one.scaling.cannot_say]
     return Grid(
-        caption="The law of coverage c = exp(a k^b), fitted to some k and held against all.",
+        caption="Coverage by two laws, one with a ceiling and the exponentiated power law, fitted "
+        "to all samples; in points, what each misses when it is fitted to a quarter of them.",
         headers=[
             "law",
-            "a",
-            "b",
-            "fitted\nup to k",
-            "misses by\nat most",
-            "measured\nup to k",
-            "believed\nup to k",
+            "ceiling",
+            "misses\nby",
+            "power law\na, b",
+            "misses\nby",
+            f"coverage\nat {REACH}n",
+            "by the\npower law",
         ],
-        rows=[
-            [
-                one.label,
-                f"{found.law.a:.3f}",
-                f"{found.law.b:.3f}",
-                f"{found.held_out_beyond:,}",
-                f"{100 * found.held_out_error:.1f} points",
-                f"{found.depth:,}",
-                f"{REACH * found.depth:,}",
-            ]
-            for one in _deep(of)
-            for found in [one.scaling]
-            if found.law is not None and found.held_out_error is not None and not found.cannot_say
-        ],
+        rows=[_law(one.label, one.scaling) for one in told],
     )
+
+
+def _law(label: str, found: Scaling) -> list[Cell]:
+    top, low, high = found.ceiling.top if found.ceiling else (0.0, 0.0, 0.0)
+    ahead = found.predict(REACH * found.depth)
+    reach = f"{100 * (ahead.low or 0.0):.0f}-{100 * (ahead.high or 0.0):.0f}"
+    return [
+        label,
+        (f"{top:.0%}", f"{100 * low:.0f}-{100 * high:.0f}"),
+        f"{100 * (found.ceiling_error or 0.0):.1f}",
+        "-" if found.law is None else f"{found.law.a:.3f}, {found.law.b:.3f}",
+        "-" if found.law_error is None else f"{100 * found.law_error:.1f}",
+        (percent(ahead.coverage or 0.0, found.issues), reach),
+        "-" if ahead.power_law is None else percent(ahead.power_law, found.issues),
+    ]
 
 
 def no_laws(of: Findings) -> Iterator[str]:

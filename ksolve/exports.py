@@ -11,7 +11,9 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Integer, String, and_, case, select
@@ -120,8 +122,11 @@ def verdicts(store: Store) -> Table:
     )
 
 
-def curves(store: Store) -> Table:
-    """Return pass@k and costs of every arm, with and (where any are known) without flaky issues."""
+def curves(store: Store, parameters: Mapping[str, float] = MappingProxyType({})) -> Table:
+    """Return pass@k and costs of every arm, with and (where any are known) without flaky issues.
+
+    `parameters` as in `read_run`.
+    """
     columns: dict[str, Kind] = {
         "model": "text",
         "strategy": "text",
@@ -138,7 +143,7 @@ def curves(store: Store) -> Table:
 
     def batches() -> Iterator[Sequence[tuple[Any, ...]]]:
         for steady in (False, True):
-            run = read_run(store, without_flaky=steady)
+            run = read_run(store, without_flaky=steady, parameters=parameters)
             if steady and not run.left_out:
                 return
             for position, arm in enumerate(run.summary.arms):
@@ -199,12 +204,22 @@ def pairs(store: Store, picked: Callable[[SampleKey], bool]) -> Table:
     return Table(columns=columns, batches=batches())
 
 
-def write_tables(store: Store, where: Path, ending: str) -> dict[Path, int]:
+def write_tables(
+    store: Store,
+    where: Path,
+    ending: str,
+    parameters: Mapping[str, float] = MappingProxyType({}),
+) -> dict[Path, int]:
     """Write all tables of a run into a folder, or the one that the file is named for.
 
-    A file of another name gets the samples. Returns the rows of each file.
+    A file of another name gets the samples. `parameters` as in `read_run`. Returns the rows of
+    each file.
     """
-    tables = {"samples": samples, "verdicts": verdicts, "curves": curves}
+    tables: dict[str, Callable[[Store], Table]] = {
+        "samples": samples,
+        "verdicts": verdicts,
+        "curves": partial(curves, parameters=parameters),
+    }
     if where.suffix == ending and not where.is_dir():
         table = tables.get(where.stem, samples)
         return {where: write(table(store), where)}

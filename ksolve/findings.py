@@ -8,33 +8,33 @@ one axis. What cannot be said of a run (no price, too few samples) is None here.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eval import equal_cost
 from eval.attempts import AtK, Attempts, attempts, cost_curve
 from eval.axes import UNITS, Axis, Spent, amounts, failed_amount, spent
-from eval.break_even import BreakEven, Crossing, break_even, crossing
+from eval.break_even import BreakEven, break_even
 from eval.coverage import Together, common_depth, together
+from eval.equal_cost import EqualCost
 from eval.frontier import Frontier, frontier
-from eval.paired import Paired, compare_all, side
+from eval.paired import Paired, chosen_pairs, compare_all, side
 from eval.sample import Failure, SampleKey
 from eval.scaling import Scaling, fit
 from eval.selection.evaluate import Evaluation
 from eval.selection.kept import Word, words_of
 from eval.store import Store, StoreError
 from eval.summary import Arm, Names, Summary, at_ks, short_names
-from eval.table import NO_PATCH, SampleTable
+from eval.table import SampleTable
 from ksolve.chosen import ALL_TOGETHER, Worth, worths
-from ksolve.results import flaky_of, summary_of
-
-COMPARED = 8
-"""Solvers of which every pair is compared; of more, the pairs would be more than anyone reads."""
+from ksolve.results import flaky_of, parameters_kept, summary_of
+from ksolve.side_by_side import side_by_side
 
 TARGETS = (0.25, 0.5, 0.75, 0.9, 0.95)
 """Coverages of which it is said how many samples they take."""
@@ -48,19 +48,21 @@ class RunRead:
     """What was read of one run folder."""
 
     name: str
-    # Of the folder; unlike every other run's.
+    """Of the folder; unlike every other run's."""
     config: Mapping[str, Any]
     sweep: str | None
-    # The text of its sweep.toml, where it has one.
+    """The text of its sweep.toml, where it has one."""
     summary: Summary
     table: SampleTable
     failures: Sequence[Failure]
     store: Store
-    # Still open, for its patches.
+    """Still open, for its patches."""
     left_out: Sequence[str] = ()
-    # Flaky issues that are in none of this, as was asked for.
+    """Flaky issues that are in none of this, as was asked for."""
     not_believed: int = 0
     """Resolved samples that count as unresolved: they are suspicious, and that was asked for."""
+    parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """As in `eval.axes.amounts`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,20 +70,20 @@ class Solver:
     """One model under one strategy in one run."""
 
     label: str
-    # Unlike every other solver's: short, or in full for programs.
+    """Unlike every other solver's: short, or in full for programs."""
     run: RunRead
     position: int
-    # In the arms of the run's table.
+    """In the arms of the run's table."""
     arm: Arm
     spent: Spent
     costs: Sequence[AtK]
-    # When all k are drawn, at the same k as `arm.pass_at_k`.
+    """When all k are drawn, at the same k as `arm.pass_at_k`."""
     until_solved: Sequence[AtK]
-    # When an issue's first solve ends it, at the same k.
+    """When an issue's first solve ends it, at the same k."""
     scaling: Scaling
     choices: Sequence[Worth] = ()
-    # What is chosen without the oracle is worth: first among all samples with a verdict, unless
-    # there are too many, then where `ksolve select` chose when there were fewer.
+    """What is chosen without the oracle is worth: first among all samples with a verdict, unless
+    there are too many, then where `ksolve select` chose when there were fewer."""
 
     @property
     def selection(self) -> Evaluation | None:
@@ -103,25 +105,25 @@ class Findings:
     runs: Sequence[RunRead]
     solvers: Sequence[Solver]
     names: Names
-    # The solvers' short ones, and what these leave unsaid.
+    """The solvers' short ones, and what these leave unsaid."""
     table: SampleTable
-    # Of all runs: task by task the union, arm by arm the solvers.
+    """Of all runs: task by task the union, arm by arm the solvers."""
     axis: Axis
     axis_why: str
-    # What costs are told in, and why in that.
+    """What costs are told in, and why in that."""
     together: Together | None
-    # Of all solvers, as all below without those of adaptive runs; None of fewer than two.
+    """Of all solvers, as all below without those of adaptive runs; None of fewer than two."""
     frontier: Frontier | None
-    # When all k are drawn; None where no cost is known.
+    """When all k are drawn; None where no cost is known."""
     break_evens: Sequence[BreakEven]
-    crossings: Sequence[Crossing]
-    # Of every pair of solvers whose costs are known, when all k are drawn.
+    equal_costs: Sequence[EqualCost]
+    """Of pairs of solvers whose costs are known, when all k are drawn."""
     paired: Mapping[int, Sequence[Paired]]
-    # By k, of every pair of solvers: 1, and what most issues carry.
+    """By k (1, and what most issues carry), of pairs of solvers: all, or `chosen_pairs` of many."""
     unread: Sequence[str]
-    # Why what `ksolve select` kept cannot be read, a sentence for each run of which it cannot.
+    """Why what `ksolve select` kept cannot be read, a sentence for each run of which it cannot."""
     together_chosen: Sequence[Worth]
-    # What `ksolve select` chose among the samples of all solvers of a run is worth.
+    """What `ksolve select` chose among the samples of all solvers of a run is worth."""
 
     @property
     def choices(self) -> list[Worth]:
@@ -154,10 +156,17 @@ class Findings:
         )
 
 
-def read_run(store: Store, *, without_flaky: bool = False, strict: bool = False) -> RunRead:
+def read_run(
+    store: Store,
+    *,
+    without_flaky: bool = False,
+    strict: bool = False,
+    parameters: Mapping[str, float] = MappingProxyType({}),
+) -> RunRead:
     """Read one run, or all of it but its flaky issues; raises StoreError when there is none.
 
-    `strict` counts resolved samples that look like reward hacking as unresolved.
+    `strict` counts resolved samples that look like reward hacking as unresolved. `parameters` go
+    before those that are kept with the run.
     """
     table = store.table()
     believed = table.strict() if strict else table
@@ -177,6 +186,7 @@ def read_run(store: Store, *, without_flaky: bool = False, strict: bool = False)
         store=store,
         left_out=left_out,
         not_believed=not_believed,
+        parameters=parameters_kept(store) | dict(parameters),
     )
 
 
@@ -200,7 +210,7 @@ def findings(
         for prefix, run in zip(prefixes, runs, strict=True)
     ]
     ledgers = {
-        label: spent(run.table, position, failed=arm.failed)
+        label: spent(run.table, position, failed=arm.failed, parameters=run.parameters)
         for labels, run in zip(labelled, runs, strict=True)
         for position, (label, arm) in enumerate(zip(labels, run.summary.arms, strict=True))
     }
@@ -215,7 +225,12 @@ def findings(
         except StoreError as error:
             unread.append(str(error))
         *choices, of_all = worths(
-            run.store, run.table, labels, words, together=prefix + ALL_TOGETHER
+            run.store,
+            run.table,
+            labels,
+            words,
+            together=prefix + ALL_TOGETHER,
+            ks=[point.k for arm in run.summary.arms for point in arm.pass_at_k],
         )
         solvers += [
             dataclasses.replace(_solver(run, position, label, ledgers[label], axis), choices=chosen)
@@ -226,12 +241,18 @@ def findings(
     # Where what was drawn followed what was solved, the depths of issues tell of their difficulty.
     fair = {i: solver for i, solver in enumerate(solvers) if not solver.run.summary.adaptive}
     priced = {
-        solver.label: attempts_of(table, column, solver.arm, axis)
+        solver.label: attempts_of(table, column, solver.arm, axis, solver.run.parameters)
         for column, solver in fair.items()
         if solver.spent.totals[axis] is not None and solver.arm.samples
     }
     counts = [table.counts(column) for column in fair]
-    pairs = list(combinations(priced, 2)) if len(priced) <= COMPARED else []
+    pairs = _chosen(table, fair)
+    names_of = {column: solver.label for column, solver in fair.items()}
+    priced_pairs = [
+        (names_of[a], names_of[b])
+        for a, b in pairs
+        if names_of[a] in priced and names_of[b] in priced
+    ]
     return Findings(
         runs=runs,
         solvers=solvers,
@@ -241,40 +262,16 @@ def findings(
         axis_why=axis_why,
         together=together(*map(np.array, zip(*counts, strict=True))) if len(fair) > 1 else None,
         frontier=frontier(priced) if priced else None,
-        break_evens=[_break_even(priced, pair, axis) for pair in pairs],
-        crossings=[crossing(priced[a], priced[b], names=(a, b), axis=axis) for a, b in pairs],
-        paired=_paired(table, fair),
+        break_evens=[_break_even(priced, pair, axis) for pair in priced_pairs],
+        equal_costs=equal_cost.compare_all(
+            [(a, priced[a], b, priced[b]) for a, b in priced_pairs],
+            axis=axis,
+            of=math.comb(len(priced), 2),
+        ),
+        paired=_paired(table, fair, pairs),
         together_chosen=mixed,
         unread=unread,
     )
-
-
-def side_by_side(tables: Sequence[SampleTable]) -> SampleTable:
-    """Put the samples of several runs into one table, which has the arms of all.
-
-    Tasks of one id are one task. Equal patches of different runs do not count as equal.
-    """
-    if len(tables) == 1:
-        return tables[0]
-    tasks = tuple(dict.fromkeys(task for table in tables for task in table.tasks))
-    place = {task: i for i, task in enumerate(tasks)}
-    columns: dict[str, list[NDArray[Any]]] = {}
-    arms: list[tuple[str, str]] = []
-    patches = 0
-    for table in tables:
-        moved = np.array([place[task] for task in table.tasks], dtype=np.int32)
-        placed = dataclasses.replace(
-            table,
-            task=moved[table.task],
-            arm=table.arm + np.int32(len(arms)),
-            patch=np.where(table.patch == NO_PATCH, NO_PATCH, table.patch + patches),
-        )
-        for field in dataclasses.fields(table)[2:]:
-            columns.setdefault(field.name, []).append(getattr(placed, field.name))
-        arms += table.arms
-        patches += int(table.patch.max(initial=NO_PATCH)) + 1
-    joined: dict[str, Any] = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return SampleTable(tasks=tasks, arms=tuple(arms), **joined)
 
 
 def _axis(ledgers: Mapping[str, Spent], asked: Axis | None) -> tuple[Axis, str]:
@@ -296,10 +293,12 @@ def _axis(ledgers: Mapping[str, Spent], asked: Axis | None) -> tuple[Axis, str]:
     return chosen, f"Costs are in {UNITS[chosen]}, {why}."
 
 
-def attempts_of(table: SampleTable, position: int, arm: Arm, axis: Axis) -> Attempts:
+def attempts_of(
+    table: SampleTable, position: int, arm: Arm, axis: Axis, parameters: Mapping[str, float]
+) -> Attempts:
     """Gather what the samples of an arm, at its position in a table, cost on one axis."""
-    failed_cost = failed_amount(arm.failed, axis, arm.model)
-    return attempts(table, position, amounts(table, axis), failed_cost=failed_cost)
+    failed_cost = failed_amount(arm.failed, axis, arm.model, parameters)
+    return attempts(table, position, amounts(table, axis, parameters), failed_cost=failed_cost)
 
 
 def costs_of(run: RunRead, position: int, axis: Axis, *, stop: bool = False) -> Sequence[AtK]:
@@ -310,7 +309,7 @@ def costs_of(run: RunRead, position: int, axis: Axis, *, stop: bool = False) -> 
     """
     arm = run.summary.arms[position]
     curve = cost_curve(
-        attempts_of(run.table, position, arm, axis),
+        attempts_of(run.table, position, arm, axis, run.parameters),
         [point.k for point in arm.pass_at_k],
         stop=stop,
     )
@@ -329,7 +328,9 @@ def _solver(run: RunRead, position: int, label: str, ledger: Spent, axis: Axis) 
     scaling = fit(*run.table.counts(position))
     if run.summary.adaptive:
         why = "What was drawn followed what was solved, so its coverage carries no law."
-        scaling = dataclasses.replace(scaling, law=None, cannot_say=why, ks=(), measured=())
+        scaling = dataclasses.replace(
+            scaling, law=None, ceiling=None, cannot_say=why, ks=(), measured=(), lows=(), highs=()
+        )
     return Solver(
         label=label,
         run=run,
@@ -342,12 +343,25 @@ def _solver(run: RunRead, position: int, label: str, ledger: Spent, axis: Axis) 
     )
 
 
-def _paired(table: SampleTable, solvers: Mapping[int, Solver]) -> dict[int, Sequence[Paired]]:
-    if not 1 < len(solvers) <= COMPARED:
+def _chosen(table: SampleTable, solvers: Mapping[int, Solver]) -> list[tuple[int, int]]:
+    """Choose the pairs of columns that are compared, by what each solves with a sample."""
+    columns = list(solvers)
+    scores = [
+        float((c / np.maximum(n, 1)).sum()) for n, c in (table.counts(one) for one in columns)
+    ]
+    return [(columns[a], columns[b]) for a, b in chosen_pairs(scores)]
+
+
+def _paired(
+    table: SampleTable, solvers: Mapping[int, Solver], pairs: Sequence[tuple[int, int]]
+) -> dict[int, Sequence[Paired]]:
+    if not pairs:
         return {}
+    columns = list(solvers)
     sides = [side(table, column, solver.label) for column, solver in solvers.items()]
     depth = common_depth(np.min([one.n for one in sides], axis=0))
-    return {k: compare_all(sides, k=k) for k in sorted({1, max(depth, 1)})}
+    at = [(columns.index(a), columns.index(b)) for a, b in pairs]
+    return {k: compare_all(sides, k=k, pairs=at) for k in sorted({1, max(depth, 1)})}
 
 
 def _break_even(priced: Mapping[str, Attempts], pair: tuple[str, str], axis: Axis) -> BreakEven:

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from eval.allocation.former import Former, former_of
 from eval.cost import count
+from eval.plan import Plan
 from eval.schedule import Arm
 from eval.store import open_run
-from eval.sweep import Plan
 from eval.table import SampleTable
 from ksolve.errors import InputError
 from ksolve.sweep_config import SweepConfig

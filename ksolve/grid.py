@@ -46,6 +46,13 @@ class Grid:
         return sum(widths) + GAP * (len(widths) - 1) <= width
 
 
+def spread(ks: Sequence[int], count: int | None) -> list[int]:
+    """Choose so many of `ks`, the first and the last among them; None: all."""
+    if count is None or len(ks) <= count:
+        return list(ks)
+    return [ks[round(i * (len(ks) - 1) / (count - 1))] for i in range(count)]
+
+
 def terminal_table(grid: Grid, width: int) -> Table:
     """Lay a table out for so many columns of a terminal."""
     if grid.beside:

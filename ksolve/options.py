@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,9 +13,9 @@ import typer
 from rich.text import Text
 
 from agent.models import Model, ModelOptions, resolve
-from agent.price import Price, parse_price
 from agent.prompts import ContextKind
 from ksolve.errors import InputError, console
+from ksolve.prices import prices_of
 from tasks.load import load_tasks
 from tasks.resources import SIZE, capability_names, size
 from tasks.rows import SHOWN, SKIP_INVALID, Problem
@@ -53,8 +53,8 @@ MaxTokensOption = Annotated[
 SeedOption = Annotated[
     int | None,
     typer.Option(
-        help="Sample i is drawn with this seed + i (0), request j of an agent with 1000 times "
-        "that + j."
+        help="Decides (0) the seed of every request, another for each sample, issue, model and "
+        "strategy, and in `run` the random order in which issues are drawn."
     ),
 ]
 EffortOption = Annotated[
@@ -134,8 +134,15 @@ PriorFromOption = Annotated[
 PriceOption = Annotated[
     list[str] | None,
     typer.Option(
-        help='"hour=0.10" or "in=0.25,cached=0.025,out=2" for every model, or '
-        '"MODEL hour=0.10" for one; overrides the price list.'
+        help='"hour=0.10" or "in=1,cached=0.1,cache_write=1.25,out=5" (cached and cache_write '
+        'can be left out) for every model, or "MODEL hour=0.10" for one; overrides the price list.'
+    ),
+]
+ParametersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="MODEL=N, the parameters of a model for costs in FLOPs, such as 7e9, 7B or 500M; of a "
+        "mixture of experts the active ones. Repeat it for more."
     ),
 ]
 InFlightOption = Annotated[
@@ -206,7 +213,14 @@ ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(help="Not this task; * and ? stand for others. Repeat it for more."),
 ]
-LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Only so many tasks, taken at random: the same in every command, in `run` by its "
+        "--seed, and among those of any larger limit.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
@@ -216,6 +230,7 @@ def tasks_of(
     ids: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
     limit: int | None = None,
+    seed: int = 0,
     skip_invalid: bool = False,
 ) -> list[Task]:
     """Load tasks, and say on standard error which rows were left out. Raises DatasetError."""
@@ -225,6 +240,7 @@ def tasks_of(
         ids=ids or (),
         exclude=exclude or (),
         limit=limit,
+        seed=seed,
         on_invalid=left_out.append if skip_invalid else None,
     )
     if left_out:
@@ -327,21 +343,6 @@ def headers_of(texts: Sequence[str] | None) -> dict[str, str]:
             )
         headers[name.strip()] = value.strip()
     return headers
-
-
-def prices_of(specs: Collection[str], texts: Sequence[str]) -> Callable[[str], Price | None]:
-    """Read `--price`; return what gives each model its own. Raises InputError, PriceError."""
-    for_all: Price | None = None
-    for_one: dict[str, Price] = {}
-    for text in texts:
-        name, space, price = text.strip().rpartition(" ")
-        if not space:
-            for_all = parse_price(price)
-        elif name.strip() in specs:
-            for_one[name.strip()] = parse_price(price)
-        else:
-            raise InputError(f"--price {text!r} names a model that no --model names.")
-    return lambda spec: for_one.get(spec, for_all)
 
 
 def models_of(

@@ -1,4 +1,4 @@
-"""Tables of a report with a row for each pair of solvers: the cheaper way, as much, the difference.
+"""Tables of a report with a row for each pair of solvers: equal cost, as much, the difference.
 
 They show what the findings hold and compute nothing but percentages. Of many solvers not every
 pair is told: each is held against one, and it is said which.
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from eval.axes import UNITS, written
-from eval.break_even import BreakEven, Crossing
+from eval.axes import UNITS
+from eval.break_even import BreakEven
 from eval.cost import percent
-from eval.coverage import RESAMPLES
-from eval.paired import Paired
+from eval.equal_cost import EqualCost
+from eval.paired import COMPARED, Paired
 from ksolve.findings import Findings
 from ksolve.grid import Cell, Grid
 from ksolve.sentences import counted
@@ -21,7 +21,7 @@ from ksolve.sentences import counted
 ALL = 4
 """Solvers of which every pair is told; of more, each is held against the one that solves most."""
 
-Pair = TypeVar("Pair", BreakEven, Crossing, Paired)
+Pair = TypeVar("Pair", BreakEven, EqualCost, Paired)
 
 
 def against(of: Findings) -> str | None:
@@ -31,55 +31,44 @@ def against(of: Findings) -> str | None:
     if len(names) <= ALL:
         return None
     # Among those whose costs are known, so that one stands in every table.
-    priced = {name for one in of.crossings for name in (one.first, one.second)}
+    priced = {name for one in of.equal_costs for name in (one.a, one.b)}
     among = [one for one in of.solvers if one.label in (priced or names)]
     return max(among, key=lambda one: one.arm.solved).label
 
 
 def against_whom(of: Findings) -> Iterator[str]:
-    """Say that not every pair is told, or that none is, where that is so."""
-    fair = sum(not solver.run.summary.adaptive for solver in of.solvers)
-    if fair > 1 and not of.paired:
-        yield f"So many solvers ({fair}) are not compared in pairs; name fewer runs to have that."
+    """Say that not every pair is told, where that is so."""
     one = against(of)
     if one is not None:
         count = max(map(len, of.paired.values()))
+        fair = sum(not solver.run.summary.adaptive for solver in of.solvers)
+        which = "all pairs" if fair <= COMPARED else "the pairs of the best few"
         yield (
-            f"Each is compared with {one}, which solves the most issues; all {count} pairs are in "
-            "--json and on the page (--html)."
+            f"Each is compared with {one}, which solves the most issues; {which} ({count} in all) "
+            "are in --json and on the page (--html)."
         )
 
 
 def ways(of: Findings) -> Grid:
-    """Which of two is the cheaper way to what both reach."""
-    told = list(_told(of, of.crossings, lambda one: (one.first, one.second)))
-    turns = any(one.verdict == "second above" for one in told)
+    """Who of two solves more for the same cost."""
+    told = list(_told(of, of.equal_costs, lambda one: (one.a, one.b)))
     on, issues = _issues(told)
     return Grid(
-        caption=f"The cheaper way{_unit(of)} to what both reach{on}, and in how many of "
-        f"{RESAMPLES:,} resamples the first is it always, or the second from the start.",
+        caption=f"For the same cost{_unit(of)}{on}: who solves more, and the coverage of the first "
+        "minus that of the second in points, on average over all costs that both drew; p of the "
+        "clearest difference, corrected for all costs and pairs.",
         words=3,
         beside=True,
-        headers=[
-            "first",
-            "second",
-            "cheaper",
-            *issues,
-            "both\nreach",
-            "first\nalways",
-            "second\nalways",
-            *(["second\nabove"] if turns else ()),
-        ],
+        headers=["first", "second", "solves more", *issues, "differ", "95%", "p"],
         rows=[
             [
-                one.first,
-                one.second,
-                _cheaper(one),
+                one.a,
+                one.b,
+                _leader(one),
                 *(f"{one.issues:,}" for _ in issues),
-                _share(one.reach, one.issues),
-                _share(one.first_always),
-                _share(one.second_always),
-                *([_turn(of, one)] if turns else ()),
+                "-" if one.difference is None else f"{100 * one.difference:+.1f}",
+                _between(one),
+                _p_value(min(one.p_values, default=None)),
             ]
             for one in told
         ],
@@ -87,10 +76,10 @@ def ways(of: Findings) -> Grid:
 
 
 def untold(of: Findings) -> Iterator[str]:
-    """Say what a row cannot: whose cost is unknown, and who changes places more than once."""
-    for one in _told(of, of.crossings, lambda one: (one.first, one.second)):
+    """Say what a row cannot: whose cost is unknown, and where another one leads."""
+    for one in _told(of, of.equal_costs, lambda one: (one.a, one.b)):
         is_unpriced = one.verdict == "unknown" and one.issues > 0
-        if is_unpriced or (one.verdict == "second above" and one.changes > 1):
+        if is_unpriced or one.verdict in ("a then b", "b then a"):
             yield one.sentence
 
 
@@ -101,8 +90,7 @@ def as_much(of: Findings) -> Grid:
     with_k = " or ".join(sorted({f"k={one.k_dear}" for one in told}))
     return Grid(
         caption="What the first, cheaper by the sample, takes to solve as much as the second does "
-        f"with {with_k}{on}, and the ratio of their costs{_unit(of)}; in how many "
-        "resamples all that it drew is too little.",
+        f"with {with_k}{on}, and the ratio of their costs{_unit(of)}.",
         words=2,
         beside=True,
         headers=[
@@ -112,7 +100,6 @@ def as_much(of: Findings) -> Grid:
             "solves",
             "takes k",
             "times\nits cost",
-            "too\nlittle",
         ],
         rows=[
             [
@@ -121,7 +108,6 @@ def as_much(of: Findings) -> Grid:
                 *(f"{one.issues:,}" for _ in issues),
                 _share(one.coverage, one.issues),
                 *_takes(one),
-                _share(one.none),
             ]
             for one in told
         ],
@@ -176,7 +162,7 @@ def _told(
 
 
 def _issues(
-    pairs: Sequence[BreakEven] | Sequence[Crossing] | Sequence[Paired],
+    pairs: Sequence[BreakEven] | Sequence[EqualCost] | Sequence[Paired],
 ) -> tuple[str, list[str]]:
     """Say on how many issues pairs stand: once, or under the head of a column where that varies."""
     counts = {pair.issues for pair in pairs}
@@ -185,36 +171,26 @@ def _issues(
     return "".join(f" on {counted(count, 'issue')}" for count in counts), []
 
 
-def _cheaper(one: Crossing) -> str:
+def _leader(one: EqualCost) -> str:
     said = {
         "unknown": "cannot say" if one.issues else "no issue in common",
-        "nothing in common": "no coverage in common",
-        "same": "cost the same",
+        "same": "neither",
         "unsaid": "cannot say",
-        "second above": f"{one.first}, then {one.second}",
+        "a": one.a,
+        "b": one.b,
+        "a then b": f"{one.a}, then {one.b}",
+        "b then a": f"{one.b}, then {one.a}",
     }
-    return said.get(one.verdict, one.first)
-
-
-def _turn(of: Findings, one: Crossing) -> Cell:
-    """Write above what the second is the cheaper way, and what an issue costs there."""
-    if one.verdict != "second above":
-        return "-"
-    at, cost = percent(one.coverage.value or 0.0, one.issues), written(one.cost.value, of.axis)
-    if one.first_always is None:
-        return f"{at} for {cost}"
-    low, high = percent(one.coverage.low or 0.0, one.issues), one.coverage.high
-    end = "beyond" if high is None else percent(high, one.issues)
-    return f"{at} for {cost}", f"{low} to {end}"
+    return said[one.verdict]
 
 
 def _takes(one: BreakEven) -> tuple[Cell, Cell]:
     """Write how many samples the cheap one takes, and the ratio of the costs."""
     if one.coverage == 0:
         return "0", "-"
-    if one.none == 1.0:
+    if one.is_too_little:
         return f"over {one.depth}", "-"
-    if not one.is_said:
+    if one.k.value is None:
         return "cannot say", "-"
     k, ratio = one.k, one.ratio
     most = f"over {one.depth}" if k.high is None else f"{k.high:.0f}"
@@ -226,7 +202,7 @@ def _takes(one: BreakEven) -> tuple[Cell, Cell]:
     )
 
 
-def _between(pair: Paired) -> str:
+def _between(pair: EqualCost | Paired) -> str:
     if pair.low is None or pair.high is None:
         return "-"
     return f"{100 * pair.low:+.0f} to {100 * pair.high:+.0f}"

@@ -14,10 +14,14 @@ from typing import Any
 from eval.axes import AXES, UNITS
 from eval.coverage import ladder
 from eval.scaling import REACH
+from eval.selection.votes import PURE
 from eval.summary import SCHEMA, to_json
 from eval.suspected import samples
 from ksolve.chosen import Worth
 from ksolve.findings import TARGETS, Findings, Solver
+
+CHOSEN = tuple(method.name for method in PURE)
+"""Methods of selection that the CSV tells of at every k."""
 
 COLUMNS = (
     "run",
@@ -39,9 +43,10 @@ COLUMNS = (
     "per_issue_until_solved",
     "per_solve_until_solved",
     "verify_seconds_per_issue",
+    *(f"chosen_{method}" for method in CHOSEN),
 )
 """Of the CSV: `low` and `high` are ends of 95% intervals, costs are those of drawing all k, or of
-drawing until the first solve."""
+drawing until the first solve; `chosen` is what one patch of k solves."""
 
 
 def as_json(of: Findings) -> str:
@@ -66,7 +71,7 @@ def as_json(of: Findings) -> str:
         "together": _plain(of.together),
         "frontier": _plain(of.frontier),
         "break_evens": _plain(of.break_evens),
-        "crossings": _plain(of.crossings),
+        "equal_costs": _plain(of.equal_costs),
         "paired": [_plain(pair) for pairs in of.paired.values() for pair in pairs],
         "suspicious": [
             {
@@ -92,6 +97,12 @@ def as_csv(of: Findings) -> str:
         every_k = zip(solver.arm.pass_at_k, solver.costs, solver.until_solved, strict=True)
         believed = solver.arm.without_suspicious
         strict = {one.k: one for one in (believed.pass_at_k if believed else ())}
+        chosen = {
+            (result.method, one.k): one.coverage
+            for result in (solver.selection.results if solver.selection else ())
+            if not result.settings
+            for one in result.at_k
+        }
         for point, at, until in every_k:
             writer.writerow(
                 [
@@ -114,6 +125,7 @@ def as_csv(of: Findings) -> str:
                     until.per_issue,
                     until.per_solve,
                     at.verify_seconds,
+                    *(chosen.get((method, point.k)) for method in CHOSEN),
                 ]
             )
     return out.getvalue()
@@ -141,7 +153,9 @@ def _solver(solver: Solver) -> dict[str, Any]:
             "depth": scaling.depth,
             "excluded": scaling.excluded,
             "held_out_beyond": scaling.held_out_beyond,
-            "held_out_error": scaling.held_out_error,
+            "law_error": scaling.law_error,
+            "ceiling": None if scaling.ceiling is None else _interval(*scaling.ceiling.top),
+            "ceiling_error": scaling.ceiling_error,
             "measured": [
                 {"k": k, "coverage": share}
                 for k, share in zip(scaling.ks, scaling.measured, strict=True)
@@ -152,6 +166,10 @@ def _solver(solver: Solver) -> dict[str, Any]:
         "selection": _plain(solver.selection),
         "selection_as_of": [_worth(one) for one in solver.choices if one.as_of],
     }
+
+
+def _interval(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
 
 
 def _worth(one: Worth) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from eval.axes import UNITS, written
 from eval.cost import percent
 from eval.coverage import Coverage
 from eval.summary import Arm, Steady
-from ksolve import each, pairs, sentences
+from ksolve import each, of_k, pairs, sentences
 from ksolve.findings import Findings
-from ksolve.grid import NAME_WIDTHS, Cell, Grid, markdown_table, terminal_table
+from ksolve.grid import NAME_WIDTHS, Cell, Grid, markdown_table, spread, terminal_table
+from ksolve.headline import headline
 from ksolve.sentences import counted
 
 COLUMNS = (5, 4, 3)
@@ -80,6 +81,7 @@ def markdown(of: Findings) -> str:
 
 def _parts(of: Findings, width: int | None) -> Iterator[_Part]:
     """Give all that is told, for a terminal so wide or, without `width`, at full length."""
+    yield _Part(notes=list(headline(of)), is_main=True)
     yield _Part(grid=_fitted(of, width))
     if of.summary.flaky:
         yield _Part(grid=_without_flaky(of, _ks(of, COLUMNS[-1] if width else None)))
@@ -92,17 +94,21 @@ def _parts(of: Findings, width: int | None) -> Iterator[_Part]:
         (each.needed(of), each.never(of)),
         (each.laws(of), each.no_laws(of)),
         (each.choosing(of), each.not_chosen(of)),
+        _chosen_of_k(of, width),
         (each.frontier(of), _no_frontier(of)),
     )
     for grid, notes in told:
         yield from _part(grid, notes)
-    if len(of.crossings) == 1:
-        (crossing,), (break_even,) = of.crossings, of.break_evens
-        yield _Part(notes=[crossing.sentence, break_even.sentence], is_main=True)
-    else:
+    if len(of.equal_costs) > 1:
         yield from _part(pairs.ways(of), pairs.untold(of))
         yield from _part(pairs.as_much(of), ())
     yield from _part(pairs.differences(of), pairs.against_whom(of))
+
+
+def _chosen_of_k(of: Findings, width: int | None) -> tuple[Grid, Iterator[str]]:
+    worths = of_k.worths_of(of)
+    every = [_ks(of)] if width is None else [_ks(of, columns) for columns in COLUMNS]
+    return of_k.grid(worths, every, width), of_k.peaks(worths)
 
 
 def _part(grid: Grid, notes: Iterator[str] | Sequence[str]) -> Iterator[_Part]:
@@ -116,7 +122,7 @@ def _heading(of: Findings) -> str:
     owed = any(one.arm.owed_samples or one.arm.owed_verdicts for one in of.solvers)
     said = (
         f"Coverage (pass@k) of {counted(of.summary.issues, 'issue')}{whose}, {_asked(of)} each "
-        f"asked for{'' if owed else ', none owed'}; 95% bootstrap intervals over issues."
+        f"asked for{'' if owed else ', none owed'}; 95% intervals over issues."
     )
     more = [sentences.left_out(of), sentences.not_believed(of), of.axis_why]
     return " ".join(filter(None, [said, *more]))
@@ -250,7 +256,7 @@ def _costs(of: Findings, width: int | None) -> Grid:
                 "unknown" if every.verify_seconds is None else f"{every.verify_seconds:,.1f} s",
             ]
             for solver in of.solvers
-            for shown in [_spread([at.k for at in solver.costs], ROWS if width else None)]
+            for shown in [spread([at.k for at in solver.costs], ROWS if width else None)]
             for every, until in zip(solver.costs, solver.until_solved, strict=True)
             if every.k in shown and every.per_issue is not None
         ],
@@ -314,14 +320,7 @@ def _count(tokens: int) -> str:
 def _ks(of: Findings, columns: int | None = None) -> list[int]:
     """Return so many k of all that are told, or each."""
     ks = {point.k for solver in of.solvers for point in solver.arm.pass_at_k}
-    return _spread(sorted(ks), columns)
-
-
-def _spread(ks: Sequence[int], count: int | None) -> list[int]:
-    """Choose so many of `ks`, the first and the last among them."""
-    if count is None or len(ks) <= count:
-        return list(ks)
-    return [ks[round(i * (len(ks) - 1) / (count - 1))] for i in range(count)]
+    return spread(sorted(ks), columns)
 
 
 def _coverages(points: Sequence[Coverage], ks: Sequence[int]) -> list[Cell]:

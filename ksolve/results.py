@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from eval.flaky import FlakyTasks
@@ -51,6 +51,18 @@ def summary_of(
         flaky=flaky_of(store, flaky_tasks),
         adaptive=config.get("was_adaptive", config.get("allocate") == "adaptive"),
     )
+
+
+def models_in(stores: Iterable[Store]) -> list[str]:
+    """Return the models of the runs in stores, in their order."""
+    arms = [arm for store in stores for arm in (store.config() or {}).get("arms", ())]
+    return list(dict.fromkeys(model for model, _ in arms))
+
+
+def parameters_kept(*stores: Store) -> dict[str, float]:
+    """Return the numbers of parameters that were given for models when runs were drawn."""
+    configs = [store.config() or {} for store in stores]
+    return {model: n for one in configs for model, n in one.get("parameters", {}).items()}
 
 
 def _config(store: Store) -> dict[str, Any]:

@@ -23,27 +23,36 @@ NAMED = 5
 
 
 def laws(of: Findings, solvers: Sequence[Solver]) -> Iterator[str]:
-    """Say which law the coverage of each follows, and how far it is believed."""
+    """Say where the coverage of each goes by its law, and how far the law is believed."""
     for solver in solvers:
         found = solver.scaling
-        if found.law is None or found.held_out_error is None or found.cannot_say:
+        if found.ceiling is None or found.cannot_say:
             continue
-        yield (
-            f"{solver.label}: a = {found.law.a:.3f}, b = {found.law.b:.3f}. Fitted to k up to "
-            f"{found.held_out_beyond} only, it misses what was measured up to k={found.depth} by "
-            f"at most {100 * found.held_out_error:.1f} points; it is believed to "
-            f"k={REACH * found.depth}."
+        top, low, high = found.ceiling.top
+        said = (
+            f"{solver.label}: by the law with a ceiling, coverage goes to {top:.0%} (95%: "
+            f"{low:.0%} to {high:.0%}) as k grows. Fitted to k up to {found.held_out_beyond} only, "
+            f"it misses what was measured up to k={found.depth} by at most "
+            f"{_points(found.ceiling_error)}; it is believed to k={REACH * found.depth}."
         )
+        if found.law is not None and found.law_error is not None:
+            said += (
+                f" The exponentiated power law (a = {found.law.a:.3f}, b = {found.law.b:.3f}) "
+                f"misses by {_points(found.law_error)}."
+            )
+        yield said
     yield from said_once(
         of,
         [
             (one, f"no law is drawn. {one.scaling.cannot_say}")
             for one in solvers
-            if one.scaling.law is None
-            or one.scaling.held_out_error is None
-            or one.scaling.cannot_say
+            if one.scaling.cannot_say
         ],
     )
+
+
+def _points(share: float | None) -> str:
+    return f"{100 * (share or 0.0):.1f} points"
 
 
 def said_once(of: Findings, remarks: Sequence[tuple[Solver, str]]) -> Iterator[str]:
@@ -57,10 +66,13 @@ def said_once(of: Findings, remarks: Sequence[tuple[Solver, str]]) -> Iterator[s
 
 
 def samples_for(found: Scaling, target: float) -> tuple[int | None, str]:
-    """Return how many samples a coverage takes, and their interval in words."""
+    """Return how many samples a coverage takes, and their interval in words.
+
+    Without a number the words are "never" or "cannot say".
+    """
     said = found.samples_for(target)
     if said.k is None:
-        return None, ""
+        return None, "never" if said.never else "cannot say"
     # An end that is None lies beyond what was drawn, or beyond where the law is believed.
     most = found.depth if said.measured else REACH * found.depth
     low, high = (f"over {most:,}" if end is None else f"{end:,}" for end in (said.low, said.high))

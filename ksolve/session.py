@@ -21,8 +21,9 @@ from eval.budget import Budget, Budgets
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
 from eval.left_out import record_left_out
+from eval.plan import Plan
 from eval.store import Store
-from eval.sweep import Plan, Sweep, first_error
+from eval.sweep import Sweep, first_error
 from eval.verifier import Verifier
 from ksolve.progress import Stages, SweepProgress
 from ksolve.verify_progress import VerifyProgress
@@ -62,6 +63,8 @@ class Session:
     resources: Resources = field(default_factory=Resources)
     """What containers may use, whatever their tasks ask for. This changes what is drawn, and is
     part of the run."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """Of models, by their names; kept with the run."""
 
 
 async def sweep_on_docker(

@@ -140,6 +140,7 @@ class SweepConfig(BaseModel):
         tuple[StrategyName, ...], BeforeValidator(_listed), Field(description=_STRATEGIES)
     ] = ("oneshot",)
     price: _Texts = ()
+    parameters: _Texts = ()
     in_flight: _Limit = None
     allocate: Annotated[Allocate, Field(description="uniform or adaptive")] = "uniform"
     prior_from: _Texts = ()
@@ -160,6 +161,11 @@ class SweepConfig(BaseModel):
         Field(description="a list of Linux capabilities, such as SYS_PTRACE"),
     ] = ()
     solvers: tuple[SolverConfig, ...] = ()
+
+    @property
+    def seed(self) -> int:
+        """Of the random order of the tasks: that of the first solver."""
+        return next((solver.seed for solver in self.solvers), 0)
 
     @property
     def resources(self) -> Resources:

@@ -62,7 +62,7 @@ def heading(worth: Worth) -> str:
     samples = f"{of.candidates:,} sample{'' if of.candidates == 1 else 's'}"
     return (
         f"{worth.label}{as_of}: one patch for each of {issues} out of {samples}, chosen without "
-        "the oracle; 95% bootstrap intervals over issues."
+        "the oracle; 95% intervals over issues."
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.order import shuffled
 from tasks.rows import DatasetError, OnInvalid, Problem
 from tasks.swebench import ALIASES, is_dataset_file, tasks_from_file, tasks_from_hub
 from tasks.task import Issue, Task
@@ -30,12 +31,14 @@ def load_tasks(
     ids: Sequence[str] = (),
     exclude: Sequence[str] = (),
     limit: int | None = None,
+    seed: int = 0,
     on_invalid: OnInvalid | None = None,
 ) -> list[Task]:
     """Load tasks, those of `ids` only when any are given, and at most `limit` of them.
 
     Those that a pattern of `exclude` matches (an id, in which * and ? stand for others) are left
-    out before the first are taken.
+    out first. Of the rest, the first `limit` of the random order of `seed` are taken
+    (`tasks.order`): a larger limit takes the same and more. All keep the order of the source.
 
     `source` is `starter`, a file (.jsonl, .json, .parquet), a task-repo folder, or a dataset on
     the hub by alias (`lite`, `verified`, `full`, `multilingual`) or `owner/name`. `split` is
@@ -59,7 +62,8 @@ def load_tasks(
         tasks = _without(source, tasks, exclude)
     if limit is not None and limit < 1:
         raise DatasetError(f"The limit on tasks must be at least 1, not {limit}.")
-    return tasks[:limit]
+    taken = {task.id for task in shuffled(tasks, seed)[:limit]}
+    return [task for task in tasks if task.id in taken]
 
 
 def lasting_source(source: str) -> str:

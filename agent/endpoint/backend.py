@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime as dt
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -334,7 +335,7 @@ class EndpointBackend:
     ) -> Answer:
         """Send once, and book the time it took and the tokens that it was or may be billed."""
         used, share = Usage(), Share()
-        started = time.monotonic()
+        started, sent = time.monotonic(), dt.datetime.now(dt.UTC)
         try:
             with self._meter.request() as share:
                 answer = await attempt.answer(taken)
@@ -344,20 +345,22 @@ class EndpointBackend:
                 attempt.told = answer if answer.tokens or answer.bill else None
                 broken_off = TransientError(f"{self._name}: {answer.fault}", lost=True)
                 raise broken_off
-            used = self._ledger.answered(answer, attempt.asked)
+            used = self._ledger.answered(answer, attempt.asked, sent)
         except TransientError as error:
             if error.lost and attempt.told is not None:
-                used = self._ledger.answered(attempt.told, attempt.asked)
+                used = self._ledger.answered(attempt.told, attempt.asked, sent)
             elif error.lost:
                 received = len(attempt.received)
-                used = self._ledger.lost(attempt.asked, received=received, told=error.at_least)
+                used = self._ledger.lost(
+                    attempt.asked, sent, received=received, told=error.at_least
+                )
             raise
         except WithheldError:
-            used = self._ledger.withheld(attempt.asked)
+            used = self._ledger.withheld(attempt.asked, sent)
             raise
         except asyncio.CancelledError:
             if attempt.is_sent:
-                used = self._ledger.lost(attempt.asked, received=len(attempt.received))
+                used = self._ledger.lost(attempt.asked, sent, received=len(attempt.received))
             raise
         finally:
             self._answered |= attempt.has_reached

@@ -8,6 +8,7 @@ of output tokens, and by how much its bills pass the price list.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ TIMES_LONGEST = 3
 class _Seen:
     """The extremes of a model's answers and bills so far."""
 
+    bills: int = 0
+    """Bills, those of nothing included."""
     longest: int = 0
     """Output tokens of an answer."""
     over_limit: float = 1.0
@@ -40,7 +43,10 @@ class _Seen:
 
 
 class Ledger:
-    """What was seen of a model's answers and bills; it makes the usage of the next attempt."""
+    """What was seen of a model's answers and bills; it makes the usage of the next attempt.
+
+    What an attempt costs by the price list is told for the time when it was `sent`.
+    """
 
     def __init__(self, price: Price) -> None:
         self._price = price
@@ -54,7 +60,7 @@ class Ledger:
         """Go on from what was seen in an earlier session."""
         self._seen = _Seen(**memory)
 
-    def answered(self, answer: Answer, asked: Asked) -> Usage:
+    def answered(self, answer: Answer, asked: Asked, sent: dt.datetime) -> Usage:
         """Return the usage of a whole answer."""
         seen = self._seen
         if answer.tokens is not None:
@@ -71,15 +77,18 @@ class Ledger:
             said = sum(map(estimate_tokens, [answer.text, *calls]))
             usage = dataclasses.replace(self._estimated(asked, 0), output_tokens=said)
         if answer.bill is None:
-            return self._priced(usage)
-        listed = self._price.list_cost(usage) or 0.0
+            return self._priced(usage, sent)
+        listed = self._listed(usage, sent)
+        seen.bills += 1
         seen.dearest = max(seen.dearest, answer.bill)
         seen.per_token = max(seen.per_token, answer.bill / max(usage.output_tokens, 1))
         if listed:
             seen.over_list = max(seen.over_list, answer.bill / listed)
         return dataclasses.replace(usage, billed_calls=1, billed=answer.bill, billed_at_list=listed)
 
-    def lost(self, asked: Asked, *, received: int = 0, told: Tokens | None = None) -> Usage:
+    def lost(
+        self, asked: Asked, sent: dt.datetime, *, received: int = 0, told: Tokens | None = None
+    ) -> Usage:
         """Return the usage of an answer that never came whole.
 
         `received` are its bytes; `told` is what was told of it by then, which is the least.
@@ -91,11 +100,12 @@ class Ledger:
                 output_tokens=max(told.output, usage.output_tokens),
                 estimated_calls=1,
             )
-        return self._priced(usage)
+        return self._priced(usage, sent)
 
-    def withheld(self, asked: Asked) -> Usage:
+    def withheld(self, asked: Asked, sent: dt.datetime) -> Usage:
         """Return the usage of a prompt that was rejected."""
-        return self._priced(dataclasses.replace(self._estimated(asked, 0), output_tokens=0))
+        usage = dataclasses.replace(self._estimated(asked, 0), output_tokens=0)
+        return self._priced(usage, sent)
 
     def _estimated(self, asked: Asked, at_least: int) -> Usage:
         likely = max(TIMES_LONGEST * self._seen.longest, LEAST_LOST, at_least)
@@ -106,12 +116,17 @@ class Ledger:
             estimated_calls=1,
         )
 
-    def _priced(self, usage: Usage) -> Usage:
+    def _listed(self, usage: Usage, sent: dt.datetime) -> float:
+        """Return what a request costs by the price list, 0 where that is unknown."""
+        return self._price.at(sent, usage.input_tokens).list_cost(usage) or 0.0
+
+    def _priced(self, usage: Usage, sent: dt.datetime) -> Usage:
         """Let an estimate cost what such calls were billed, where the provider tells bills."""
         seen = self._seen
-        if not seen.dearest:
+        # A memory of an earlier version has no count of bills.
+        if not (seen.bills or seen.dearest):
             return dataclasses.replace(usage, unbilled_calls=1)
-        listed = self._price.list_cost(usage) or 0.0
+        listed = self._listed(usage, sent)
         by_length = seen.per_token * usage.output_tokens
         billed = max(listed * seen.over_list, seen.dearest, 0.0 if listed else by_length)
         return dataclasses.replace(usage, billed=billed, billed_at_list=listed)

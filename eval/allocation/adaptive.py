@@ -69,6 +69,9 @@ class Allocation:
         self.arms = list(owed)
         self._tasks = list(known.tasks)
         self._task_at = {task: at for at, task in enumerate(known.tasks)}
+        # Of tasks that are as good, the first one in `owed` is chosen.
+        tasks = dict.fromkeys(task for of in owed.values() for task in of)
+        self._order = np.array([self._task_at[task] for task in tasks], dtype=np.int64)
         self._budget = budget
         self._unjudged = unjudged
         self._drawing = 0
@@ -190,7 +193,7 @@ class Allocation:
 
     def _choose(self) -> _Choice | None:
         open_to = self._is_left & ~self._resolved.any(axis=1, keepdims=True)
-        live = np.flatnonzero(open_to.any(axis=1))
+        live = self._order[open_to[self._order].any(axis=1)]
         if not live.size:
             return None
         costs = expected_costs(self._spent, self._squares, self._paid, self._guess)

@@ -5,8 +5,9 @@ Only samples with a verdict are in it. What failed draws were billed is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -57,13 +58,15 @@ def matrix_of(
     axis: SpendAxis = "money",
     *,
     names: Sequence[str] = (),
+    parameters: Mapping[str, float] = MappingProxyType({}),
 ) -> Matrix:
     """Join the arms of several runs, each with its name, over the issues that all of them hold.
 
-    `names` are those of all arms, run by run; without them they are named in full. Raises
-    NoMatrixError where there is nothing to replay, or the cost of a sample is unknown.
+    `names` are those of all arms, run by run; without them they are named in full. `parameters` as
+    in `eval.axes.amounts`. Raises NoMatrixError where there is nothing to replay, or the cost of a
+    sample is unknown.
     """
-    arms = list(_arms(runs, axis, names))
+    arms = list(_arms(runs, axis, names, parameters))
     shared = set[str].intersection(*(set(table.tasks) for _, table in runs))
     issues = tuple(task for task in runs[0][1].tasks if task in shared)
     if not issues:
@@ -86,7 +89,10 @@ def matrix_of(
 
 
 def _arms(
-    runs: Sequence[tuple[str, SampleTable]], axis: SpendAxis, names: Sequence[str]
+    runs: Sequence[tuple[str, SampleTable]],
+    axis: SpendAxis,
+    names: Sequence[str],
+    parameters: Mapping[str, float],
 ) -> Iterator[_Arm]:
     pairs = [pair for _, table in runs for pair in table.arms]
     given = iter(names)
@@ -94,7 +100,9 @@ def _arms(
         model: {strategy for one, strategy in pairs if one == model} for model, _ in pairs
     }
     for run, table in runs:
-        used = np.ones(table.task.size) if axis == "samples" else amounts(table, axis)
+        used = np.ones(table.task.size)
+        if axis != "samples":
+            used = amounts(table, axis, parameters)
         for position, pair in enumerate(table.arms):
             name = pair[0] if len(strategies[pair[0]]) == 1 else f"{pair[1]} by {pair[0]}"
             name = name if pairs.count(pair) == 1 else f"{name} in {run}"
@@ -109,8 +117,10 @@ def _column(arm: _Arm, issues: tuple[str, ...], axis: SpendAxis) -> tuple[Ints, 
     chosen = (table.arm == arm.position) & table.judged & (place[table.task] >= 0)
     used = arm.used[chosen]
     if np.isnan(used).any():
-        other = "samples" if axis == "tokens" else "tokens or --axis samples"
+        other = "--axis samples" if axis == "tokens" else "--axis tokens or --axis samples"
+        if axis == "flops":
+            other = f"--parameters {table.arms[arm.position][0]}=N, {other}"
         raise NoMatrixError(
-            f"What the samples of {arm.name} cost in {unit(axis)} is unknown: give --axis {other}."
+            f"What the samples of {arm.name} cost in {unit(axis)} is unknown: give {other}."
         )
     return place[table.task[chosen]], table.resolved[chosen], used

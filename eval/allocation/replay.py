@@ -17,7 +17,7 @@ from eval.allocation.matrix import Matrix
 from eval.allocation.posterior import WORTH
 from eval.allocation.prior import Counts
 from eval.allocation.trajectory import Pool, Stop
-from eval.coverage import LEVEL
+from eval.intervals import LEVEL
 
 ADAPTIVE = "adaptive"
 CASCADES = (1, 4, 16)

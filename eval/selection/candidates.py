@@ -159,7 +159,9 @@ class Selection:
     chances: tuple[Floats, ...]
     # With which each candidate is chosen: one array an issue, in the order of the pool.
     groups: tuple[Ints, ...] = ()
-    # Equal numbers do the same; empty where nobody asked for them.
+    # Equal numbers do the same; empty where only `chances` are known.
+    scores: tuple[Floats, ...] = ()
+    """What the method said of each candidate; empty likewise."""
     effort: Effort
 
 
@@ -199,7 +201,11 @@ def selection(method: str, pool: Sequence[Candidates], scored: Sequence[Scored])
             chances(one.scores, candidates.has_patch)
             for candidates, one in zip(pool, scored, strict=True)
         ),
-        groups=tuple(one.groups for one in scored if one.groups is not None),
+        groups=tuple(
+            candidates.behaviour if one.groups is None else one.groups
+            for candidates, one in zip(pool, scored, strict=True)
+        ),
+        scores=tuple(one.scores for one in scored),
         effort=sum((one.effort for one in scored), Effort()),
     )
 

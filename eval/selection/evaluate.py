@@ -15,8 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from eval.coverage import bounds, resampled_means
+from eval import intervals
+from eval.attempts import finite
+from eval.coverage import Coverage, curve_of, pass_at_ks
+from eval.selection.at_k import chosen_at_ks, ks_up_to
 from eval.selection.candidates import Bools, Effort, Floats, Selection
+from eval.selection.peak import Peak, peak
 
 SCHEMA = 1
 """Of the JSON form; rises when a key changes its meaning or goes."""
@@ -29,7 +33,7 @@ class Share:
     share: float
     low: float | None
     high: float | None
-    # None of a single issue.
+    """None of a single issue, and of a quotient that has no bound."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +42,17 @@ class Result:
 
     method: str
     settings: Mapping[str, Any]
-    # Who judges, say; as in `Selection`.
+    """Who judges, say; as in `Selection`."""
     solved: Share
     recovered: Share | None
-    # Of the gap from floor to ceiling; below 0 where the method is worse than chance. None where
-    # there is no gap.
+    """Of the gap from floor to ceiling; below 0 where the method is worse than chance. None where
+    there is no gap."""
     effort: Effort
+    at_k: tuple[Coverage, ...] = ()
+    """What it solves when only k samples of each issue are drawn, one of which it chooses; empty
+    where that cannot be told."""
+    peak: Peak | None = None
+    """Where it solves most of all k, if that is before the last."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,19 +62,27 @@ class Evaluation:
     issues: int
     candidates: int
     floor: Share
-    # Of a candidate taken at random, one without a patch as any other: pass@1.
+    """Of a candidate taken at random, one without a patch as any other: pass@1."""
     ceiling: Share
-    # With at least one resolved candidate: what a perfect choice would solve.
+    """With at least one resolved candidate: what a perfect choice would solve."""
     results: tuple[Result, ...]
+    ceiling_at_k: tuple[Coverage, ...] = ()
+    """With at least one resolved of k candidates: pass@k, at the k of every `Result.at_k`."""
 
 
 def evaluate(
-    resolved: Sequence[Bools], selections: Sequence[Selection], *, seed: int = 0
+    resolved: Sequence[Bools],
+    selections: Sequence[Selection],
+    *,
+    has_patch: Sequence[Bools] | None = None,
+    ks: Sequence[int] = (),
+    seed: int = 0,
 ) -> Evaluation:
     """Hold choices against verdicts.
 
-    `resolved` has one array an issue with one entry a candidate, in the order of the pool. Raises
-    ValueError for an empty pool, and where shapes differ.
+    `resolved` has one array an issue with one entry a candidate, in the order of the pool, and so
+    has `has_patch`; where that is given, it is told what fewer samples are worth, at some k and at
+    those of `ks` that an issue has. Raises ValueError for an empty pool, and where shapes differ.
     """
     issues = len(resolved)
     if not issues:
@@ -76,21 +93,18 @@ def evaluate(
         *(_expected(resolved, selection) for selection in selections),
     ]
     values = np.array(columns, dtype=np.float64).T
-    means, again = values.mean(0), resampled_means(values, seed=seed)
+    means, (lows, highs) = values.mean(0), intervals.of_share(values)
     floor, ceiling, *solved = (
-        _share(mean, column, issues=issues)
-        for mean, column in zip(means.tolist(), again.T, strict=True)
+        Share(share=share, low=finite(low), high=finite(high))
+        for share, low, high in zip(means.tolist(), lows, highs, strict=True)
     )
-    recovered = (
-        _recovered(
-            column - again[:, 0],
-            again[:, 1] - again[:, 0],
-            one.share - floor.share,
-            ceiling.share - floor.share,
-            issues,
-        )
-        for one, column in zip(solved, again.T[2:], strict=True)
-    )
+    recovered = _recovered(values[:, 2:] - values[:, :1], values[:, 1:2] - values[:, :1])
+    n = [one.size for one in resolved]
+    told = sorted({*ks_up_to(max(n)), *(k for k in ks if k <= max(n))}) if has_patch else []
+    curves = [
+        None if has_patch is None else chosen_at_ks(one, resolved, has_patch, told, seed=seed)
+        for one in selections
+    ]
     return Evaluation(
         issues=issues,
         candidates=sum(one.size for one in resolved),
@@ -103,9 +117,14 @@ def evaluate(
                 solved=share,
                 recovered=part,
                 effort=selection.effort,
+                at_k=() if curve is None else curve_of(curve, told),
+                peak=None if curve is None else peak(curve, told, seed=seed),
             )
-            for selection, share, part in zip(selections, solved, recovered, strict=True)
+            for selection, share, part, curve in zip(
+                selections, solved, recovered, curves, strict=True
+            )
         ),
+        ceiling_at_k=curve_of(pass_at_ks(n, [int(one.sum()) for one in resolved], told), told),
     )
 
 
@@ -123,14 +142,13 @@ def _expected(resolved: Sequence[Bools], selection: Selection) -> list[float]:
     ]
 
 
-def _share(mean: float, resamples: Floats, *, issues: int) -> Share:
-    low, high = bounds(resamples).tolist() if issues > 1 else (None, None)
-    return Share(share=mean, low=low, high=high)
-
-
-def _recovered(aboves: Floats, gaps: Floats, above: float, gap: float, issues: int) -> Share | None:
-    if gap <= 0:
-        return None
-    # A resample without a gap says nothing of it.
-    ratios = np.divide(aboves, gaps, out=np.full_like(gaps, np.nan), where=gaps > 0)
-    return _share(above / gap, ratios, issues=issues)
+def _recovered(above: Floats, gap: Floats) -> list[Share | None]:
+    """Return the part of the gap, (issues, 1), that each method is above the floor."""
+    if gap.mean() <= 0:
+        return [None] * above.shape[1]
+    shares = above.mean(0) / gap.mean()
+    ends = intervals.of_quotient(above, np.broadcast_to(gap, above.shape))
+    return [
+        Share(share=float(share), low=finite(low), high=finite(high))
+        for share, (low, high) in zip(shares, ends.T, strict=True)
+    ]

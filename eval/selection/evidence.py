@@ -86,7 +86,7 @@ class AskedOnce(MeteredBackend):
             await self._evidence.keep(dataclasses.asdict(completion), *question)
             return completion
         usage = Usage(**known["usage"])
-        self.usage += usage
+        self._spending.book(usage)
         self._evidence.seconds += usage.seconds
         calls = tuple(ToolCall(**call) for call in known["tool_calls"])
         return Completion(**{**known, "usage": usage, "tool_calls": calls})

@@ -75,7 +75,7 @@ class Judge:
     def effort(self, metered: AskedOnce, *, runs: int = 0) -> Effort:
         """Return what was used since, and for what was known before, failed attempts included."""
         usage = metered.usage
-        return Effort(usage=usage, cost=self.price.cost(usage) if usage.calls else 0.0, runs=runs)
+        return Effort(usage=usage, cost=metered.cost if usage.calls else 0.0, runs=runs)
 
     async def question(self, form: str, *texts: str, share: float = 1.0) -> list[Message]:
         """Put texts into a form, cut until they are within that share of the window."""

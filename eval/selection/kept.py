@@ -94,6 +94,8 @@ class Word:
     scores: Floats
     chances: Floats
     # With which each is chosen.
+    groups: Ints
+    """Equal numbers do the same."""
     effort: Effort
 
 
@@ -165,6 +167,7 @@ class Kept:
                     index=np.array(said["index"], dtype=np.int64),
                     scores=scored.scores,
                     chances=np.array(said["chances"], dtype=np.float64),
+                    groups=np.array(said["groups"], dtype=np.int64),
                     effort=scored.effort,
                 )
             )

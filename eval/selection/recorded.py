@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from eval.selection.candidates import Effort, Floats, Ints, Selection
+from eval.selection.candidates import Effort, Ints, Selection
 from eval.selection.kept import Way, Word
 from eval.table import SampleTable
 
@@ -67,9 +67,14 @@ def pool_of(rows: Iterable[Ints]) -> bytes:
 
 def _selection(way: Way, placed: Mapping[str, tuple[Ints, Word]]) -> Selection:
     words: Sequence[Word] = [word for _, word in placed.values()]
-    chances: tuple[Floats, ...] = tuple(word.chances for word in words)
-    effort = sum((word.effort for word in words), Effort())
-    return Selection(method=way.method, settings=way.settings, chances=chances, effort=effort)
+    return Selection(
+        method=way.method,
+        settings=way.settings,
+        chances=tuple(word.chances for word in words),
+        groups=tuple(word.groups for word in words),
+        scores=tuple(word.scores for word in words),
+        effort=sum((word.effort for word in words), Effort()),
+    )
 
 
 class _Places:

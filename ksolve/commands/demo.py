@@ -12,8 +12,8 @@ import typer
 
 from agent.backend import Sampling
 from agent.oneshot import Oneshot
+from eval.plan import Plan, Solver
 from eval.store import open_run
-from eval.sweep import Plan, Solver
 from ksolve.commands.doctor import set_up
 from ksolve.commands.report import write_page
 from ksolve.commands.run import sweep_and_report

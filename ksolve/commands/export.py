@@ -22,7 +22,9 @@ from ksolve import __version__
 from ksolve.errors import InputError
 from ksolve.exports import pairs as training_pairs
 from ksolve.exports import write, write_tables
-from ksolve.options import refuse_unwritable
+from ksolve.options import ParametersOption, refuse_unwritable
+from ksolve.prices import parameters_of
+from ksolve.results import models_in
 from ksolve.screen import put
 
 Pick = Literal["all", "first", "solved"]
@@ -77,6 +79,7 @@ def export(
             "(looks at the verdicts)."
         ),
     ] = "all",
+    parameters: ParametersOption = None,
 ) -> None:
     """Write the samples of a run in forms that other tools read.
 
@@ -113,8 +116,9 @@ def export(
             put(f"{count(written, 'prediction')} written to {predictions}.")
         if trajectories is not None and out is not None:
             put(_write(store, _picked(store, pick), trajectories, out))
+        sizes = parameters_of(parameters, models_in([store]))
         for where, ending in ((parquet, ".parquet"), (jsonl, ".jsonl")):
-            for file, rows in write_tables(store, where, ending).items() if where else ():
+            for file, rows in write_tables(store, where, ending, sizes).items() if where else ():
                 put(f"{count(rows, 'row')} written to {file}.")
         if pairs is not None:
             written = write(training_pairs(store, _picker(store, pick)), pairs)

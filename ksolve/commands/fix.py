@@ -22,13 +22,8 @@ from eval.sample import SampleKey
 from eval.store import Store
 from eval.table import SampleRow
 from eval.verify import BY_EXIT_STATUS, set_aside
-from ksolve.commands.run import (
-    FREE,
-    complain_of,
-    configuration,
-    plan_of,
-    refuse_unknown_prices,
-)
+from ksolve.commands.run import FREE, complain_of, configuration, plan_of
+from ksolve.earlier import tell_of_earlier
 from ksolve.errors import INFRASTRUCTURE, UNSOLVED, InputError
 from ksolve.options import (
     WORKERS,
@@ -65,6 +60,7 @@ from ksolve.options import (
     kept_resources,
     serve_of,
 )
+from ksolve.prices import refuse_unknown_prices
 from ksolve.progress import Stages
 from ksolve.readiness import Doubts, check_base, prepared
 from ksolve.screen import put, screen
@@ -260,6 +256,7 @@ def fix(
     folder = out or _own_folder(config)
     asyncio.run(check_served(plan))
     with Store(folder) as store:
+        tell_of_earlier(store.config() or {}, console)
         store.begin(config, free=FREE)
         failing = []
         if not store.solved():

@@ -174,7 +174,7 @@ async def _ask(model: Model) -> Report:
                 sent=dict(answered.sent),
                 tools=tools,
                 price=str(model.price),
-                cost=model.price.cost(usage),
+                cost=model.price.at().cost(usage),
                 **_learnt(model),
             )
     except BackendError as error:

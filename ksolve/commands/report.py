@@ -18,10 +18,12 @@ from ksolve.figures.axes import document
 from ksolve.figures.drawn import figures
 from ksolve.figures.figure import Figure
 from ksolve.findings import Findings, findings, read_run
-from ksolve.options import JsonOption, StrictOption, refuse_unwritable
+from ksolve.options import JsonOption, ParametersOption, StrictOption, refuse_unwritable
 from ksolve.pages.report import html as html_of
 from ksolve.plain import as_csv, as_json
+from ksolve.prices import parameters_of
 from ksolve.report import markdown, terminal
+from ksolve.results import models_in
 from ksolve.screen import put, screen
 from ksolve.worth import markdown as worth_markdown
 from ksolve.worth import terminal as worth_terminal
@@ -60,6 +62,7 @@ def report(
             "seconds or tokens, the first that all solvers have."
         ),
     ] = None,
+    parameters: ParametersOption = None,
     without_flaky: Annotated[
         bool,
         typer.Option(
@@ -84,7 +87,11 @@ def report(
     refuse_unwritable(svg, or_folder=True, endings=[".svg"])
     with ExitStack() as stack:
         stores = [stack.enter_context(open_run(run)) for run in runs]
-        read = [read_run(store, without_flaky=without_flaky, strict=strict) for store in stores]
+        sizes = parameters_of(parameters, models_in(stores))
+        read = [
+            read_run(store, without_flaky=without_flaky, strict=strict, parameters=sizes)
+            for store in stores
+        ]
         told_in = AXES_BY_NAME[axis] if axis else None
         if json:
             show(findings(read, told_in, in_full=True), json=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,10 +15,12 @@ from rich.markup import escape
 from agent.models import Model, ModelOptions, resolve
 from eval.cost import money
 from eval.flaky import FLAKY_RUNS, FlakyTasks
+from eval.plan import Plan, Solver
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from ksolve.commands.report import show
-from ksolve.errors import INFRASTRUCTURE, InputError, complain, exit_code
+from ksolve.earlier import SEEDS, tell_of_earlier
+from ksolve.errors import INFRASTRUCTURE, complain, exit_code
 from ksolve.findings import findings, read_run
 from ksolve.former import told_of_former_runs
 from ksolve.options import (
@@ -48,6 +50,7 @@ from ksolve.options import (
     MaxTokensOption,
     MemoryOption,
     NetworkOption,
+    ParametersOption,
     PriceOption,
     PriorFromOption,
     ProcessesOption,
@@ -65,10 +68,10 @@ from ksolve.options import (
     extra_body_of,
     headers_of,
     kept_resources,
-    prices_of,
     serve_of,
     tasks_of,
 )
+from ksolve.prices import parameters_of, prices_of, refuse_unknown_prices
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Judging, Session, check_served, sweep_on_docker
@@ -77,7 +80,10 @@ from ksolve.sweep_options import resolve_config
 from tasks.load import lasting_source, tasks_digest
 from tasks.task import Task
 
-FREE = ("samples", "tasks", "budgets", "prices", "flaky", "allocate", "was_adaptive", "command")
+FREE = (
+    *("samples", "tasks", "budgets", "prices", "parameters"),
+    *("flaky", "allocate", "was_adaptive", "command", "seeds"),
+)
 """Fields of the configuration that may change between two sessions of one run."""
 
 
@@ -132,6 +138,7 @@ def run(
         float | None, typer.Option(min=0.0, help="US dollars that one sample may cost.")
     ] = None,
     price: PriceOption = None,
+    parameters: ParametersOption = None,
     in_flight: InFlightOption = None,
     workers: WorkersOption = WORKERS,
     memory: MemoryOption = None,
@@ -188,6 +195,7 @@ def run(
             "budget_per_issue": budget_per_issue,
             "budget_per_sample": budget_per_sample,
             "price": price,
+            "parameters": parameters,
             "in_flight": in_flight,
             "memory": memory,
             "cpus": cpus,
@@ -206,6 +214,7 @@ def run(
         ids=asked.id,
         exclude=asked.exclude,
         limit=asked.limit,
+        seed=asked.seed,
         skip_invalid=asked.skip_invalid,
     )
     stages = Stages()
@@ -220,6 +229,7 @@ def run(
         budget_per_sample=asked.budget_per_sample,
         stages=stages,
         resources=asked.resources,
+        parameters=parameters_of(asked.parameters, {one.model: None for one in asked.solvers}),
         judging=Judging(fresh=fresh, exact=exact, flaky_runs=flaky_runs),
     )
     code = sweep_and_report(
@@ -283,7 +293,7 @@ def sweep_and_report(
     strict: bool = False,
     toml: str | None = None,
 ) -> int:
-    """Draw what is owed, print the report, and return the exit code.
+    """Draw what is pending, print the report, and return the exit code.
 
     `toml` asks for the same and is kept beside the run, once that is known to be this one.
     """
@@ -300,12 +310,14 @@ def sweep_and_report(
     asyncio.run(check_served(plan))
     with Store(out) as store:
         before = store.config() or {}
+        tell_of_earlier(before, session.console)
         was_adaptive = "adaptive" in (plan.allocate, before.get("allocate"))
         # What an adaptive session left unequal stays so, whatever the sessions after it do.
         store.begin(
             configuration(plan, source, list(limits.values()))
             | kept_resources(session.resources)
-            | {"was_adaptive": was_adaptive or before.get("was_adaptive", False)},
+            | {"was_adaptive": was_adaptive or before.get("was_adaptive", False)}
+            | {"parameters": {**before.get("parameters", {}), **session.parameters}},
             free=FREE,
         )
         if toml is not None:
@@ -356,20 +368,6 @@ def complain_of(sweep: Sweep) -> int:
     return max((exit_code(error) or 0 for error in sweep.unusable.values()), default=0)
 
 
-def refuse_unknown_prices(models: Sequence[Model], limits: Mapping[str, float | None]) -> None:
-    """A budget over a model without a price could not be kept; `limits` by their options.
-
-    Raises InputError.
-    """
-    given = [option for option, limit in limits.items() if limit is not None]
-    for model in models:
-        if given and not model.price.known:
-            raise InputError(
-                f"The price of {model.name} is unknown, so {given[0]} cannot be kept: "
-                f"give it with --price, or leave {' and '.join(given)} out."
-            )
-
-
 def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) -> dict[str, Any]:
     """Return what makes a run this run, as JSON-able values; `limits` of money."""
     return {
@@ -390,10 +388,11 @@ def configuration(plan: Plan, source: str, limits: Sequence[float | None] = ()) 
         "samples": [plan.samples_of(solver) for solver in plan.solvers],
         "budgets": list(limits),
         "flaky": sorted(FlakyTasks().load().flaky(plan.tasks)),
+        "seeds": SEEDS,
     }
 
 
 def _settings(solver: Solver) -> dict[str, Any]:
     """Return what changes the samples of a solver; who asked for it does not."""
     settings = dataclasses.asdict(solver.sampling) | dict(solver.settings)
-    return {name: value for name, value in settings.items() if name != "required"}
+    return {name: value for name, value in settings.items() if name not in ("required", "index")}

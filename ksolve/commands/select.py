@@ -17,6 +17,7 @@ from rich.text import Text
 
 from agent.models import ModelOptions
 from eval.cost import count
+from eval.coverage import ladder
 from eval.predictions import Prediction, write_predictions
 from eval.selection.candidates import Selection
 from eval.selection.evaluate import evaluate, to_json
@@ -25,9 +26,11 @@ from eval.selection.pool import Pool, read_pool
 from eval.store import Store, open_run
 from eval.summary import short_names, solver_labels
 from eval.table import SampleTable
+from ksolve import of_k
 from ksolve.choosing import ASKING, VOTES, Choosing, Chosen, Group
 from ksolve.chosen import ALL_TOGETHER, METHODS, Worth
 from ksolve.errors import InputError
+from ksolve.grid import spread, terminal_table
 from ksolve.options import (
     WORKERS,
     InFlightOption,
@@ -38,6 +41,7 @@ from ksolve.options import (
     refuse_unwritable,
     resources_in,
 )
+from ksolve.report import COLUMNS
 from ksolve.screen import put, screen
 from ksolve.worth import plain_table, terminal
 from tasks.load import load_tasks, sources_near, tasks_digest
@@ -323,7 +327,8 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
     for one in chosen:
         pool = one.group.pool
         arms = [table.arms.index(solver) for solver in one.group.solvers]
-        evaluation = evaluate(pool.resolved(table), one.selections)
+        has_patch = [of.has_patch for of in pool.issues]
+        evaluation = evaluate(pool.resolved(table), one.selections, has_patch=has_patch)
         owed = int((np.isin(table.arm, arms) & ~table.judged).sum())
         told.append(
             {
@@ -334,9 +339,10 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
             }
         )
         if not json:
-            samples = evaluation.candidates
-            label = one.group.label
-            console.print(terminal([Worth(label=label, evaluation=evaluation, samples=samples)]))
+            samples, label = evaluation.candidates, one.group.label
+            worth = Worth(label=label, evaluation=evaluation, samples=samples)
+            console.print(terminal([worth]))
+            _print_at_ks(worth, console)
         if not json and (owed or pool.left_out):
             console.print(
                 Text(
@@ -348,3 +354,14 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
         # Of all samples first, as where there is but one solver.
         *solvers, of_all = told
         put(json_text.dumps({**of_all, "solvers": solvers}, indent=2))
+
+
+def _print_at_ks(worth: Worth, console: Console) -> None:
+    """Print what the methods solve when they choose out of fewer samples."""
+    ks = [point.k for point in worth.evaluation.ceiling_at_k]
+    every = [spread(ladder(max(ks)), columns) for columns in COLUMNS]
+    grid = of_k.grid([worth], every, console.width)
+    if grid.rows and len(ks) > 1:
+        console.print(Text(f"\n{grid.caption}\n"), terminal_table(grid, console.width))
+    for sentence in of_k.peaks([worth]):
+        console.print(Text(f"\n{sentence}"), soft_wrap=True)

@@ -6,6 +6,7 @@ import dataclasses
 import json as jsonlib
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -17,11 +18,13 @@ from rich.text import Text
 from eval.allocation.matrix import NoMatrixError, SpendAxis, matrix_of, unit
 from eval.allocation.replay import CASCADES, Bought, default_budgets, replay
 from eval.cost import count, money, percent
-from eval.store import open_run
+from eval.store import Store, open_run
 from eval.summary import Names, short_names
 from eval.table import SampleTable
 from ksolve.errors import InputError
-from ksolve.options import JsonOption
+from ksolve.options import JsonOption, ParametersOption
+from ksolve.prices import parameters_of
+from ksolve.results import models_in, parameters_kept
 from ksolve.screen import put, screen
 
 SCHEMA = 1
@@ -72,6 +75,7 @@ def simulate(
             min=1, help="Samples of each cheaper solver before a dearer one: 1, 4 and 16."
         ),
     ] = None,
+    parameters: ParametersOption = None,
     replays: Annotated[int, typer.Option(min=1, help="Random orders of the samples.")] = 200,
     seed: Annotated[int, typer.Option(help="One seed gives the same answer every time.")] = 0,
     json: JsonOption = False,
@@ -88,10 +92,13 @@ def simulate(
     if any(not math.isfinite(one) for one in budget or ()):
         raise InputError("A budget is a number: give another --budget.")
     spend = AXES_BY_NAME[axis]
-    tables = [(folder.name, _table(folder)) for folder in runs]
+    with ExitStack() as stack:
+        stores = [stack.enter_context(open_run(folder)) for folder in runs]
+        sizes = parameters_kept(*stores) | parameters_of(parameters, models_in(stores))
+        tables = [(run.name, _table(run, store)) for run, store in zip(runs, stores, strict=True)]
     names = _names(tables)
     try:
-        matrix = matrix_of(tables, spend, names=() if json else names.each)
+        matrix = matrix_of(tables, spend, names=() if json else names.each, parameters=sizes)
     except NoMatrixError as error:
         raise InputError(str(error)) from None
     simulation = Simulation(
@@ -125,14 +132,13 @@ def _names(tables: Sequence[tuple[str, SampleTable]]) -> Names:
     return short_names(arms, runs if len(set(arms)) < len(arms) else ())
 
 
-def _table(folder: Path) -> SampleTable:
-    with open_run(folder) as store:
-        if (store.config() or {}).get("allocate") == "adaptive":
-            raise InputError(
-                f"{folder} was drawn with --allocate adaptive, so it lacks the samples that other "
-                "ways would have drawn: continue it with --allocate uniform first."
-            )
-        return store.table()
+def _table(folder: Path, store: Store) -> SampleTable:
+    if (store.config() or {}).get("allocate") == "adaptive":
+        raise InputError(
+            f"{folder} was drawn with --allocate adaptive, so it lacks the samples that other "
+            "ways would have drawn: continue it with --allocate uniform first."
+        )
+    return store.table()
 
 
 def _show(simulation: Simulation, shared: str) -> None:

@@ -18,12 +18,12 @@ from agent.backend import Usage
 from agent.strategy import Proposal
 from eval.cache import VerdictCache
 from eval.flaky import FLAKY_RUNS, FlakyTasks
+from eval.plan import Plan
 from eval.predictions import Prediction, read_predictions
 from eval.reference_report import Dataset, SharedNameError, check_names, write_reports
 from eval.sample import Sample, SampleKey
 from eval.store import Store
 from eval.suspected import samples as suspected_samples
-from eval.sweep import Plan
 from eval.verdict import verdict_key
 from ksolve import sentences
 from ksolve.commands.report import show

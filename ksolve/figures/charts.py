@@ -96,15 +96,15 @@ class Bars:
     bars: Sequence[Bar]
 
 
-def coverage_chart(series: Sequence[Series], *, title: str) -> Markup:
-    """Draw shares of issues against k, with bands and fits."""
+def coverage_chart(series: Sequence[Series], *, title: str, name: str = "coverage") -> Markup:
+    """Draw shares of issues against k, with bands and fits; `name` as in `drawing`."""
     drawn = [point for one in series for point in (*one.points, *one.fit)]
     top, step = _top(drawn)
     high = max((point.x for point in drawn), default=1.0)
     last = max((point.x for one in series for point in one.points), default=1.0)
     x = _of_k(last, high)
     return _curves(
-        "coverage",
+        name,
         title=title,
         series=series,
         x=x,

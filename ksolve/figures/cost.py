@@ -111,7 +111,7 @@ def frontier(of: Findings) -> Figure:
         drawn=frontier_chart(series, stairs, title=title, axis=of.axis) if known else None,
         table=Table(
             caption=f"Models and k by cost ({UNITS[of.axis]}) and coverage. Stability: the share "
-            "of resampled issues on which it is on the frontier",
+            "of bootstrap resamples of the issues in which it is on the frontier",
             head=heads(
                 of.names.kind, "k", "cost an issue", "coverage", "on the frontier", "stability"
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from eval.coverage import Coverage
 from eval.scaling import REACH, Scaling
 from ksolve.figures.charts import Point, Series, coverage_chart
 from ksolve.figures.figure import INTERVAL, Figure
+from ksolve.figures.measured import points_of
 from ksolve.findings import TARGETS, Findings, Solver
 from ksolve.pages.tables import Cell, Table, between, heads, number, share
 from ksolve.sentences import laws, samples_for
@@ -24,18 +26,7 @@ def coverage(of: Findings) -> Figure:
     series = [
         Series(
             name=solver.label,
-            points=[
-                Point(
-                    x=point.k,
-                    y=point.coverage,
-                    low=point.low,
-                    high=point.high,
-                    told=_told(solver.label, point),
-                    hollow=bool(point.excluded),
-                )
-                for point in solver.arm.pass_at_k
-                if point.coverage is not None
-            ],
+            points=points_of(solver.arm.pass_at_k, partial(_told, solver.label)),
             fit=_fitted(solver),
         )
         for solver in of.solvers
@@ -45,7 +36,7 @@ def coverage(of: Findings) -> Figure:
     return Figure(
         name="coverage",
         caption=f"{title}. Bands: {INTERVAL}. A hollow mark stands on fewer issues. Dashed: the "
-        "law c = exp(a k^b); dotted: the same beyond what was drawn, its error added to the band.",
+        "law with a ceiling; dotted: the same beyond what was drawn.",
         drawn=drawn,
         table=Table(
             caption=f"Coverage (pass@k) with its {INTERVAL}",
@@ -73,7 +64,7 @@ def together(of: Findings) -> Table | None:
     arms = sum(not solver.run.summary.adaptive for solver in of.solvers)
     ways = [
         *(("any of them, k each", point, arms * point.k) for point in of.together.union),
-        *(("in turn, k in all", point, point.k) for point in of.together.in_turn),
+        *(("round robin, k in all", point, point.k) for point in of.together.round_robin),
     ]
     return Table(
         caption=f"Coverage of all {arms} together, on the issues that all of them have verdicts "
@@ -140,4 +131,4 @@ def _fitted(solver: Solver) -> list[Point]:
 
 def _needed(found: Scaling, target: float) -> Cell:
     k, reach = samples_for(found, target)
-    return Cell(text="cannot say") if k is None else Cell(text=f"{k:,}", value=k, small=reach)
+    return Cell(text=reach) if k is None else Cell(text=f"{k:,}", value=k, small=reach)

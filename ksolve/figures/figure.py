@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ksolve.pages.tables import Table
 
-INTERVAL = "95% interval, by a bootstrap over issues"
+INTERVAL = "95% interval over issues"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

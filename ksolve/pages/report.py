@@ -18,6 +18,7 @@ from ksolve import __version__, sentences
 from ksolve.figures.coverage import needed, together
 from ksolve.figures.figure import INTERVAL, Figure
 from ksolve.findings import Findings, RunRead
+from ksolve.headline import headline
 from ksolve.pages.html import page
 from ksolve.pages.issues import Drawn, IssueRow, issue_rows
 from ksolve.pages.tables import Cell, Head, Table, cost, heads, number, share
@@ -44,7 +45,7 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
         title=_title(of),
         made=made,
         version=__version__,
-        lead=[one.sentence for one in of.crossings] if len(of.crossings) == 1 else [],
+        lead=list(headline(of)),
         left_out=sentences.left_out(of),
         adaptive=[
             f"{run.name}: {ADAPTIVE}" if len(of.runs) > 1 else ADAPTIVE
@@ -59,7 +60,10 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
         took=[_took(of), _tokens(of)],
         estimated=[*of.unread, *sentences.estimated(of), *sentences.billed(of)],
         paired=_paired(of),
-        worth=[*(one.sentence for one in of.crossings), *(one.sentence for one in of.break_evens)],
+        worth=[
+            *(one.sentence for one in of.equal_costs),
+            *(one.sentence for one in of.break_evens),
+        ],
         owed=_owed(of),
         flaky=flaky,
         without_flaky=_again(

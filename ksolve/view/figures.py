@@ -12,11 +12,12 @@ import numpy as np
 from markupsafe import Markup
 
 from eval.cost import cost_per_solve, money, percent
-from eval.coverage import curve, ladder, pass_at_k
+from eval.coverage import Coverage, curve, ladder, pass_at_k
 from eval.table import OWED, Ints
 from eval.verdict import OUTCOMES
 from ksolve.figures.axes import slim
-from ksolve.figures.charts import Point, Series, coverage_chart, level_of
+from ksolve.figures.charts import Series, coverage_chart, level_of
+from ksolve.figures.measured import points_of
 from ksolve.view.standing import Standing, State
 
 TITLE = "Coverage: issues that at least one of k samples solves"
@@ -130,19 +131,7 @@ def chart(at: Standing) -> Markup:
         series.append(
             Series(
                 name=name,
-                points=[
-                    Point(
-                        x=point.k,
-                        y=point.coverage,
-                        low=point.low,
-                        high=point.high,
-                        told=f"{name}: {percent(point.coverage, point.issues)} at k={point.k}, "
-                        f"{point.issues:,} issues",
-                        hollow=bool(point.excluded),
-                    )
-                    for point in points
-                    if point.coverage is not None
-                ],
+                points=points_of(points, functools.partial(_told, name)),
             )
         )
     if not any(one.points for one in series):
@@ -150,6 +139,11 @@ def chart(at: Standing) -> Markup:
     with slim():
         for_phones = coverage_chart(series, title=TITLE)
     return coverage_chart(series, title=TITLE) + for_phones
+
+
+def _told(name: str, point: Coverage) -> str:
+    share = percent(point.coverage or 0.0, point.issues)
+    return f"{name}: {share} at k={point.k}, {point.issues:,} issues"
 
 
 def tokens(used: Ints) -> str:

@@ -279,6 +279,9 @@ def _notes(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the configuration says beside solvers and samples, by name."""
     said = [("dataset", str(config.get("tasks", "unknown")))]
     said += [(f"price of {model}", str(price)) for model, price in config.get("prices", {}).items()]
+    said += [
+        (f"parameters of {model}", f"{n:g}") for model, n in config.get("parameters", {}).items()
+    ]
     for solver, settings in config.get("settings", {}).items():
         said.append((solver, ", ".join(f"{name} {value}" for name, value in settings.items())))
     for name, amount in zip(

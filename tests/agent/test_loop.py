@@ -31,6 +31,7 @@ from agent.limits import AgentLimits
 from agent.loop import Loop
 from agent.loop_prompt import VARIANTS
 from agent.scripted import Said, ScriptedBackend
+from agent.seeds import request_seed
 from agent.strategy import Proposal
 from agent.trajectory import from_json, to_json
 from agent.worktree import DIFF, KEEP
@@ -221,7 +222,7 @@ async def test_an_endpoint_is_asked_once_whether_it_takes_tools() -> None:
 
     def script(messages: Sequence[Message], sampling: Sampling) -> Said:
         asked.append(len(messages))
-        return CALLED_FIX if len(messages) == 1 or sampling.seed == 7000 else call("submit")
+        return CALLED_FIX if len(messages) == 1 or sampling.index == 0 else call("submit")
 
     backend = ScriptedBackend(script, takes_tools=True, delay=0.01)
     draws = (loop.propose(ISSUE, backend, repository.host, SAMPLING) for _ in range(5))
@@ -525,7 +526,7 @@ async def test_steps_differ_in_their_seeds_and_samples_repeat() -> None:
     backend = ScriptedBackend(script)
     await drawn(backend)
     await drawn(backend)
-    assert seeds == [7000, 7001, 7002] * 2
+    assert seeds == [request_seed(7, step) for step in range(3)] * 2
 
 
 async def test_variants_ask_differently_and_are_recorded() -> None:

@@ -120,6 +120,21 @@ def test_an_hourly_price_reserves_a_requests_part_of_a_busy_server() -> None:
     assert model.price.bound(10**6, 10**6) == pytest.approx(2 * 0.5 / 100)
 
 
+def test_a_model_at_a_listed_address_is_asked_as_that_of_its_provider(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    named = resolve("gemini:gemini-2.5-pro")
+    address = PRESETS["gemini"].base_url
+    at = resolve(f"{address}#gemini-2.5-pro")
+    # Longer prompts are billed at a higher rate.
+    assert at.backend.context_window == named.backend.context_window == 200_000
+    assert at.price == named.price
+    wide = resolve(f"{address}#gemini-2.5-pro", ModelOptions(context_window=1_000_000))
+    assert wide.backend.context_window == 1_000_000
+    assert len(wide.price.rates) == 2
+
+
 @pytest.mark.parametrize("spec", ["http://localhost:8000/v1", "http://#m", "http://[bad/v1#m"])
 def test_an_incomplete_address_is_refused_with_an_example(spec: str) -> None:
     with pytest.raises(ModelNameError, match="http://localhost:8000/v1#"):

@@ -29,6 +29,7 @@ from agent.monkeys import Monkeys
 from agent.oneshot import Oneshot
 from agent.reproduction import reproduction_form, script_from_answer
 from agent.scripted import ScriptedBackend
+from agent.seeds import request_seed
 from agent.strategy import Proposal
 from agent.trajectory import Turn, from_json, to_json
 from agent.workspace import open_workspace
@@ -332,7 +333,7 @@ async def test_every_turn_has_a_seed_of_its_own_that_comes_of_the_sample() -> No
     scripts, edits = [script("good"), "KEEP"], [edit(WRONG), edit()]
     first, again = Model(scripts, edits), Model(scripts, edits)
     one, two = await draw(first), await draw(again)
-    assert first.seeds == [7000, 7001, 7002, 7003]
+    assert first.seeds == [request_seed(7, number) for number in range(4)]
     assert (first.seeds, one.patch, one.prompt_digest) == (
         again.seeds,
         two.patch,

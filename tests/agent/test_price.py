@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from agent.backend import Usage
 from agent.endpoint.retry import ATTEMPTS_BILLED
-from agent.price import UNKNOWN, Price, PriceError, context_window_of, parse_price, price_of
+from agent.price import (
+    UNKNOWN,
+    Price,
+    PriceError,
+    context_window_of,
+    differing,
+    parse_price,
+    price_of,
+)
 
 API = Price(input=1.0, cached=0.1, output=4.0)
 
@@ -44,6 +52,12 @@ def test_an_unknown_price_is_none_and_not_zero() -> None:
     assert Price(input=1.0).cost(Usage()) is None
     assert str(UNKNOWN) == "unknown"
     assert not UNKNOWN.known
+
+
+def test_a_bill_of_nothing_is_known_without_any_price() -> None:
+    free = Usage(input_tokens=5, output_tokens=5, calls=1, billed_calls=1)
+    assert UNKNOWN.cost(free) == 0.0
+    assert UNKNOWN.cost(free + Usage(input_tokens=5, calls=1, unbilled_calls=1)) is None
 
 
 def test_a_price_of_nothing_is_known() -> None:
@@ -103,30 +117,85 @@ def test_what_is_not_listed_is_unknown(provider: str, model: str) -> None:
     assert context_window_of(provider, model) is None
 
 
-def test_of_rates_by_the_hour_of_day_the_dearest_is_taken() -> None:
-    today = dt.datetime.now(dt.UTC)
+@pytest.mark.parametrize("model", ["deepseek-chat", "deepseek-v4-flash"])
+def test_of_rates_by_the_hour_the_dearest_is_reserved_and_that_of_the_hour_is_booked(
+    model: str,
+) -> None:
+    today = dt.datetime.now(dt.UTC).replace(minute=15)
     rates = {
-        calc_price(
-            genai_prices.Usage(output_tokens=1_000_000),
-            "deepseek-chat",
-            provider_id="deepseek",
-            genai_request_timestamp=today.replace(hour=hour),
-        ).total_price
-        for hour in (4, 20)
+        hour: float(
+            calc_price(
+                genai_prices.Usage(output_tokens=1_000_000),
+                model,
+                provider_id="deepseek",
+                genai_request_timestamp=today.replace(hour=hour),
+            ).total_price
+        )
+        for hour in range(24)
     }
-    assert len(rates) == 2  # Else the package no longer knows of cheaper hours.
-    assert price_of("deepseek", "deepseek-chat").output == float(max(rates))
+    least, most = min(rates.values()), max(rates.values())
+    assert least < most  # Else the package no longer knows of cheaper hours.
+    price = price_of("deepseek", model)
+    usage = Usage(output_tokens=1_000_000)
+    booked = {hour: price.at(today.replace(hour=hour)).cost(usage) for hour in rates}
+    assert booked == pytest.approx(rates)
+    assert price.bound(0, 1_000_000) == pytest.approx(ATTEMPTS_BILLED * most)
+    assert f"${least:g} to ${most:g} out per million tokens, by the time of the req" in str(price)
 
 
-def test_prompts_are_kept_below_where_a_providers_price_steps_up() -> None:
-    window = context_window_of("google", "gemini-2.5-pro")
-    assert window == 200_000
+def test_a_price_that_changes_on_a_date_is_that_of_the_day_of_the_request() -> None:
+    # Of deepseek-v4-flash the list has a change on 2026-08-17 and one on 2026-09-10, at noon.
+    price = price_of("deepseek", "deepseek-v4-flash")
+    days = [dt.datetime(2026, month, 1, 12, tzinfo=dt.UTC) for month in (8, 9, 10)]
+    assert len({price.at(day).output for day in days}) == 3
+
+
+def test_what_is_reserved_is_the_dearest_of_each_amount_among_all_rates() -> None:
+    plain, odd = Price(input=2.0, output=3.0), Price(input=1.0, cached=0.5, output=5.0)
+    price = differing([plain, odd], lambda when, _: odd if when.hour < 12 else plain)
+    assert (price.input, price.cached, price.output) == (2.0, 2.0, 5.0)
+    assert price.bound(10, 10) == pytest.approx(ATTEMPTS_BILLED * (20 + 50) / 1e6)
+    assert str(price).startswith("$1 to $2 in, $0.5 cached, $3 to $5 out per million tokens, by")
+    morning = dt.datetime(2026, 1, 1, 9, tzinfo=dt.UTC)
+    assert price.at(morning) == odd
+    assert price.at(morning.replace(hour=15)) == plain
+
+
+def test_a_price_that_is_the_same_at_all_times_is_itself_at_each() -> None:
+    assert API.at() is API.at(dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 10**6) is API
+
+
+@pytest.mark.parametrize(
+    "provider", ["google", "https://generativelanguage.googleapis.com/v1beta/openai"]
+)
+def test_prompts_are_kept_below_where_a_providers_price_steps_up(provider: str) -> None:
+    assert context_window_of(provider, "gemini-2.5-pro") == 200_000
+    assert not price_of(provider, "gemini-2.5-pro").rates
+
+
+def test_a_prompt_that_the_user_lets_in_above_the_step_costs_what_the_step_says() -> None:
+    price = price_of("google", "gemini-2.5-pro", 1_000_000)
+    below, above = price.at(None, 200_000), price.at(None, 200_001)
+    assert below == price_of("google", "gemini-2.5-pro")
+    listed = calc_price(
+        genai_prices.Usage(input_tokens=200_001, output_tokens=1_000),
+        "gemini-2.5-pro",
+        provider_id="google",
+    )
+    long = Usage(input_tokens=200_001, output_tokens=1_000)
+    assert above.cost(long) == pytest.approx(float(listed.total_price))
+    assert below.cost(long) != pytest.approx(float(listed.total_price))
+    assert (price.input, price.output) == (above.input, above.output)
+    assert "by the length of the request" in str(price)
 
 
 def test_a_price_is_read_from_the_command_line() -> None:
     assert parse_price("in=0.25, cached=0.025,out=2") == Price(
         input=0.25, cached=0.025, output=2.0, source="given on the command line"
     )
+    writing = parse_price("in=1,cache_write=1.25,out=5")
+    assert writing.cost(Usage(input_tokens=100, cache_write_tokens=80)) == pytest.approx(120 / 1e6)
+    assert str(writing).startswith("$1 in, $1.25 cache writes, $5 out per million tokens (")
     assert parse_price("hour=0.10") == Price(hour=0.1, source="given on the command line")
     assert str(parse_price("in=1,out=2")) == (
         "$1 in, $2 out per million tokens (given on the command line)"
@@ -139,7 +208,7 @@ def test_a_price_is_read_from_the_command_line() -> None:
     [
         *("", "in=1", "out=1", "cached=1", "free", "in=1;out=2", "in=1,in=2,out=1"),
         *("in=1,out=", "in=1,out=x", "in=1,out=-2", "in=1,out=nan", "in=1,out=inf"),
-        "hour=1,in=1,out=1",
+        *("hour=1,in=1,out=1", "hour=1,cache_write=1", "cache_write=1", "in=1,cache_write=1"),
     ],
 )
 def test_an_unreadable_price_is_refused_in_one_sentence_with_an_example(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The shipped fake draws the same answer for the same seed, and counts as a real model does."""
+"""The shipped fake draws the same answer for the same sample, and counts as a real model does."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ def _write(path: Path, *rows: object) -> Path:
     return path
 
 
-async def test_the_same_seed_draws_the_same_answer_in_a_new_process(tmp_path: Path) -> None:
+async def test_the_same_sample_draws_the_same_answer_in_a_new_process(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.jsonl", {"match": "parser", "answers": ["zero", "one", "two"]})
 
-    async def draw(seeds: Sequence[int | None]) -> list[str]:
+    async def draw(seed: int | None, indices: Sequence[int]) -> list[str]:
         backend = ScriptedBackend(script_from_file(path))
-        return [(await backend.complete(PROMPT, Sampling(seed=seed))).text for seed in seeds]
+        sampled = [Sampling(seed=seed, index=index) for index in indices]
+        return [(await backend.complete(PROMPT, one)).text for one in sampled]
 
-    assert await draw([0, 1, 2, 3]) == ["zero", "one", "two", "zero"]
-    assert await draw([2, 1]) == ["two", "one"]
-    assert await draw([None, None]) == ["zero", "one"]
+    assert await draw(7, [0, 1, 2, 3]) == ["zero", "one", "two", "zero"]
+    assert await draw(8, [2, 1]) == ["two", "one"]
+    assert await draw(None, [0, 0]) == ["zero", "one"]
 
 
 async def test_the_first_row_that_matches_answers(tmp_path: Path) -> None:
@@ -74,13 +75,13 @@ EXAMPLES = [
 async def test_a_list_answers_a_conversation_from_its_first_item_to_its_last(
     tmp_path: Path, sample: int
 ) -> None:
-    """Its prompt has answers too, and its seed is another with every request, as in an agent's."""
+    """Its prompt has answers too, and its number rises with every request, as in an agent's."""
     lists = [["look", "mend", "done"], ["look", "search", "other"]]
     path = _write(tmp_path / "a.jsonl", {"answers": lists})
     backend = ScriptedBackend(script_from_file(path))
     messages, said = list(EXAMPLES), []
     for step in range(4):
-        drawn = await backend.complete(messages, Sampling(seed=sample * 1_000 + step))
+        drawn = await backend.complete(messages, Sampling(seed=7, index=sample).of_request(step))
         said.append(drawn.text)
         messages += [
             Message(role="assistant", content=drawn.text),

@@ -21,9 +21,10 @@ import pytest
 from agent.backend import Usage
 from agent.strategy import Proposal
 from eval.observer import Observer
+from eval.plan import Plan
 from eval.sample import Sample, SampleKey
 from eval.store import Store
-from eval.sweep import Plan, Sweep
+from eval.sweep import Sweep
 from eval.verdict import Verdict
 from eval.verifier import Verifier
 from sandbox.bootstrap import base_tag

@@ -13,7 +13,6 @@ from eval.attempts import (
     Attempts,
     attempts,
     cost_curve,
-    ends,
     expected_cost,
     expected_verification,
     hits,
@@ -21,7 +20,7 @@ from eval.attempts import (
     patches,
 )
 from eval.axes import amounts
-from eval.coverage import RESAMPLES, pass_at_k
+from eval.coverage import pass_at_k
 from eval.table import SampleRow, SampleTable, table_of
 
 
@@ -152,7 +151,12 @@ def test_a_point_says_what_it_stands_on() -> None:
     draw, stop = (cost_curve(money(of), [2], stop=stop)[0] for stop in (False, True))
     assert (draw.issues, draw.excluded, draw.coverage) == (2, 1, 0.5)
     assert (draw.attempts, draw.per_issue, draw.per_attempt) == (2.0, 4.0, 2.0)
-    assert (draw.per_solve, draw.low, draw.high) == (8.0, 4.0, None)
+    assert draw.per_solve == 8.0
+    # Of two issues one is solved: it may be nearly none.
+    assert draw.low is not None
+    assert draw.high is not None
+    assert draw.low < 8.0
+    assert draw.high > 80.0
     # a: 1 + 97 % 7 = 7 seconds, c: 2; u has one patch twice.
     assert draw.verify_seconds == pytest.approx((7 + 2 + 2) / 2)
     assert stop.attempts == pytest.approx((1.5 + 2) / 2)
@@ -200,14 +204,6 @@ def test_equal_patches_of_an_issue_are_one_whatever_their_order() -> None:
 
 def test_no_sample_is_no_patch() -> None:
     assert patches(table(("t", "m", None, "e", 1.0)), 0).seconds.size == 0
-
-
-def test_an_end_of_an_interval_may_be_out_of_sight() -> None:
-    resamples = np.append(np.arange(1.0, RESAMPLES - 99), np.full(100, np.inf))
-    low, high = ends(resamples)
-    assert low == pytest.approx(0.025 * RESAMPLES, abs=1)
-    assert high is None
-    assert ends(np.full(9, np.inf)) == (None, None)
 
 
 def test_a_patch_that_was_judged_twice_with_two_outcomes_is_two() -> None:

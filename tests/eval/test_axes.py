@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from agent.backend import Usage
-from eval.axes import AXES, UNITS, Axis, amounts, parameters_of, spent, written
+from eval.axes import (
+    AXES,
+    UNITS,
+    Axis,
+    amounts,
+    parameters_of,
+    read_parameters,
+    spent,
+    written,
+)
 from eval.sample import Failed
 from eval.table import SampleRow, SampleTable, table_of
 
@@ -62,6 +71,20 @@ def test_the_size_of_a_model_that_ksolve_serves_is_known() -> None:
 def test_the_size_that_is_given_goes_before_the_one_that_is_known() -> None:
     table = run(row(LOCAL))
     assert amounts(table, "flops", {LOCAL: 1.0}) == pytest.approx([1600])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("7e9", 7e9), ("7B", 7e9), ("500M", 5e8), ("32b", 32e9), ("1.5b", 1.5e9), (" 3 ", 3.0)],
+)
+def test_a_size_is_read_as_people_write_it(text: str, number: float) -> None:
+    assert read_parameters(text) == pytest.approx(number)
+
+
+@pytest.mark.parametrize("text", ["", "B", "7G", "-7B", "0", "0B", "nan", "inf", "7e999", "7 B 8"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no number of parameters"):
+        read_parameters(text)
 
 
 def test_what_an_api_does_not_tell_is_unknown_and_not_nothing() -> None:

@@ -21,9 +21,10 @@ from agent.scripted import ScriptedBackend
 from agent.strategy import Proposal, ProposalStop
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
+from eval.plan import Plan, Solver
 from eval.sample import Sample
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from sandbox.fake import FakeHost
 from sandbox.sandbox import SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task

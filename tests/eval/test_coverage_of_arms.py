@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from eval.coverage import (
     curve_of,
-    in_turn_at_ks,
     mixture_at_ks,
     pass_at_ks,
+    round_robin_at_ks,
     split_at,
     union_at_ks,
 )
@@ -64,10 +64,10 @@ def test_a_mixture_is_the_mean_over_every_order_of_arms() -> None:
         assert got[0, 0] == pytest.approx(expected, abs=1e-12)
 
 
-def test_drawing_in_turn_gives_the_first_arms_one_more() -> None:
+def test_round_robin_gives_the_first_arms_one_more() -> None:
     n, c = [[4], [4], [4]], [[1], [2], [3]]
     shares = [[1, 0, 0], [1, 1, 0], [1, 1, 1], [2, 1, 1], [2, 2, 1]]
-    got = in_turn_at_ks(n, c, [1, 2, 3, 4, 5])
+    got = round_robin_at_ks(n, c, [1, 2, 3, 4, 5])
     np.testing.assert_array_equal(got, split_at(n, c, shares))
 
 
@@ -94,7 +94,7 @@ def test_a_union_solves_what_either_solves_and_a_mixture_no_more_than_the_better
     assert np.all(union <= np.minimum(one + other, 1) + 1e-12)
     assert np.all(mixture <= np.maximum(one, other) + 1e-9)
     assert np.all(mixture >= -1e-12)
-    for chance in (union, mixture, in_turn_at_ks(n, c, ks)[0]):
+    for chance in (union, mixture, round_robin_at_ks(n, c, ks)[0]):
         assert np.all(np.diff(chance) >= -1e-9)
 
 
@@ -122,7 +122,7 @@ def test_an_issue_that_one_arm_lacks_is_left_out_whatever_the_other_gave() -> No
     n, c = [[4, 4], [4, 1]], [[0, 4], [1, 1]]
     (union,) = curve_of(union_at_ks(n, c, [2]), [2])
     (mixture,) = curve_of(mixture_at_ks(n, c, [2], [0.9, 0.1]), [2])
-    (turn,) = curve_of(in_turn_at_ks(n, c, [4]), [4])
+    (turn,) = curve_of(round_robin_at_ks(n, c, [4]), [4])
     assert (union.issues, union.excluded, union.coverage) == (1, 1, 0.5)
     assert (mixture.issues, mixture.excluded) == (turn.issues, turn.excluded) == (1, 1)
 

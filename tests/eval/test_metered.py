@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from agent.backend import Message, Sampling, Usage
 from agent.endpoint.attempt import Timing
 from agent.endpoint.openai import OpenAIBackend
-from agent.price import Price
+from agent.price import Price, differing
 from eval.budget import Budget, Budgets
 from eval.metered import LEAST_ANSWER, BudgetSpentError, MeteredBackend
 from tests.agent.loopback import Asked, Endpoint, Reply, completion
@@ -122,3 +123,37 @@ async def test_what_a_cancelled_request_may_be_billed_is_booked() -> None:
     assert budgets.run.spent == pytest.approx(500 / 1e6)
     # Nothing stays set aside.
     assert await budgets.run.reserve(0.999)
+
+
+NIGHT, DAY = Price(input=0.0, output=1.0), Price(input=0.0, output=2.0)
+HOURLY = differing([NIGHT, DAY], lambda when, _: NIGHT if when.hour < 6 else DAY)
+
+
+async def test_each_request_of_a_sample_is_booked_at_the_price_of_its_hour() -> None:
+    hours = [3, 3, 12, 12]
+
+    def now() -> dt.datetime:
+        return dt.datetime(2026, 12, 1, hours[0], 30, tzinfo=dt.UTC)
+
+    with Endpoint() as server:
+        async with _backend(server) as backend:
+            budgets = Budgets(Budget(1.0))
+            metered = MeteredBackend(backend, HOURLY, budgets, "t0", now=now)
+            for _ in range(4):
+                await metered.complete(PROMPT, Sampling(max_tokens=100))
+                hours.pop(0)
+    # Three tokens each.
+    assert metered.cost == pytest.approx((2 * 3 * 1.0 + 2 * 3 * 2.0) / 1e6)
+    assert budgets.run.spent == pytest.approx(metered.cost)
+    assert metered.usage.calls == 4
+
+
+async def test_the_dearest_hour_is_reserved_also_in_a_cheap_one() -> None:
+    night = dt.datetime(2026, 12, 1, 3, tzinfo=dt.UTC)
+    with Endpoint() as server:
+        async with _backend(server) as backend:
+            enough_for_the_night = Budgets(Budget(NIGHT.bound(0, 500)))
+            metered = MeteredBackend(backend, HOURLY, enough_for_the_night, "t0", now=lambda: night)
+            with pytest.raises(BudgetSpentError):
+                await metered.complete(PROMPT, Sampling(max_tokens=500))
+    assert server.completions == []

@@ -17,10 +17,11 @@ from agent.strategy import Proposal
 from eval.fake import evaluating
 from eval.observer import Observer
 from eval.pace import Pace
+from eval.plan import Plan, Solver
 from eval.sample import Sample, SampleKey
 from eval.schedule import InOrder
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from sandbox.fake import FakeHost
 from sandbox.sandbox import Limits, Sandbox, SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
@@ -162,7 +163,7 @@ async def test_a_slow_test_is_bought_no_more_samples_than_can_be_judged_before_o
     seen = Drawn(gate, grace=0.3)
 
     def script(_: Sequence[Message], sampling: Sampling) -> str | BackendError:
-        return RIGHT if sampling.seed == 0 else RIGHT.replace("a = 2", f"a = {sampling.seed} + 2")
+        return RIGHT if sampling.index == 0 else RIGHT.replace("a = 2", f"a = {sampling.index} + 2")
 
     backend = ScriptedBackend(script, name="m", in_flight=in_flight)
     model = Model(name="m", backend=backend, price=Price(input=0.0, output=1.0))

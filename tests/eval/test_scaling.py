@@ -93,10 +93,7 @@ def test_points_without_a_rise_between_0_and_1_have_no_law(
         (([15] * 30, [3] * 30), "16 samples"),
         (([1] * 30, [0, 1] * 15), "16 samples"),
         (([16] * 30, [0] * 30), "No sample resolved"),
-        (([16] * 30, [16] * 30), "does not rise"),
-        (([16] * 30, [0, 16] * 15), "does not rise"),
         (([64] * 30, [1] * 30), "does not describe"),
-        (([16] * 30, [2] + [0] * 29), "Too few issues are solved by some samples"),
     ],
 )
 def test_data_that_carry_no_answer_give_the_reason(counted: Counts, why: str) -> None:
@@ -109,7 +106,7 @@ def test_data_that_carry_no_answer_give_the_reason(counted: Counts, why: str) ->
 
 
 def test_just_enough_data_are_enough() -> None:
-    scaling = fit([MIN_DEPTH] * MIN_ISSUES, [16, 12, 8, 4, 4, 2, 2, 1, 1, 1, *[0] * 10])
+    scaling = fit([MIN_DEPTH] * MIN_ISSUES, [16, 12, 10, 9, 8, 6, 5, 4, 3, 3, 2, 2, 1, *[0] * 7])
     assert scaling.cannot_say == ""
     assert scaling.predict(MIN_DEPTH * REACH).coverage is not None
 
@@ -122,7 +119,7 @@ def test_the_error_is_that_of_the_larger_k_under_a_law_of_the_smaller() -> None:
     assert law is not None
     assert scaling.held_out_beyond == 16
     missed = max(abs(float(law.coverage(k)) - measured[k]) for k in (32, 64))
-    assert scaling.held_out_error == pytest.approx(missed)
+    assert scaling.law_error == pytest.approx(missed)
 
 
 def test_a_prediction_goes_no_farther_than_it_was_tested() -> None:
@@ -131,20 +128,6 @@ def test_a_prediction_goes_no_farther_than_it_was_tested() -> None:
     beyond = scaling.predict(64 * REACH + 1)
     assert beyond.coverage is None
     assert "more than 4 times the 64 samples" in beyond.cannot_say
-
-
-def test_an_interval_is_that_of_the_resamples_and_the_held_out_error_on_top() -> None:
-    scaling = fit(*counts(64, 100))
-    a, b = scaling.laws_again
-    error = scaling.held_out_error
-    assert error is not None
-    for k in (1, 64, 256):
-        point = scaling.predict(k)
-        low, high = np.quantile(np.exp(a * k**b), [0.025, 0.975])
-        assert point.low == pytest.approx(max(low - error, 0))
-        assert point.high == pytest.approx(min(high + error, 1))
-        assert point.coverage is not None
-        assert low <= point.coverage <= high
 
 
 def test_what_was_drawn_answers_before_the_law() -> None:
@@ -159,35 +142,42 @@ def test_what_was_drawn_answers_before_the_law() -> None:
     assert scaling.samples_for(scaling.measured[-1]).high is None
 
 
-def test_more_than_was_drawn_is_answered_by_the_law_with_an_interval() -> None:
-    scaling = fit(*counts(64, 400))
-    target = scaling.measured[-1] + 0.05
+def test_more_than_was_drawn_is_answered_by_the_law_where_its_band_meets_the_target() -> None:
+    scaling = fit(*counts(64, 2000))
+    target = scaling.measured[-1] + 0.03
     needed = scaling.samples_for(target)
     assert not needed.measured
     assert needed.k is not None
     assert needed.low is not None
-    assert needed.low <= needed.k <= (needed.high or math.inf)
-    predicted = scaling.predict(needed.k).coverage
-    assert predicted is not None
-    assert predicted == pytest.approx(target, abs=0.002)
-
-
-def test_the_interval_of_the_samples_needed_is_where_the_band_meets_the_target() -> None:
-    scaling = fit(*counts(64, 2000))
-    target = scaling.measured[-1] + 0.03
-    needed = scaling.samples_for(target)
-    assert needed.low is not None
     assert needed.high is not None
-    before, after = scaling.predict(needed.low), scaling.predict(needed.high)
-    assert before.high == pytest.approx(target, abs=0.003)
-    assert after.low == pytest.approx(target, abs=0.003)
+    assert needed.low < needed.k < needed.high
+    for k, end in ((needed.low, "high"), (needed.k, "coverage"), (needed.high, "low")):
+        assert getattr(scaling.predict(k), end) == pytest.approx(target, abs=0.005)
 
 
-def test_a_gap_smaller_than_the_error_is_not_bridged() -> None:
-    scaling = fit(*counts(64, 400))
-    needed = scaling.samples_for(scaling.measured[-1] + 1e-4)
-    assert needed.k is None
-    assert "The law misses by up to" in needed.cannot_say
+def test_what_impossible_issues_keep_out_of_reach_is_never_reached() -> None:
+    draw = np.random.default_rng(0)
+    rates = draw.beta(1, 2, 300) * (draw.random(300) > 0.3)
+    scaling = fit([64] * 300, draw.binomial(64, rates))
+    assert scaling.ceiling is not None
+    top, low, high = scaling.ceiling.top
+    assert low < 0.7 < high < 0.75
+    assert scaling.samples_for(0.9).never
+    assert f"no more than {top:.0%}" in scaling.samples_for(0.9).cannot_say
+    assert not scaling.samples_for(0.5).never
+    # The power law goes to 1 whatever the issues.
+    predicted = scaling.predict(256)
+    assert predicted.coverage is not None
+    assert predicted.power_law is not None
+    truth = 0.7 * (1 - 2 / 258)
+    assert abs(predicted.coverage - truth) < 0.05 < predicted.power_law - truth
+
+
+def test_coverage_that_does_not_rise_has_no_power_law_and_a_ceiling() -> None:
+    scaling = fit([16] * 40, [0, 16] * 20)
+    assert (scaling.law, scaling.cannot_say) == (None, "")
+    assert scaling.predict(64).coverage == pytest.approx(0.5, abs=0.05)
+    assert scaling.samples_for(0.9).never
 
 
 @pytest.mark.parametrize("target", [0.999, 1.0])
@@ -205,7 +195,8 @@ def test_a_target_that_is_no_share_is_refused(target: float) -> None:
 
 def test_all_solved_at_once_takes_one_sample() -> None:
     needed = fit([16] * 30, [16] * 30).samples_for(1.0)
-    assert (needed.k, needed.low, needed.high, needed.measured) == (1, 1, 1, True)
+    # Of other issues like these, some may never be solved.
+    assert (needed.k, needed.low, needed.high, needed.measured) == (1, 1, None, True)
 
 
 def test_one_issue_carries_no_interval() -> None:
@@ -259,7 +250,7 @@ def test_no_run_gives_an_exception_or_a_number_that_is_none(
 def test_intervals_hold_what_four_times_the_samples_bring(shape: tuple[float, float]) -> None:
     rates = np.random.default_rng(1).beta(*shape, size=400_000)
     truth = float(np.mean(1 - (1 - rates) ** 256))
-    said = [fit(*counts(64, 150, seed, *shape), seed=seed).predict(256) for seed in range(25)]
+    said = [fit(*counts(64, 150, seed, *shape)).predict(256) for seed in range(60)]
     held = [p.low <= truth <= p.high for p in said if p.low is not None and p.high is not None]
-    assert len(held) >= 20
-    assert sum(held) >= 0.8 * len(held)
+    assert len(held) >= 50
+    assert sum(held) >= 0.88 * len(held)

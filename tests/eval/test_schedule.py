@@ -29,6 +29,25 @@ async def test_the_first_of_an_issue_goes_ahead_of_its_others() -> None:
     assert await schedule.next() is None
 
 
+async def test_all_solvers_take_an_issue_before_the_next_one_begins() -> None:
+    other = ("m", "t")
+    schedule = InOrder({ARM: {"b": [0, 1], "a": [0]}, other: {"b": [0, 1], "a": [0]}})
+    assert await schedule.next() == key("b", 0)
+    assert await schedule.next() == key("b", 0, other)
+    await schedule.done(key("b", 0), None)
+    await schedule.done(key("b", 0, other), None)
+    rest = [await schedule.next() for _ in range(4)]
+    assert rest == [key("b", 1), key("b", 1, other), key("a", 0), key("a", 0, other)]
+
+
+async def test_of_what_is_ready_the_issue_that_was_begun_first_goes_on() -> None:
+    schedule = InOrder({ARM: {"b": [0, 1, 2], "a": [0, 1]}})
+    assert [await schedule.next(), await schedule.next()] == [key("b", 0), key("a", 0)]
+    await schedule.done(key("a", 0), None)
+    await schedule.done(key("b", 0), None)
+    assert [await schedule.next() for _ in range(3)] == [key("b", 1), key("b", 2), key("a", 1)]
+
+
 async def test_the_first_of_one_strategy_does_not_hold_back_another() -> None:
     other = ("m", "t")
     schedule = InOrder({ARM: {"a": [0, 1]}, other: {"a": [0, 1]}})

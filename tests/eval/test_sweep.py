@@ -31,9 +31,10 @@ from agent.trajectory import turns_of
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
 from eval.observer import Observer
+from eval.plan import Plan, Solver
 from eval.sample import Sample, SampleKey
 from eval.store import Store
-from eval.sweep import FAULTS_IN_A_ROW, Plan, Solver, Sweep, SweepHaltedError
+from eval.sweep import FAULTS_IN_A_ROW, Sweep, SweepHaltedError
 from eval.verdict import Verdict
 from sandbox.fake import FakeHost, FakeSandbox
 from sandbox.sandbox import ExecResult, SandboxError, SandboxHost
@@ -95,7 +96,7 @@ def solver(script: Script, *, name: str = "m", price: Price = PRICE, in_flight: 
 
 
 def second_is_right(_: Sequence[Message], sampling: Sampling) -> str:
-    return RIGHT if sampling.seed == 101 else WRONG
+    return RIGHT if sampling.index == 1 else WRONG
 
 
 def plan(*solvers: Solver, samples: int = 3, tasks: int = 2, until_solved: bool = False) -> Plan:
@@ -218,7 +219,7 @@ async def test_an_error_that_nobody_foresaw_is_a_failure_of_its_sample_alone(
     """An AssertionError at one command of one agent ended the whole run."""
 
     def answers(_: Sequence[Message], sampling: Sampling) -> str:
-        return {100: "defect", 101: RIGHT}.get(sampling.seed or 0, WRONG)
+        return {0: "defect", 1: RIGHT}.get(sampling.index, WRONG)
 
     breaking = dataclasses.replace(solver(answers), strategy=Breaking())
     with Store(tmp_path) as store:
@@ -262,7 +263,7 @@ async def test_defects_at_all_samples_stop_the_sweep_before_all_are_paid_for(
 
 async def test_a_failed_draw_is_a_failure_that_stays_owed_and_paid(tmp_path: Path) -> None:
     def flaky(_: Sequence[Message], sampling: Sampling) -> str | BackendError:
-        if sampling.seed == 101:
+        if sampling.index == 1:
             error = BackendError("HTTP 500 after retries")
             error.usage = Usage(output_tokens=2, calls=1)
             return error

@@ -26,13 +26,15 @@ from agent.scripted import Script, ScriptedBackend
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
 from eval.observer import Observer
+from eval.plan import Plan, Solver
 from eval.sample import SampleKey
 from eval.schema import SESSIONS
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from eval.verdict import Verdict
 from sandbox.fake import FakeHost
 from sandbox.sandbox import SandboxError
+from tasks.order import shuffled
 from tests.eval.test_sweep import RIGHT, WRONG, Verbatim, task
 
 WORDS = len(RIGHT.split())
@@ -56,11 +58,10 @@ def solver(
 
 
 def solving(by_task: Callable[[str, int], bool]) -> Script:
-    """Answer rightly where `by_task(issue id, seed)` says so; no two wrong patches are equal."""
+    """Answer rightly where `by_task(issue id, index of the sample)` says so."""
 
     def script(messages: Sequence[Message], sampling: Sampling) -> str:
-        seed = sampling.seed or 0
-        return RIGHT if by_task(messages[0].content, seed) else WRONG
+        return RIGHT if by_task(messages[0].content, sampling.index) else WRONG
 
     return script
 
@@ -121,7 +122,7 @@ async def test_no_sample_of_a_solved_issue_is_begun(tmp_path: Path, in_flight: i
     def third(messages: Sequence[Message], sampling: Sampling) -> str:
         issue = messages[0].content
         late[issue] += issue in seen.tasks
-        return RIGHT if issue != "t0" and sampling.seed == 2 else WRONG
+        return RIGHT if issue != "t0" and sampling.index == 2 else WRONG
 
     plan = adaptive(solver(third, in_flight=in_flight), tasks=3, samples=30)
     swept, drawn = await sweep(tmp_path, plan, observer=seen)
@@ -153,7 +154,7 @@ async def test_a_verdict_is_seen_by_nobody_before_the_schedule_knows_of_it(tmp_p
 
 @pytest.mark.parametrize("in_flight", [1, 6])
 async def test_the_budget_is_kept_and_a_larger_one_goes_on(tmp_path: Path, in_flight: int) -> None:
-    rare = solving(lambda issue, seed: seed == int(issue[1:]) + 3)
+    rare = solving(lambda issue, index: index == int(issue[1:]) + 3)
     bound = CHEAP.bound(1, LIMIT)
     assert bound is not None
     first, drawn = await sweep(
@@ -185,6 +186,15 @@ async def test_the_hopeless_are_given_up_only_under_a_budget(tmp_path: Path) -> 
     unlimited, drawn = await sweep(tmp_path / "none", plan)
     assert not unlimited.gave_up
     assert drawn["t0"] == drawn["t1"] == 60
+
+
+async def test_a_run_that_ends_early_has_random_issues(tmp_path: Path) -> None:
+    plan = adaptive(solver(solving(lambda *_: False)), tasks=40, samples=30)
+    bound = CHEAP.bound(1, LIMIT)
+    assert bound is not None
+    _, drawn = await sweep(tmp_path, plan, 10 + bound)
+    assert 5 < len(drawn) < 30
+    assert drawn.keys() == {one.id for one in shuffled(plan.tasks)[: len(drawn)]}
 
 
 async def test_models_are_mixed_the_dear_one_where_the_cheap_one_fails(tmp_path: Path) -> None:

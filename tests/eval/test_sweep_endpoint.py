@@ -12,13 +12,15 @@ from agent.endpoint.attempt import Timing
 from agent.endpoint.openai import OpenAIBackend
 from agent.endpoint.retry import ATTEMPTS_BILLED
 from agent.models import Model
-from agent.price import Price
+from agent.price import UNKNOWN, Price
+from agent.seeds import sample_seed
 from agent.strategy import Proposal
 from agent.trajectory import turns_of
 from eval.budget import Budget, Budgets
 from eval.fake import evaluating
+from eval.plan import Plan, Solver
 from eval.store import Store
-from eval.sweep import Plan, Solver, Sweep
+from eval.sweep import Sweep
 from sandbox.fake import FakeHost
 from sandbox.sandbox import SandboxHost
 from tasks.task import EXIT_CODE_PARSER, Issue, Oracle, Task
@@ -86,12 +88,13 @@ class Provider:
         if asked.headers["authorization"].removeprefix("Bearer ") not in self.good:
             self.refused += 1
             return self.refusal
-        seed = asked.body["seed"]
-        sample = asked.body["messages"][0]["content"], seed - SEED
+        issue = asked.body["messages"][0]["content"]
+        index = asked.body["seed"] - sample_seed(SEED, issue, "m", Verbatim.name, index=0)
+        sample = issue, index
         if sample in self.faulty:
             return self.faulty[sample]
         self.billed[sample] += 1
-        return Reply(body=completion(PATCH.format(seed)))
+        return Reply(body=completion(PATCH.format(index)))
 
 
 async def _session(
@@ -101,6 +104,7 @@ async def _session(
     key: str = "key-1",
     limit: float | None = None,
     longest: float = 60.0,
+    price: Price = PRICE,
 ) -> Sweep:
     """Run one session of the sweep, as a process of its own would."""
     backend = OpenAIBackend(
@@ -114,12 +118,12 @@ async def _session(
         timing=Timing(longest=longest, patience=0.02, first_wait=0.001),
     )
     solver = Solver(
-        model=Model(name="m", backend=backend, price=PRICE),
+        model=Model(name="m", backend=backend, price=price),
         strategy=Verbatim(),
         sampling=Sampling(seed=SEED, max_tokens=MOST),
     )
     plan = Plan(tasks=[_task(name) for name in TASKS], solvers=[solver], samples=SAMPLES)
-    right = PATCH.format(SEED + 1)
+    right = PATCH.format(1)
     with Store(folder) as store:
         budgets = Budgets(Budget(limit, spent=store.spent()))
         sweep = Sweep(
@@ -223,3 +227,18 @@ async def test_what_a_draw_cost_before_the_key_expired_is_booked(tmp_path: Path)
     assert "TEST_API_KEY" in str(sweep.unusable["m"])
     with Store(tmp_path) as store:
         assert store.spent() == 2 * ANSWER + MOST
+
+
+async def test_what_failed_before_it_used_anything_cost_nothing_whatever_the_price(
+    tmp_path: Path,
+) -> None:
+    provider = Provider()
+    provider.faulty["t0", 1] = Reply(status=500, body=error("down"))
+    with Endpoint(otherwise=provider) as server:
+        await _session(server, tmp_path, price=UNKNOWN)
+    with Store(tmp_path) as store:
+        (failure,) = store.failures()
+        assert failure.usage is not None
+        assert failure.usage.calls > 0
+        assert failure.cost == 0.0
+        assert {row.cost for row in store.rows()} == {None}

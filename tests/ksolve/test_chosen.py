@@ -124,7 +124,7 @@ def test_terminal_and_markdown_show_it_where_somebody_chose(tmp_path: Path) -> N
     assert max(map(len, narrow.splitlines())) <= 80
     for told in (wide, narrow, plain):
         assert told.count("oracle ceiling") == 1
-        line = next(line for line in told.splitlines() if "judge" in line)
+        line = next(line for line in told.splitlines() if "judge (wise)" in line)
         assert "$0.18" in line
         assert "24" in line
     assert "| judge (wise) |" in plain

@@ -13,7 +13,8 @@ import pytest
 from agent.backend import Usage
 from eval.sample import Failure, SampleKey
 from eval.store import Store, open_run
-from ksolve.findings import Findings, findings, read_run, side_by_side
+from ksolve.findings import Findings, findings, read_run
+from ksolve.side_by_side import side_by_side
 from tests.ksolve.recorded import LARGE, SMALL, USAGE, record
 
 Found = Callable[..., Findings]
@@ -97,7 +98,7 @@ def test_without_a_price_costs_are_told_in_what_all_solvers_used(
     assert of.frontier is not None
     assert of.frontier.options[0].cost == 1900
     assert of.solvers[0].costs[-1].per_issue == 4 * 1900
-    assert len(of.crossings) == len(of.break_evens) == 1
+    assert len(of.equal_costs) == len(of.break_evens) == 1
     assert of.paired
     assert all(one.selection is not None for one in of.solvers)
 
@@ -119,7 +120,7 @@ def test_where_nothing_is_known_of_the_cost_it_is_unknown(tmp_path: Path, found:
     of = found(record(tmp_path / "run", models=[SMALL], cost=None, usage=Usage()))
     assert of.axis_why == "Costs are in US dollars, unknown of small."
     assert of.frontier is None
-    assert not of.crossings
+    assert not of.equal_costs
     assert {at.per_issue for at in of.solvers[0].costs} == {None}
 
 
@@ -164,9 +165,9 @@ def test_solvers_together_solve_what_any_of_them_does(tmp_path: Path, found: Fou
     # The large one solves all that the small one does: 5 of 6.
     assert [point.k for point in of.together.union] == [1, 2, 4]
     assert of.together.union[-1].coverage == pytest.approx(5 / 6)
-    assert [point.k for point in of.together.in_turn] == [1, 2, 4, 8]
-    assert of.together.in_turn[0].coverage == of.solvers[0].arm.pass_at_k[0].coverage
-    assert of.together.in_turn[-1] == dataclasses.replace(of.together.union[-1], k=8)
+    assert [point.k for point in of.together.round_robin] == [1, 2, 4, 8]
+    assert of.together.round_robin[0].coverage == of.solvers[0].arm.pass_at_k[0].coverage
+    assert of.together.round_robin[-1] == dataclasses.replace(of.together.union[-1], k=8)
     assert found(record(tmp_path / "one", models=[SMALL])).together is None
 
 
@@ -175,7 +176,7 @@ def test_nothing_that_stands_on_depths_is_said_of_an_adaptive_run(
 ) -> None:
     adaptive = record(tmp_path / "adaptive", allocate="adaptive")
     alone = found(adaptive)
-    assert (alone.frontier, alone.crossings, alone.paired) == (None, [], {})
+    assert (alone.frontier, alone.equal_costs, alone.paired) == (None, (), {})
     assert all(one.scaling.law is None for one in alone.solvers)
     assert {at.per_issue for one in alone.solvers for at in one.costs} == {None}
     assert {at.per_solve for one in alone.solvers for at in one.until_solved} == {None}

@@ -60,12 +60,12 @@ def test_every_pair_of_a_few_solvers_has_its_row(
 ) -> None:
     of = found(models=["a", "b", "c"], issues=6, samples=4, dearer=3.0)
     text = form(of)
-    for way, even in zip(of.crossings, of.break_evens, strict=True):
-        assert way.reach is not None
-        cheaper = pairs(text, way.first, way.second)[0]
-        assert cheaper[1] == f"{way.reach:.0%}"
+    for way, even in zip(of.equal_costs, of.break_evens, strict=True):
+        assert way.difference is not None
+        more = pairs(text, way.a, way.b)[0]
+        assert more[1] == f"{100 * way.difference:+.1f}"
         assert even.coverage is not None
-        as_much = [row for row in pairs(text, even.cheap, even.dear) if len(row) == 4]
+        as_much = [row for row in pairs(text, even.cheap, even.dear) if len(row) == 3]
         assert f"{even.coverage:.0%}" in [row[0] for row in as_much]
     for k, compared in of.paired.items():
         for pair in compared:
@@ -78,17 +78,19 @@ def test_every_pair_of_a_few_solvers_has_its_row(
 def test_each_of_many_solvers_is_held_against_the_one_that_solves_most(found: Found) -> None:
     of = found(models=[f"m{i}" for i in range(5)], issues=6, samples=1)
     text = printed(of)
-    assert "Each is compared with m3, which solves the most issues; all 10 pairs" in text
+    assert "Each is compared with m3, which solves the most issues; all pairs (10 in all)" in text
     for k in of.paired:
         told = [row for row in pairs(text, "m0", "m3") if row[0] == f"{k}"]
         assert len(told) == 1
     assert not pairs(text, "m0", "m1")
     assert "Each is compared" not in printed(found(models=["a", "b", "c", "d"], issues=6))
-    nine = printed(found(models=[f"m{i}" for i in range(9)], issues=6))
-    assert "So many solvers (9) are not compared in pairs" in nine
+    nine = found(models=[f"m{i}" for i in range(9)], issues=6)
+    # Six pairs of the best four, and the best with each of five more.
+    assert "the pairs of the best few (11 in all)" in printed(nine)
+    assert {len(pairs) for pairs in nine.paired.values()} == {11}
 
 
-def test_of_solvers_without_an_issue_in_common_no_row_says_who_is_cheaper(
+def test_of_solvers_without_an_issue_in_common_no_row_says_who_solves_more(
     tmp_path: Path, found: Found
 ) -> None:
     runs = [
@@ -97,6 +99,6 @@ def test_of_solvers_without_an_issue_in_common_no_row_says_who_is_cheaper(
     text = markdown(found(*runs))
     told = pairs(text, "a", "b")
     assert told[0] == ["no issue in common", "-", "-", "-"]
-    assert told[1] == ["-", "cannot say", "-", "-"]
+    assert told[1] == ["-", "cannot say", "-"]
     assert "on 0 issues" in text
     assert "cannot be said, because" not in text

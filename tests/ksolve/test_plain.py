@@ -32,8 +32,8 @@ def test_the_json_of_one_run_is_its_summary_and_the_analysis(tmp_path: Path) -> 
     assert analysis["solvers"][0]["spent"]["per_solve"]["tokens"] == 24 * 1900 / 3
     assert (analysis["axis"], analysis["unit"]) == ("money", "US dollars")
     assert analysis["axis_why"] == "Costs are in US dollars, which are known of all."
-    assert [one["sentence"] for one in analysis["crossings"]] == [
-        one.sentence for one in of.crossings
+    assert [one["sentence"] for one in analysis["equal_costs"]] == [
+        one.sentence for one in of.equal_costs
     ]
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from eval.plan import Plan
 from eval.store import ConfigChangedError, Store
-from eval.sweep import Plan
 from ksolve.cli import app
 from ksolve.commands.run import FREE, configuration, plan_of, short_of, sweep_and_report
+from ksolve.earlier import tell_of_earlier
 from ksolve.errors import BAD_INPUT, InputError
+from ksolve.options import tasks_of
 from ksolve.progress import Stages
 from ksolve.screen import screen
 from ksolve.session import Session
+from ksolve.sweep_config import as_toml
 from ksolve.sweep_options import resolve_config
 from tests.eval.test_sweep import task
 
@@ -33,6 +39,55 @@ def test_a_run_may_go_on_the_other_way(tmp_path: Path) -> None:
 def test_another_way_is_refused() -> None:
     with pytest.raises(InputError, match="allocate"):
         resolve_config(None, {"tasks": "starter", "model": ["m"], "allocate": "greedy"})
+
+
+def test_a_run_of_an_earlier_version_goes_on_and_is_told_what_is_other(tmp_path: Path) -> None:
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"answers": ["x"]}\n')
+    asked = resolve_config(None, {"tasks": "starter", "model": [f"scripted:{answers}"]})
+    now = configuration(plan_of(asked, [task("t")], Stages()), "starter")
+    (settings,) = now["settings"].values()
+    # All that an earlier version had, so that nothing differs.
+    sampling = {"temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "extra_body"}
+    assert settings.keys() == sampling | {
+        "strategy",
+        "version",
+        "context",
+        "context_window",
+        "serve",
+    }
+    earlier = {name: value for name, value in now.items() if name != "seeds"}
+    told = []
+    for config in (earlier, now, now):
+        console = Console(record=True, file=io.StringIO())
+        with Store(tmp_path / "run") as store:
+            tell_of_earlier(store.config() or {}, console)
+            told.append("An earlier version of ksolve began this run." in console.export_text())
+            store.begin(config, free=FREE)
+    assert told == [False, True, False]
+
+
+@pytest.mark.parametrize("given", [None, 5])
+def test_the_order_of_the_tasks_is_that_of_the_seed_and_lasts_in_the_folder(
+    tmp_path: Path, given: int | None
+) -> None:
+    asked = resolve_config(None, {"tasks": "starter", "model": ["m", "n"], "seed": given})
+    kept = tmp_path / "sweep.toml"
+    kept.write_text(as_toml(asked))
+    assert asked.seed == resolve_config(kept, {}).seed == (given or 0)
+
+
+def test_a_limit_takes_the_same_tasks_in_every_command() -> None:
+    listed = []
+    for limit in ("4", "8"):
+        done = CliRunner().invoke(app, ["tasks", "list", "starter", "--limit", limit, "--json"])
+        assert done.exit_code == 0, done.output
+        listed.append([row["id"] for row in json.loads(done.stdout)])
+    few, more = listed
+    every = [one.id for one in tasks_of("starter")]
+    assert set(few) < set(more)
+    assert more == [one for one in every if one in more] != every[:8]
+    assert few == [one.id for one in tasks_of("starter", limit=4, seed=0)]
 
 
 def test_a_folder_of_another_run_keeps_what_that_was_asked_for(tmp_path: Path) -> None:

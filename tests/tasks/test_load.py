@@ -23,10 +23,31 @@ def five(tmp_path: Path, row: MakeRow) -> str:
     return str(path)
 
 
-def test_ids_and_limit_choose_in_the_order_of_the_source(five: str) -> None:
-    assert [task.id for task in load_tasks(five, limit=2)] == ["anvil-0", "anvil-1"]
-    chosen = load_tasks(five, ids=["anvil-4", "anvil-1", "anvil-3"], limit=2)
-    assert [task.id for task in chosen] == ["anvil-1", "anvil-3"]
+def test_ids_choose_in_the_order_of_the_source_and_a_limit_among_them(five: str) -> None:
+    chosen = [task.id for task in load_tasks(five, ids=["anvil-4", "anvil-1", "anvil-3"])]
+    assert chosen == ["anvil-1", "anvil-3", "anvil-4"]
+    fewer = [task.id for task in load_tasks(five, ids=chosen, limit=2)]
+    assert len(fewer) == 2
+    assert fewer == [one for one in chosen if one in fewer]
+
+
+def test_a_limit_takes_random_tasks_and_a_larger_one_the_same_and_more(
+    tmp_path: Path, row: MakeRow
+) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text("\n".join(json.dumps(row(instance_id=f"anvil-{n:02}")) for n in range(40)))
+    every = [task.id for task in load_tasks(str(path))]
+    before: set[str] = set()
+    for limit in (5, 10, 20, 40, 80):
+        taken = [task.id for task in load_tasks(str(path), limit=limit)]
+        assert len(taken) == min(limit, 40)
+        assert taken == [one for one in every if one in taken]
+        assert before < set(taken) or limit == 80
+        before = set(taken)
+    halves = [{task.id for task in load_tasks(str(path), limit=20, seed=s)} for s in range(3)]
+    assert len({frozenset(half) for half in halves}) == 3
+    # Of the first 20 rows, each holds about a half.
+    assert all(4 < len(half & set(every[:20])) < 16 for half in halves)
 
 
 def test_unknown_ids_are_an_error_that_names_near_ones(five: str) -> None:
@@ -137,7 +158,7 @@ def test_an_invalid_folder_of_a_task_repo_is_left_out_too(tmp_path: Path) -> Non
     assert len(tasks) == len(load_tasks("starter")) - 1
 
 
-def test_excluded_tasks_are_left_out_before_the_first_are_taken(five: str) -> None:
+def test_excluded_tasks_are_left_out_before_any_are_taken(five: str) -> None:
     left = load_tasks(five, exclude=["anvil-0", "*[13]"], limit=2)
     assert [task.id for task in left] == ["anvil-2", "anvil-4"]
     assert [task.id for task in load_tasks(five, ids=["anvil-1", "anvil-2"], exclude=["*-1"])] == [

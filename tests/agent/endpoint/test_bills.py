@@ -20,7 +20,7 @@ from agent.endpoint.anthropic import AnthropicBackend
 from agent.endpoint.attempt import Timing
 from agent.endpoint.openai import OpenAIBackend
 from agent.endpoint.profile import ModelProfile
-from agent.price import UNKNOWN, Price
+from agent.price import UNKNOWN, Price, differing
 from eval.budget import Budget, Budgets
 from eval.metered import BudgetSpentError, MeteredBackend
 from tests.agent.books import FORMS, Act, Books, Form, Rates, Used, three
@@ -138,6 +138,20 @@ async def test_the_provider_s_own_bill_counts_and_what_the_list_says_is_kept_bes
     assert used.billed_at_list == pytest.approx(PRICE.list_cost(used), abs=EXACT)
 
 
+async def test_what_the_list_says_beside_a_bill_is_of_the_hour_of_the_request() -> None:
+    quiet = dataclasses.replace(PRICE, output=PRICE.output and PRICE.output / 2)
+    hourly = differing([quiet, PRICE], lambda *_: quiet)
+    form = next(form for form in FORMS if form.name == "a cost, after the end")
+    books = Books(acts=["stream", "cut", "stream"], forms=[form])
+    with Endpoint(otherwise=books) as server:
+        async with _backend(server, price=hourly) as backend:
+            used = await _ask(backend, 2)
+    assert (used.billed_calls, used.estimated_calls) == (2, 1)
+    assert used.billed_at_list == pytest.approx(quiet.list_cost(used), abs=EXACT)
+    # So what is booked is the bill, at the price of that hour.
+    assert _cost(used, hourly.at()) == pytest.approx(used.billed, abs=EXACT)
+
+
 async def test_all_forms_in_turn_with_faults_between_them_make_one_exact_bill() -> None:
     acts: list[Act] = []
     for number in range(2 * len(FORMS)):
@@ -187,6 +201,18 @@ async def test_without_a_price_the_provider_s_bill_is_the_cost() -> None:
         async with _backend(server, price=UNKNOWN) as backend:
             used = await _ask(backend, 2)
     assert _cost(used, UNKNOWN) == pytest.approx(books.dollars, abs=EXACT)
+
+
+async def test_without_a_price_what_the_provider_bills_nothing_for_costs_nothing() -> None:
+    # The free models of a router, one answer of which is cut off.
+    form = next(form for form in FORMS if form.name == "a cost, after the end")
+    free = dataclasses.replace(form, markup=0.0)
+    books = Books(acts=["stream", "cut", "stream", "stream"], forms=[free])
+    with Endpoint(otherwise=books) as server:
+        async with _backend(server, price=UNKNOWN) as backend:
+            used = await _ask(backend, 2)
+    assert (used.billed_calls, used.estimated_calls) == (2, 1)
+    assert _cost(used, UNKNOWN) == 0.0
 
 
 async def test_without_a_price_what_is_partly_billed_is_unknown() -> None:

@@ -79,6 +79,10 @@ def test_an_unknown_price_is_not_free_and_other_axes_remain() -> None:
     assert matrix_of(unknown, "samples").cost.tolist() == [[[1.0]], [[1.0]]]
     with pytest.raises(NoMatrixError, match="accelerator"):
         matrix_of(unknown, "accelerator_seconds")
+    with pytest.raises(NoMatrixError, match="--parameters m=N"):
+        matrix_of(unknown, "flops")
+    flops = matrix_of(unknown, "flops", parameters={"m": 10.0})
+    assert flops.cost.tolist() == [[[2 * 10.0 * 13.0]], [[2 * 10.0 * 10.0]]]
 
 
 def test_an_arm_without_verdicts_is_none() -> None:
