@@ -53,7 +53,7 @@ PRICES = (0.3e-6, 3e-6)
 MEAN_SOLVED = (0.06, 0.15)
 """Of one sample, by model; most issues lie far below it and a few far above."""
 
-OWED, BLANK = 0.002, 0.05
+PENDING, BLANK = 0.002, 0.05
 """Shares of the samples."""
 
 REPEATS = 1.25
@@ -135,13 +135,13 @@ def build(run: Path, *, issues: int, samples: int) -> None:
             connection.execute(insert(SAMPLES), rows)
         with texts.begin() as connection:
             connection.execute(insert(TEXTS).on_conflict_do_nothing(), kept)
-    owed = [
+    pending = [
         {"task_id": task, "model": MODELS[0], "strategy": STRATEGY, "index": samples - 1}
         for task in tasks
     ]
     told = {"stage": "verify", "message": "the engine went away", "cost": 0.0}
     with records.begin() as connection:
-        connection.execute(insert(FAILURES), [row | told for row in owed])
+        connection.execute(insert(FAILURES), [row | told for row in pending])
     records.dispose()
     texts.dispose()
 
@@ -165,7 +165,7 @@ class _World:
         verdicts: dict[str, dict[str, Any]] = {}
         kept: dict[str, None] = {}
         shape = len(MODELS), len(self._tasks)
-        luck, owed = self._chance.random(shape), self._chance.random(shape) < OWED
+        luck, pending = self._chance.random(shape), self._chance.random(shape) < PENDING
         # Wrong patches come again and again, and yet there is no end of new ones.
         common = self._chance.zipf(REPEATS, shape)
         tokens = self._chance.lognormal(6, 0.6, shape).astype(int)
@@ -217,7 +217,7 @@ class _World:
                         **{f"usage_{name}": getattr(used, name) for name in USAGE},
                         "seconds": used.seconds + 0.1,
                         "cost": PRICES[m] * (used.output_tokens * 4 + used.input_tokens),
-                        "verdict_key": None if owed[m, t] else key,
+                        "verdict_key": None if pending[m, t] else key,
                     }
                 )
         texts = [{"digest": _digest(x), "zstd": self._compress(x.encode())} for x in kept]

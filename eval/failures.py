@@ -34,7 +34,7 @@ def failure_row(failure: Failure) -> dict[str, Any]:
 
 
 def failures(connection: Connection) -> list[Failure]:
-    """Return the faults at samples that are still owed, or whose verdict is, in order."""
+    """Return the faults at samples that are still pending, or whose verdict is, in order."""
     columns = _columns(connection)
     query = (
         select(*columns.values())

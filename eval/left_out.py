@@ -1,4 +1,4 @@
-"""The tasks that a session cannot have, since their image is missing: what stays owed, and why.
+"""The tasks that a session cannot have, since their image is missing: what stays pending, and why.
 
 The others go on. A failure is recorded for every sample that was to be judged, and for the first
 of each solver that was to be drawn.
@@ -16,17 +16,17 @@ from sandbox.sandbox import SandboxError
 
 
 def record_left_out(plan: Plan, store: Store, why: Mapping[str, SandboxError]) -> list[Failure]:
-    """Record, and return, what stays owed of a plan; `why` is by the ids of tasks. Blocks."""
+    """Record, and return, what stays pending of a plan; `why` is by the ids of tasks. Blocks."""
     failures = [
         Failure(key=key, stage=stage, message=str(why[key.task_id]), cost=0.0, usage=Usage())
-        for key, stage in _owed(plan, store, why)
+        for key, stage in _pending(plan, store, why)
     ]
     for failure in failures:
         store.add_failure(failure)
     return failures
 
 
-def _owed(
+def _pending(
     plan: Plan, store: Store, why: Mapping[str, SandboxError]
 ) -> Iterator[tuple[SampleKey, Stage]]:
     for key in store.unverified():

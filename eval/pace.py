@@ -56,13 +56,13 @@ class Pace:
         """Whether the next sample has to wait for a verdict."""
         return len(self._open) >= self.limit
 
-    def owe(self, key: SampleKey) -> None:
-        """Count a sample whose verdict is owed."""
+    def expect(self, key: SampleKey) -> None:
+        """Count a sample whose verdict is pending."""
         self._open.add(key)
 
     def begin(self, key: SampleKey) -> None:
         """Count a sample whose draw begins."""
-        self.owe(key)
+        self.expect(key)
         self._begun[key] = time.monotonic()
 
     def drawn(self, key: SampleKey) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Select, select
 
 from agent.backend import USAGE, Usage
 from eval.schema import SAMPLES, VERDICTS
-from eval.table import NUMBERS, OWED, Columns, SampleRow, outcome_code
+from eval.table import NUMBERS, PENDING, Columns, SampleRow, outcome_code
 
 Stream: TypeAlias = Callable[[Select[Any]], Iterator[Sequence[tuple[Any, ...]]]]
 """Answers a query in batches of rows."""
@@ -91,15 +91,15 @@ class _Verdicts:
             parts.append(np.array(rows, form))
         kept = np.concatenate(parts)
         order = np.argsort(kept["key"])
-        # The last entry is found by what has none, and is owed.
+        # The last entry is found by what has none, and is pending.
         self._keys = np.append(kept["key"][order], np.iinfo(np.int64).max)
-        self._outcomes = np.append(kept["outcome"][order], np.int8(OWED))
+        self._outcomes = np.append(kept["outcome"][order], np.int8(PENDING))
         self._seconds = np.append(kept["seconds"][order], np.nan)
 
     def under(self, keys: Sequence[str | None]) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-        """Return outcome and seconds under each key, which is None where a verdict is owed.
+        """Return outcome and seconds under each key, which is None where a verdict is pending.
 
-        Owed is also what has a key but no verdict: that was kept after these were read.
+        Pending is also what has a key but no verdict: that was kept after these were read.
         """
         hashes = np.fromiter(map(hash, keys), np.int64, len(keys))
         places = np.searchsorted(self._keys, hashes)

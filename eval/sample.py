@@ -53,10 +53,10 @@ Stage = Literal["sample", "verify", "broken off"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """A fault of the system: shown, owed again on resume, never a verdict.
+    """A fault of the system: shown, tried again on resume, never a verdict.
 
     One at the stage "broken off" is no fault and not shown: a budget or a signal ended a sample,
-    which is owed again, and what it had used by then is kept so that it is paid for.
+    which stays pending, and what it had used by then is kept so that it is paid for.
     """
 
     key: SampleKey

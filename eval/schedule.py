@@ -1,4 +1,4 @@
-"""The order in which owed samples are drawn.
+"""The order in which pending samples are drawn.
 
 `InOrder` is fixed beforehand. Issues are taken up one after another, as places become free, and
 each by all solvers before the next one, so that a run that ends early has nearly the same issues
@@ -21,7 +21,7 @@ from eval.sample import SampleKey
 Arm: TypeAlias = tuple[str, str]
 """A model and a strategy, as in the name of a sample."""
 
-Owed: TypeAlias = Mapping[Arm, Mapping[str, Iterable[int]]]
+Pending: TypeAlias = Mapping[Arm, Mapping[str, Iterable[int]]]
 """The indices that each arm is to draw, by task id."""
 
 
@@ -54,21 +54,23 @@ class Schedule(Protocol):
 
 
 class InOrder:
-    """A Schedule that draws all that is owed, or of each task until it is solved.
+    """A Schedule that draws all that is pending, or of each task until it is solved.
 
-    Tasks keep the order that they have in `owed`. With a `pace`, which several may share, it hands
-    out nothing while that is full.
+    Tasks keep the order that they have in `pending`. With a `pace`, which several may share, it
+    hands out nothing while that is full.
     """
 
-    def __init__(self, owed: Owed, *, until_solved: bool = False, pace: Pace | None = None) -> None:
+    def __init__(
+        self, pending: Pending, *, until_solved: bool = False, pace: Pace | None = None
+    ) -> None:
         self._until_solved = until_solved
         self._pace = pace
-        tasks = dict.fromkeys(task for of in owed.values() for task in of)
+        tasks = dict.fromkeys(task for of in pending.values() for task in of)
         self._place = {task: place for place, task in enumerate(tasks)}
         self._waiting = deque(
             ((task, *arm), deque(of[task]))
             for task in tasks
-            for arm, of in owed.items()
+            for arm, of in pending.items()
             if task in of
         )
         # A heap by the place of the task, then by the index of the sample.

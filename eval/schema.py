@@ -91,7 +91,7 @@ SAMPLES = Table(
     Column("cost", Float),
     # US dollars, NULL when the price is unknown.
     Column("verdict_key", String, index=True),
-    # NULL while the verdict is owed.
+    # NULL while the verdict is pending.
     PrimaryKeyConstraint("model", "strategy", "task_id", "index"),
 )
 VERDICTS = Table(

@@ -156,7 +156,7 @@ class Store:
         return json.loads(rows[0][0]) if rows else None
 
     def add_sample(self, sample: Sample) -> None:
-        """Keep a sample; its verdict is owed from now on. The first one under a key stays."""
+        """Keep a sample; its verdict is pending from now on. The first one under a key stays."""
         self.add_samples([sample])
 
     def add_samples(self, samples: Sequence[Sample]) -> None:
@@ -213,7 +213,7 @@ class Store:
         return {row.key: verdict_of(row._asdict(), found.get(row.key, ())) for row in rows}
 
     def judged(self, key: SampleKey) -> Verdict | None:
-        """Return the verdict on a sample, with its log; None while it is owed."""
+        """Return the verdict on a sample, with its log; None while it is pending."""
         name = self._field(key, SAMPLES.c.verdict_key)
         verdict = self.verdict(name) if name else None
         return verdict and dataclasses.replace(verdict, log=self.log(name))
@@ -234,7 +234,7 @@ class Store:
         return {task_id for (task_id,) in self._read(query.where(VERDICTS.c.outcome == "resolved"))}
 
     def unverified(self) -> list[SampleKey]:
-        """Return the samples whose verdict is owed, in order."""
+        """Return the samples whose verdict is pending, in order."""
         query = select(SAMPLES.c.task_id, SAMPLES.c.model, SAMPLES.c.strategy, SAMPLES.c.index)
         rows = self._read(query.where(SAMPLES.c.verdict_key.is_(None)))
         return sorted(
@@ -303,7 +303,7 @@ class Store:
         return self.ask(lambda connection: failed(connection, without))
 
     def failures(self) -> list[Failure]:
-        """Return the failures of samples that are still owed (or whose verdict is)."""
+        """Return the failures of samples that are still pending (or whose verdict is)."""
         return self.ask(failures)
 
     def table(self) -> SampleTable:

@@ -1,4 +1,4 @@
-"""A run in figures: per model and strategy what was solved, what it cost, what is still owed.
+"""A run in figures: per model and strategy what was solved, what it cost, what is still pending.
 
 `summarise` judges nothing: outcomes and costs are as the table has them. A failure of the system is
 never in a rate, and neither is a sample that has no verdict yet.
@@ -51,9 +51,9 @@ class Arm:
     # Issues with at least one resolved sample.
     samples: int
     # Drawn, with or without a verdict.
-    owed_samples: int
+    pending_samples: int
     # Still to be drawn, of those asked for.
-    owed_verdicts: int
+    pending_verdicts: int
     # Drawn, without a verdict yet: in no rate.
     failures: int
     # Of the system: in no rate.
@@ -272,8 +272,8 @@ def _arm(
         issues=tally.drawn.size,
         solved=solved,
         samples=drawn,
-        owed_samples=int(np.maximum(samples - tally.drawn, 0).sum()),
-        owed_verdicts=drawn - int(tally.judged.sum()),
+        pending_samples=int(np.maximum(samples - tally.drawn, 0).sum()),
+        pending_verdicts=drawn - int(tally.judged.sum()),
         failures=failures,
         pass_at_k=tuple(coverage(tally.judged, tally.resolved, k) for k in ks if k <= samples),
         outcomes=tally.outcomes,

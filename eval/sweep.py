@@ -1,8 +1,8 @@
-"""The main loop: for every owed (task, model, strategy, index), sample a patch and verify it.
+"""The main loop: for every pending (task, model, strategy, index), sample a patch and verify it.
 
 Sampling and verifying overlap. Sampling is limited by the requests in flight of each model,
 verifying by the number of containers. A sample is durable before its verdict starts. What fails
-through no fault of the model is recorded as a failure and stays owed.
+through no fault of the model is recorded as a failure and stays pending.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from eval.pace import Pace
 from eval.plan import Plan, Solver
 from eval.recorder import Recorder
 from eval.sample import Failure, Judged, Sample, SampleKey, Stage
-from eval.schedule import InOrder, Owed, Schedule
+from eval.schedule import InOrder, Pending, Schedule
 from eval.schema import Ending
 from eval.store import Store, StoreError
 from eval.verifier import AHEAD, Verifier
@@ -41,7 +41,7 @@ class SweepHaltedError(Exception):
 
 
 class Sweep:
-    """One session of a run: draws what is owed and then ends."""
+    """One session of a run: draws what is pending and then ends."""
 
     def __init__(
         self,
@@ -98,19 +98,21 @@ class Sweep:
         return "gave up" if self.gave_up else "complete"
 
     async def run(self) -> None:
-        """Draw and verify all that is owed.
+        """Draw and verify all that is pending.
 
         Raises StoreError or SweepHaltedError; what was recorded by then stays.
         """
         try:
             async with self._recorder, asyncio.TaskGroup() as group:
                 self.solved |= await asyncio.to_thread(self._store.solved)
-                owed = {arm: await self._owed(solver) for arm, solver in self._solvers.items()}
-                by_backend = await self._schedule(owed)
+                pending = {
+                    arm: await self._pending(solver) for arm, solver in self._solvers.items()
+                }
+                by_backend = await self._schedule(pending)
                 # Asked after what is drawn: a sample that comes in between is judged all the same.
                 for key in await asyncio.to_thread(self._store.unverified):
                     if key.task_id in self._tasks:
-                        self._pace.owe(key)
+                        self._pace.expect(key)
                         self._unverified.put_nowait(key)
                 for _ in range(self._verifying):
                     group.create_task(self._verify_samples())
@@ -122,13 +124,13 @@ class Sweep:
             raise first_error(group_error) from None
         await asyncio.to_thread(self._store.end, self.ending)
 
-    async def _schedule(self, owed: Owed) -> Sequence[tuple[Model, Schedule]]:
-        """Put what is owed in order, for each backend; models that take turns take them in it."""
+    async def _schedule(self, pending: Pending) -> Sequence[tuple[Model, Schedule]]:
+        """Put what is pending in order, for each backend; models take their turns in it."""
         models = [solver.model for solver in self.plan.solvers]
         if self.plan.allocate == "adaptive":
             known = await asyncio.to_thread(self._store.table)
             self._allocation = Allocation(
-                owed,
+                pending,
                 known,
                 budget=self._budgets.run,
                 guesses={
@@ -141,7 +143,9 @@ class Sweep:
         scheduled: list[tuple[Model, Schedule]] = []
         for model in {id(model.backend): model for model in models}.values():
             of = {
-                arm: owed[arm] for arm in owed if self._solvers[arm].model.backend is model.backend
+                arm: pending[arm]
+                for arm in pending
+                if self._solvers[arm].model.backend is model.backend
             }
             if self._allocation:
                 scheduled.append((model, Share(self._allocation, of)))
@@ -156,7 +160,7 @@ class Sweep:
             for model, schedule in scheduled:
                 group.create_task(self._sample(model, schedule))
 
-    async def _owed(self, solver: Solver) -> dict[str, list[int]]:
+    async def _pending(self, solver: Solver) -> dict[str, list[int]]:
         drawn = await asyncio.to_thread(self._store.drawn, solver.model.name, solver.name)
         wanted = range(self.plan.samples_of(solver))
         return {
@@ -166,7 +170,7 @@ class Sweep:
         }
 
     async def _sample(self, model: Model, schedule: Schedule) -> None:
-        """Draw what one model owes, under all of its strategies."""
+        """Draw what is pending of one model, under all of its strategies."""
         try:
             while await schedule.wanted():
                 async with (
@@ -175,12 +179,12 @@ class Sweep:
                     asyncio.TaskGroup() as group,
                 ):
                     for _ in range(model.backend.in_flight):
-                        group.create_task(self._draw_owed(schedule))
+                        group.create_task(self._draw_pending(schedule))
         except BackendUnusableError as error:
             await schedule.close()
             self._give_up(model, error)
 
-    async def _draw_owed(self, schedule: Schedule) -> None:
+    async def _draw_pending(self, schedule: Schedule) -> None:
         while (key := await schedule.next()) is not None:
             model = (solver := self._solvers[key.model, key.strategy]).model
             backend = MeteredBackend(model.backend, model.price, self._budgets, key.task_id)

@@ -1,7 +1,7 @@
 """The samples of a run in columns, which is the form that all analysis starts from.
 
 One entry of each array is one sample; rows of equal tasks and arms need not lie together. Nothing
-is judged here: outcomes and costs are as they were recorded, what is owed says so.
+is judged here: outcomes and costs are as they were recorded, what is pending says so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Columns: TypeAlias = Mapping[str, Sequence[Any] | NDArray[Any]]
 """Samples as they are recorded: `task_id`, `model`, `strategy`, `patch_digest`, the code of their
 `outcome`, whether they are `suspicious`, and those that `NUMBERS` names."""
 
-OWED = -1
+PENDING = -1
 """In `outcome`: drawn, without a verdict yet."""
 
 NO_PATCH = -1
@@ -35,7 +35,7 @@ NO_PATCH = -1
 
 RESOLVED = OUTCOMES.index("resolved")
 
-_CODES: Mapping[str | None, int] = {None: OWED} | {name: i for i, name in enumerate(OUTCOMES)}
+_CODES: Mapping[str | None, int] = {None: PENDING} | {name: i for i, name in enumerate(OUTCOMES)}
 _BLANK = patch_digest("")
 
 
@@ -70,7 +70,7 @@ class SampleRow:
     strategy: str
     index: int
     outcome: str | None
-    # One of `eval.verdict.OUTCOMES`, None while the verdict is owed.
+    # One of `eval.verdict.OUTCOMES`, None while the verdict is pending.
     usage: Usage
     cost: float | None
     # US dollars, None where the price is unknown.
@@ -78,7 +78,7 @@ class SampleRow:
     # Of the normalised patch; what it is does not matter where there is no patch.
     verify_seconds: float | None
     # Of the verification that gave the outcome, even when it ran for an equal patch; None while
-    # the verdict is owed.
+    # the verdict is pending.
     seconds: float = math.nan
     # From the first request of the sample to its patch.
     suspicious: bool = False
@@ -100,7 +100,7 @@ class SampleTable:
     index: NDArray[np.int32]
     # The sample's number within its task and arm.
     outcome: NDArray[np.int8]
-    # Position in `eval.verdict.OUTCOMES`, or `OWED`.
+    # Position in `eval.verdict.OUTCOMES`, or `PENDING`.
     patch: Ints
     # Equal numbers within a task are equal normalised patches; `NO_PATCH` where there is none.
     cost: Floats
@@ -129,14 +129,14 @@ class SampleTable:
     seconds: Floats
     # From the first request of a sample to its patch.
     verify_seconds: Floats
-    # Of the verification that gave the outcome, NaN while it is owed.
+    # Of the verification that gave the outcome, NaN while it is pending.
     suspicious: Bools
     """The patch looks like reward hacking, whatever its outcome."""
 
     @property
     def judged(self) -> Bools:
         """Whether each sample has a verdict."""
-        judged: Bools = self.outcome != OWED
+        judged: Bools = self.outcome != PENDING
         return judged
 
     @property

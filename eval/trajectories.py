@@ -47,7 +47,7 @@ _ENDS: Mapping[ProposalStop, str] = {
 def to_record(
     sample: Sample, verdict: Verdict | None, *, drawn_by: str = "", log: bool = False
 ) -> dict[str, Any]:
-    """Return our own form: all that is known of a sample, its verdict None while it is owed.
+    """Return our own form: all that is known of a sample, its verdict None while it is pending.
 
     `drawn_by` is the strategy of a solver that is called otherwise.
 

@@ -1,7 +1,7 @@
 """A verdict: what the repository's tests said of one patch, and the key that it is kept under.
 
 A verdict speaks of the patch only. When the sandbox, the daemon or the disk is at fault there is
-no verdict; the sample stays owed (see `eval.sweep`).
+no verdict; the sample stays pending (see `eval.sweep`).
 """
 
 from __future__ import annotations

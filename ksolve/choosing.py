@@ -99,13 +99,13 @@ class Choosing:
         """Take what is known, and have the method say the rest."""
         way, pool = self.way(name, group), group.pool.issues
         said = await asyncio.to_thread(self._said, way, pool, kept)
-        owed = [one for one in pool if one.task_id not in said]
-        if owed:
+        pending = [one for one in pool if one.task_id not in said]
+        if pending:
             if name in ASKING:
                 await opened.judge()
             with counting("issues", opened.console) as progress:
                 what = f"{name}, {group.label}"
-                bar = progress.add_task(what, total=len(owed))
+                bar = progress.add_task(what, total=len(pending))
 
                 def tell(of_image: str) -> None:
                     progress.update(bar, description=f"{what} {of_image}")
@@ -118,8 +118,8 @@ class Choosing:
                     progress.advance(bar)
 
                 if self.read_code:
-                    owed = [await opened.with_code(group, one, host) for one in owed]
-                await select(self._method(name, host), owed, at_once=self.workers, keep=keep)
+                    pending = [await opened.with_code(group, one, host) for one in pending]
+                await select(self._method(name, host), pending, at_once=self.workers, keep=keep)
         chosen = selection(name, pool, [said[one.task_id] for one in pool])
         return dataclasses.replace(chosen, settings=way.settings)
 

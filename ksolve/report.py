@@ -1,7 +1,7 @@
 """Findings for people, as text: terminal and Markdown.
 
 It shows what the findings hold and computes nothing but percentages. What is unknown is called
-unknown, what is owed or failed is said beside the rates that it is not part of.
+unknown, what is pending or failed is said beside the rates that it is not part of.
 """
 
 from __future__ import annotations
@@ -119,10 +119,10 @@ def _part(grid: Grid, notes: Iterator[str] | Sequence[str]) -> Iterator[_Part]:
 
 def _heading(of: Findings) -> str:
     whose = f" by {of.names.shared}" if of.names.shared else ""
-    owed = any(one.arm.owed_samples or one.arm.owed_verdicts for one in of.solvers)
+    pending = any(one.arm.pending_samples or one.arm.pending_verdicts for one in of.solvers)
     said = (
         f"Coverage (pass@k) of {counted(of.summary.issues, 'issue')}{whose}, {_asked(of)} each "
-        f"asked for{'' if owed else ', none owed'}; 95% intervals over issues."
+        f"asked for{'' if pending else ', none pending'}; 95% intervals over issues."
     )
     more = [sentences.left_out(of), sentences.not_believed(of), of.axis_why]
     return " ".join(filter(None, [said, *more]))
@@ -145,14 +145,14 @@ def _fitted(of: Findings, width: int | None) -> Grid:
 
 
 def _results(of: Findings, ks: Sequence[int]) -> Grid:
-    owed = [one.arm.owed_samples + one.arm.owed_verdicts for one in of.solvers]
+    pending = [one.arm.pending_samples + one.arm.pending_verdicts for one in of.solvers]
     return Grid(
         caption=_heading(of),
         headers=[
             of.names.kind,
             *(f"pass\n@{k}" for k in ks),
             "solved",
-            *(["owed"] if any(owed) else ()),
+            *(["pending"] if any(pending) else ()),
             "cost",
             "cost per\nsolve",
             "tokens in\n(cached)\n/ out",
@@ -162,14 +162,14 @@ def _results(of: Findings, ks: Sequence[int]) -> Grid:
                 solver.label,
                 *_coverages(arm.pass_at_k, ks),
                 f"{arm.solved}/{arm.issues}",
-                *([f"{owing:,}"] if any(owed) else ()),
+                *([f"{waiting:,}"] if any(pending) else ()),
                 written(total, of.axis) if arm.samples else "-",
                 "-"
                 if total is not None and not arm.solved
                 else written(solver.spent.per_solve(of.axis), of.axis),
                 _tokens(arm),
             ]
-            for solver, owing in zip(of.solvers, owed, strict=True)
+            for solver, waiting in zip(of.solvers, pending, strict=True)
             for arm, total in [(solver.arm, solver.spent.totals[of.axis])]
         ],
     )
@@ -265,8 +265,8 @@ def _costs(of: Findings, width: int | None) -> Grid:
 
 ADAPTIVE = (
     "Samples went where a solve was likely (--allocate adaptive): solved issues have few and "
-    "unsolved ones many, so pass@k, and owed samples, say little of this run; solved and cost say "
-    "what it bought."
+    "unsolved ones many, so pass@k, and pending samples, say little of this run; solved and cost "
+    "say what it bought."
 )
 
 
@@ -276,10 +276,10 @@ def _notes(of: Findings) -> Iterator[str]:
     yield from each.prices(of)
     for solver in of.solvers:
         arm = solver.arm
-        if arm.owed_samples or arm.owed_verdicts:
+        if arm.pending_samples or arm.pending_verdicts:
             yield (
-                f"{solver.label}: {counted(arm.owed_samples, 'sample')} and "
-                f"{counted(arm.owed_verdicts, 'verdict')} owed, in no rate."
+                f"{solver.label}: {counted(arm.pending_samples, 'sample')} and "
+                f"{counted(arm.pending_verdicts, 'verdict')} pending, in no rate."
             )
         short = [point for point in arm.pass_at_k if point.excluded]
         if short:

@@ -99,7 +99,7 @@ def not_chosen(of: Findings, solvers: Sequence[Solver]) -> Iterator[str]:
 
 
 def _why_none(solver: Solver) -> str:
-    judged = solver.arm.samples - solver.arm.owed_verdicts
+    judged = solver.arm.samples - solver.arm.pending_verdicts
     if not judged:
         return "there is nothing to choose from, since no sample has a verdict."
     return f"choosing among {judged:,} samples takes long; ksolve select does it."

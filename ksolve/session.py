@@ -75,10 +75,10 @@ async def sweep_on_docker(
     wanted: Mapping[str, int],
     progress: SweepProgress | VerifyProgress | None = None,
 ) -> Sweep:
-    """Draw and verify what is owed; `wanted` is the number of samples by model, for the bars.
+    """Draw and verify what is pending; `wanted` is the number of samples by model, for the bars.
 
     What happens is shown by `progress`, by default as of a sweep that draws samples. Tasks whose
-    image cannot be made ready stay owed. Raises what `Sweep.run` and `ready_images` raise.
+    image cannot be made ready stay pending. Raises what `Sweep.run` and `ready_images` raise.
     """
     from sandbox.orphans import remove_run
 
@@ -87,7 +87,7 @@ async def sweep_on_docker(
     await remove_run(run_id)
     async with docker_host(run_id, session.resources) as host:
         missing = await ready_images(host, plan.tasks, session.console)
-        owed = await asyncio.to_thread(record_left_out, plan, store, missing)
+        pending = await asyncio.to_thread(record_left_out, plan, store, missing)
         every = len(plan.tasks)
         plan = replace(plan, tasks=[task for task in plan.tasks if task.id not in missing])
         judging = session.judging
@@ -97,7 +97,7 @@ async def sweep_on_docker(
             contextlib.closing(VerdictCache()) as cache,
         ):
             session.stages.listener = progress.stage
-            for failure in owed:
+            for failure in pending:
                 progress.failed(failure)
             endpoints = _recalled(plan, store)
             verifier = Verifier(
@@ -124,7 +124,7 @@ async def sweep_on_docker(
                 ),
                 workers=session.workers,
                 observer=progress,
-                is_part=bool(owed),
+                is_part=bool(pending),
             )
             try:
                 with _ending_once(session.stages):

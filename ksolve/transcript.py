@@ -108,7 +108,7 @@ class Transcript:
             "asked for": f"temperature {sample.temperature:g}, seed {seed}",
             "sent": sent or "not recorded",
             "ended by": proposal.stop + (f": {proposal.note}" if proposal.note else ""),
-            "outcome": self.verdict.outcome if self.verdict else "its verdict is owed",
+            "outcome": self.verdict.outcome if self.verdict else "its verdict is pending",
             "cost": money(sample.cost) + _of_bill(proposal.usage),
             "tokens": _tokens(proposal.usage),
             "seconds": f"{proposal.seconds:.1f} to draw{judged}",
@@ -167,7 +167,7 @@ class Transcript:
     def _judgement(self) -> Iterator[RenderableType]:
         verdict = self.verdict
         if verdict is None:
-            yield _heading("verdict", "bold cyan", "owed")
+            yield _heading("verdict", "bold cyan", "pending")
             return
         code = "" if verdict.exit_code is None else f"exit code {verdict.exit_code}"
         yield _heading("verdict", "bold cyan", verdict.outcome, code)

@@ -32,15 +32,15 @@ def with_older_completed(source: str, rows: Sequence[Placed], *, strict: bool) -
     `strict`, when none of them has a row.
     """
     found = list(rows)
-    owed = [number for number, (_, row) in enumerate(rows) if is_older(row)]
-    if not owed:
+    pending = [number for number, (_, row) in enumerate(rows) if is_older(row)]
+    if not pending:
         return found
     if folder := os.environ.get(TASK_REPO):
-        owed = _from_repo(found, owed, folder)
-    if owed and (command := _swebench4()):
-        owed = _from_swebench4(found, owed, command)
-    elif owed and folder and strict:
-        names = [str(_row(rows, number)["instance_id"]) for number in owed]
+        pending = _from_repo(found, pending, folder)
+    if pending and (command := _swebench4()):
+        pending = _from_swebench4(found, pending, command)
+    elif pending and folder and strict:
+        names = [str(_row(rows, number)["instance_id"]) for number in pending]
         older = sum(is_older(row) for _, row in rows)
         raise DatasetError(
             f"{source} is of the older SWE-bench form, and {folder} ({TASK_REPO}) lacks"
@@ -54,11 +54,11 @@ def is_older(row: object) -> bool:
     return isinstance(row, Mapping) and family_of(row) is OLDER
 
 
-def _from_repo(rows: list[Placed], owed: Sequence[int], folder: str) -> list[int]:
+def _from_repo(rows: list[Placed], pending: Sequence[int], folder: str) -> list[int]:
     """Put tasks in place of rows; return the rows that the task repo does not have."""
     known = {task.id: task for task in tasks_from_repo(Path(folder).expanduser(), split=None)}
     missing = []
-    for number in owed:
+    for number in pending:
         task = known.get(str(_row(rows, number)["instance_id"]))
         if task is None:
             missing.append(number)
@@ -67,11 +67,13 @@ def _from_repo(rows: list[Placed], owed: Sequence[int], folder: str) -> list[int
     return missing
 
 
-def _from_swebench4(rows: list[Placed], owed: Sequence[int], command: Sequence[str]) -> list[int]:
+def _from_swebench4(
+    rows: list[Placed], pending: Sequence[int], command: Sequence[str]
+) -> list[int]:
     """Complete rows by a swebench 4.x; those that it does not know become problems."""
-    asked = json.dumps([_row(rows, number) for number in owed], default=str)
-    completions = _answer(command, asked.encode("utf-8", "replace"), len(owed))
-    for number, completion in zip(owed, completions, strict=True):
+    asked = json.dumps([_row(rows, number) for number in pending], default=str)
+    completions = _answer(command, asked.encode("utf-8", "replace"), len(pending))
+    for number, completion in zip(pending, completions, strict=True):
         place, row = rows[number][0], _row(rows, number)
         if why := completion.get("error"):
             message = f"this is a row of {OLDER.name}, and {why}: give its 5.x form"

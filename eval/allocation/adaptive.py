@@ -1,8 +1,8 @@
 """The order of drawing that follows the verdicts: each sample goes where it buys most.
 
 One `Allocation` decides for all models of a sweep; each backend draws its `Share`. What is in
-flight, or waits for its verdict, counts as pending; when too many verdicts are owed, drawing waits
-for them. All it goes by is in the store, so a run that was stopped goes on. Money is not reserved
+flight, or waits for its verdict, counts as pending; when too many are, drawing waits for their
+verdicts. All it goes by is in the store, so a run that was stopped goes on. Money is not reserved
 here: `eval.budget` does that.
 """
 
@@ -22,7 +22,7 @@ from eval.allocation.posterior import WORTH, expected_costs
 from eval.allocation.prior import Counts
 from eval.budget import Budget
 from eval.sample import SampleKey
-from eval.schedule import Arm, Owed
+from eval.schedule import Arm, Pending
 from eval.table import Bools, Floats, SampleTable
 
 USUAL = Usage(input_tokens=6_000, output_tokens=500, accelerator_seconds=5.0)
@@ -45,7 +45,7 @@ class Allocation:
 
     def __init__(
         self,
-        owed: Owed,
+        pending: Pending,
         known: SampleTable,
         *,
         budget: Budget,
@@ -54,30 +54,30 @@ class Allocation:
         covariates: Floats | None = None,
         former: Former | None = None,
     ) -> None:
-        """`known` holds what was drawn before, of all arms of `owed` and all of their tasks.
+        """`known` holds what was drawn before, of all arms of `pending` and all of their tasks.
 
         `guesses` are what a sample may cost before one is drawn, in US dollars. When one of them
         is unknown, every sample counts the same. When more than `unjudged` samples that are drawn
         have no verdict, the next one waits. `covariates` are of the tasks of `known`, (tasks, any
-        number); `former` is of the arms of `owed`.
+        number); `former` is of the arms of `pending`.
         """
         self.changed = asyncio.Condition()
         # Money is left that would hardly solve another issue.
         self.gave_up = False
         # Arms whose backend draws.
         self.up: frozenset[int] = frozenset()
-        self.arms = list(owed)
+        self.arms = list(pending)
         self._tasks = list(known.tasks)
         self._task_at = {task: at for at, task in enumerate(known.tasks)}
-        # Of tasks that are as good, the first one in `owed` is chosen.
-        tasks = dict.fromkeys(task for of in owed.values() for task in of)
+        # Of tasks that are as good, the first one in `pending` is chosen.
+        tasks = dict.fromkeys(task for of in pending.values() for task in of)
         self._order = np.array([self._task_at[task] for task in tasks], dtype=np.int64)
         self._budget = budget
         self._unjudged = unjudged
         self._drawing = 0
         self._left = {
             (self._task_at[task], arm): deque(indices)
-            for arm, of in enumerate(owed.values())
+            for arm, of in enumerate(pending.values())
             for task, indices in of.items()
         }
         self._is_left = np.zeros((len(known.tasks), len(self.arms)), dtype=np.bool_)
@@ -119,7 +119,7 @@ class Allocation:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether so many verdicts are owed that the next sample should wait for them."""
+        """Whether so many verdicts are pending that the next sample should wait for them."""
         return int(self._pending.sum()) - self._drawing > self._unjudged
 
     def choice(self) -> _Choice | None:

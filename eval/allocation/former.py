@@ -1,7 +1,7 @@
 """What former runs tell of solvers: how many of their issues are how hard, and what a sample costs.
 
 Of the issues of the coming run they tell nothing, even where they hold the same ones: what that run
-solves for its money would otherwise owe something to samples that it has not paid for. To go on
+solves for its money would otherwise rest on samples that it has not paid for. To go on
 from them, one continues the run itself.
 """
 

@@ -329,12 +329,12 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
         arms = [table.arms.index(solver) for solver in one.group.solvers]
         has_patch = [of.has_patch for of in pool.issues]
         evaluation = evaluate(pool.resolved(table), one.selections, has_patch=has_patch)
-        owed = int((np.isin(table.arm, arms) & ~table.judged).sum())
+        pending = int((np.isin(table.arm, arms) & ~table.judged).sum())
         told.append(
             {
                 "label": one.group.label,
                 **to_json(evaluation),
-                "owed": owed,
+                "pending": pending,
                 "left_out": pool.left_out,
             }
         )
@@ -343,10 +343,10 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
             worth = Worth(label=label, evaluation=evaluation, samples=samples)
             console.print(terminal([worth]))
             _print_at_ks(worth, console)
-        if not json and (owed or pool.left_out):
+        if not json and (pending or pool.left_out):
             console.print(
                 Text(
-                    f"\nLeft out: {count(owed, 'sample')} whose verdict is owed, "
+                    f"\nLeft out: {count(pending, 'sample')} whose verdict is pending, "
                     f"{count(pool.left_out, 'issue')} without any."
                 )
             )

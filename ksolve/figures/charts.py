@@ -202,7 +202,7 @@ def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
 
 def outcome_chart(rows: Sequence[tuple[str, dict[str, int]]], *, title: str) -> Markup:
     """Draw the samples of each solver by outcome, as parts of one bar."""
-    met = [o for o in (*OUTCOMES, "owed") if any(counts.get(o) for _, counts in rows)]
+    met = [o for o in (*OUTCOMES, "pending") if any(counts.get(o) for _, counts in rows)]
     parts: list[Markup] = []
     x, y = 0.0, LINE * 0.8
     for outcome in met:

@@ -100,14 +100,14 @@ def heat(of: Findings) -> Figure:
 def outcomes(of: Findings) -> Figure:
     """What became of the samples."""
     counts = [
-        (solver.label, {**solver.arm.outcomes, "owed": solver.arm.owed_verdicts})
+        (solver.label, {**solver.arm.outcomes, "pending": solver.arm.pending_verdicts})
         for solver in of.solvers
     ]
     title = "Samples by outcome"
     names = list(counts[0][1]) if counts else []
     return Figure(
         name="outcomes",
-        caption=f"{title}. Owed: drawn, without a verdict yet; in no rate.",
+        caption=f"{title}. Pending: drawn, without a verdict yet; in no rate.",
         drawn=outcome_chart(counts, title=title) if counts else None,
         table=Table(
             caption=title,

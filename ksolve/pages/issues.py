@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.table import NO_PATCH, OWED, SampleTable
+from eval.table import NO_PATCH, PENDING, SampleTable
 from eval.verdict import OUTCOMES
 from ksolve.figures.charts import level_of
 
@@ -28,7 +28,7 @@ class Listed:
 
     index: int
     outcome: str
-    # One of `OUTCOMES`, or "owed".
+    # One of `OUTCOMES`, or "pending".
     input_tokens: int
     output_tokens: int
     seconds: float
@@ -105,8 +105,8 @@ def issue_rows(solvers: Sequence[Drawn], flaky: Sequence[str] | set[str]) -> lis
 def _cells(solver: Drawn, number: int, most: int, characters: int) -> dict[str, Cell]:
     table = solver.table
     mine = np.flatnonzero(table.arm == solver.arm)
-    # By issue; within one, resolved samples first, those that are owed last.
-    rank = np.where(table.resolved[mine], 0, np.where(table.outcome[mine] == OWED, 2, 1))
+    # By issue; within one, resolved samples first, those that are pending last.
+    rank = np.where(table.resolved[mine], 0, np.where(table.outcome[mine] == PENDING, 2, 1))
     mine = mine[np.lexsort([table.index[mine], rank, table.task[mine]])]
     judged, resolved = table.counts(solver.arm)
     starts = np.searchsorted(table.task[mine], np.arange(len(table.tasks) + 1))
@@ -143,7 +143,7 @@ def _listed(solver: Drawn, name: str, row: int, characters: int) -> Listed:
     cost = float(table.cost[row])
     return Listed(
         index=index,
-        outcome="owed" if outcome == OWED else OUTCOMES[outcome],
+        outcome="pending" if outcome == PENDING else OUTCOMES[outcome],
         input_tokens=int(table.input_tokens[row]),
         output_tokens=int(table.output_tokens[row]),
         seconds=float(table.seconds[row]),

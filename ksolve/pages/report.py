@@ -64,7 +64,7 @@ def html(of: Findings, figures: Sequence[Figure], *, made: str = "") -> str:
             *(one.sentence for one in of.equal_costs),
             *(one.sentence for one in of.break_evens),
         ],
-        owed=_owed(of),
+        pending=_pending(of),
         flaky=flaky,
         without_flaky=_again(
             of,
@@ -161,7 +161,7 @@ def _facts(of: Findings) -> list[tuple[str, str]]:
     return [
         *facts,
         (f"{unit}spent, failed attempts included", written(total, of.axis)),
-        ("still owed", f"{sum(arm.owed_samples + arm.owed_verdicts for arm in arms):,}"),
+        ("still pending", f"{sum(arm.pending_samples + arm.pending_verdicts for arm in arms):,}"),
     ]
 
 
@@ -301,19 +301,19 @@ def _p_value(p: float | None) -> Cell:
     return Cell(text="under 0.001" if p < 0.001 else f"{p:.3f}", value=p)  # noqa: PLR2004
 
 
-def _owed(of: Findings) -> Table:
-    owing = [one for one in of.solvers if one.arm.owed_samples or one.arm.owed_verdicts]
+def _pending(of: Findings) -> Table:
+    waiting = [one for one in of.solvers if one.arm.pending_samples or one.arm.pending_verdicts]
     return Table(
         caption="What is still to be drawn or judged; in no rate",
-        head=heads(of.names.kind, "samples owed", "verdicts owed", "failures of the system"),
+        head=heads(of.names.kind, "samples pending", "verdicts pending", "failures of the system"),
         rows=[
             [
                 Cell(text=one.label),
-                number(one.arm.owed_samples),
-                number(one.arm.owed_verdicts),
+                number(one.arm.pending_samples),
+                number(one.arm.pending_verdicts),
                 number(one.arm.failures),
             ]
-            for one in owing
+            for one in waiting
         ],
     )
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from eval.cost import cost_per_solve, money, percent
 from eval.coverage import Coverage, curve, ladder, pass_at_k
-from eval.table import OWED, Ints
+from eval.table import PENDING, Ints
 from eval.verdict import OUTCOMES
 from ksolve.figures.axes import slim
 from ksolve.figures.charts import Series, coverage_chart, level_of
@@ -80,18 +80,18 @@ def _solver(at: Standing, arm: int, label: str) -> Iterator[tuple[str, str]]:
         partly = "*" * (0 < known.size < issues)
         yield name, percent(float(known.mean()), known.size) + partly if known.size else "-"
     yield "samples", f"{int(drawn.sum()):,} of {issues * at.wanted[arm]:,}"
-    yield "owed", f"{int(at.counts[arm, :, OWED].sum()):,}"
+    yield "pending", f"{int(at.counts[arm, :, PENDING].sum()):,}"
     yield "tokens", tokens(at.tokens[arm])
     yield "money", money(at.costs[arm])
     yield "per-solve", money(cost_per_solve(at.costs[arm], solved)) if solved else "-"
 
 
 def outcomes(at: Standing) -> list[tuple[str, list[int]]]:
-    """Return every outcome that occurs and its samples by solver; what is owed comes last."""
+    """Return every outcome that occurs and its samples by solver; what is pending comes last."""
     totals = at.counts.sum(axis=1)
     return [
         (name, totals[:, i].tolist())
-        for i, name in enumerate((*OUTCOMES, "owed"))
+        for i, name in enumerate((*OUTCOMES, "pending"))
         if totals[:, i].any()
     ]
 
@@ -114,7 +114,7 @@ def cells(at: Standing) -> Mapping[str, tuple[str, str]]:
 def cell(drawn: int, judged: int, resolved: int) -> tuple[str, str]:
     """Return the text and the shade of one cell."""
     if not judged:
-        return (f"{drawn} owed", "none") if drawn else ("-", "empty")
+        return (f"{drawn} pending", "none") if drawn else ("-", "empty")
     return f"{resolved}/{judged}", str(level_of(resolved / judged))
 
 

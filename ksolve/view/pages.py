@@ -105,7 +105,7 @@ class Pages:
         said = self._statements.of(at.config, at.issues[issue])
         asked = request.query_params
         arm = _option(asked.get("solver"), [str(i) for i in range(len(at.arms))])
-        outcome = _option(asked.get("outcome"), [*OUTCOMES, "owed"])
+        outcome = _option(asked.get("outcome"), [*OUTCOMES, "pending"])
         sizes = _sizes(at, issue, arm, outcome)
         part = _part(asked, sum(sizes), SAMPLES)
         listed = []
@@ -296,7 +296,9 @@ def _chosen(at: Standing, *, show: str, find: str) -> list[int]:
     """Return the positions of the issues that are asked for."""
     solved = at.resolved.any(axis=0)
     open_ = (at.judged < np.array(at.wanted, dtype=np.int64)[:, None]).any(axis=0)
-    wanted = {"solved": solved, "unsolved": ~solved, "owed": open_}.get(show, np.ones_like(solved))
+    wanted = {"solved": solved, "unsolved": ~solved, "pending": open_}.get(
+        show, np.ones_like(solved)
+    )
     word = find.strip().lower()
     return [i for i in np.flatnonzero(wanted).tolist() if word in at.issues[i].lower()]
 
@@ -305,14 +307,14 @@ def _sizes(at: Standing, issue: int, arm: str | None, outcome: str | None) -> li
     """Return how many samples of an issue are listed of each solver."""
     counts = at.counts[:, issue, :]
     if outcome is not None:
-        counts = counts[:, [(*OUTCOMES, "owed").index(outcome)]]
+        counts = counts[:, [(*OUTCOMES, "pending").index(outcome)]]
     sizes = counts.sum(axis=1).tolist()
     return [size if arm in {None, str(i)} else 0 for i, size in enumerate(sizes)]
 
 
 def _issue_outcomes(at: Standing, issue: int) -> list[tuple[str, int]]:
     totals = at.counts[:, issue, :].sum(axis=0).tolist()
-    return [(name, n) for name, n in zip((*OUTCOMES, "owed"), totals, strict=True) if n]
+    return [(name, n) for name, n in zip((*OUTCOMES, "pending"), totals, strict=True) if n]
 
 
 def _part(asked: QueryParams, total: int, size: int) -> Part:

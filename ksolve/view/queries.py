@@ -39,7 +39,7 @@ class Count:
     model: str
     strategy: str
     outcome: str | None
-    # None while the verdict is owed.
+    # None while the verdict is pending.
     samples: int
     input_tokens: int = 0
     cached_tokens: int = 0
@@ -104,8 +104,8 @@ def counts(connection: Connection, *, above: int) -> list[Count]:
     return [Count(**dict(zip(names, row, strict=True))) for row in connection.execute(query)]
 
 
-def owed(connection: Connection) -> set[int]:
-    """Return the row numbers of the samples whose verdict is owed; an index has them."""
+def pending(connection: Connection) -> set[int]:
+    """Return the row numbers of the samples whose verdict is pending; an index has them."""
     query = select(_row).select_from(SAMPLES).where(SAMPLES.c.verdict_key.is_(None))
     return {row for (row,) in connection.execute(query)}
 
@@ -133,7 +133,7 @@ def lines(
     skip: int,
     most: int,
 ) -> list[Line]:
-    """List samples of an issue by one solver, in order; `outcome` is one of them, "owed" or None.
+    """List samples of an issue by one solver, in order; `outcome` is one, "pending" or None.
 
     The primary key begins with model and strategy, so only their rows are touched.
     """
@@ -149,7 +149,7 @@ def lines(
         .limit(most)
         .offset(skip)
     )
-    if outcome == "owed":
+    if outcome == "pending":
         query = query.where(VERDICTS.c.outcome.is_(None))
     elif outcome is not None:
         query = query.where(VERDICTS.c.outcome == outcome)

@@ -27,7 +27,7 @@ class Drawn:
 
     sample: Sample
     verdict: Verdict | None
-    # None while it is owed.
+    # None while it is pending.
     before: int | None
     after: int | None
     # Indices of the neighbours of the same issue and solver.

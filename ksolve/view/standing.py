@@ -1,6 +1,6 @@
 """How far a run is: samples by solver, issue and outcome, and what they used. Counts only.
 
-Nothing is judged or estimated here; what is owed is counted apart from every outcome.
+Nothing is judged or estimated here; what is pending is counted apart from every outcome.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 from eval import cost
 from eval.schema import Ending
 from eval.summary import solver_labels
-from eval.table import OWED, RESOLVED, Ints
+from eval.table import PENDING, RESOLVED, Ints
 from eval.verdict import OUTCOMES
 from ksolve.view.queries import Count
 
 State = Literal["drawing", "complete", "done", "stopped"]
-"""A ksolve draws into it now; nothing is owed; an adaptive run has ended by itself; something is
-owed, and nobody draws it."""
+"""A ksolve draws into it now; nothing is pending; an adaptive run has ended by itself; something is
+pending, and nobody draws it."""
 
-_PLACES: Mapping[str | None, int] = {None: OWED} | {name: i for i, name in enumerate(OUTCOMES)}
-# OWED is -1: the last column of the counts.
+_PLACES: Mapping[str | None, int] = {None: PENDING} | {name: i for i, name in enumerate(OUTCOMES)}
+# PENDING is -1: the last column of the counts.
 
 
 class ForeignSampleError(Exception):
@@ -46,13 +46,13 @@ class Standing:
     wanted: Sequence[int]
     # Samples of each issue that each solver is to draw.
     counts: Ints
-    # Samples, (solvers, issues, outcomes and one more column for what is owed).
+    # Samples, (solvers, issues, outcomes and one more column for what is pending).
     tokens: Ints
     # (solvers, 3): in, of which cached; out.
     costs: Sequence[float | None]
     # US dollars of each solver's samples and failed attempts, None when any of it is unknown.
     failures: int
-    # Of the system, for what is still owed.
+    # Of the system, for what is still pending.
     state: State
     pace: float | None
     # Verdicts a second of late, None when there is nothing to go by.
@@ -70,7 +70,7 @@ class Standing:
     @property
     def judged(self) -> Ints:
         """Samples with a verdict, (solvers, issues)."""
-        return np.asarray(self.counts[:, :, :OWED].sum(axis=2))
+        return np.asarray(self.counts[:, :, :PENDING].sum(axis=2))
 
     @property
     def resolved(self) -> Ints:
@@ -124,7 +124,7 @@ class Tally:
     @property
     def judged(self) -> int:
         """Samples with a verdict."""
-        return int(self._counts[:, :, :OWED].sum())
+        return int(self._counts[:, :, :PENDING].sum())
 
     def is_of(self, config: Mapping[str, Any]) -> bool:
         """Whether the counts are laid out for this configuration."""
@@ -140,10 +140,10 @@ class Tally:
             self._unpriced[arm] += count.unpriced
 
     def settle(self, counts: Iterable[Count]) -> None:
-        """Give samples that were owed the outcomes that they have now."""
+        """Give samples that were pending the outcomes that they have now."""
         for count in counts:
             arm, issue, outcome = self._place(count)
-            self._counts[arm, issue, OWED] -= count.samples
+            self._counts[arm, issue, PENDING] -= count.samples
             self._counts[arm, issue, outcome] += count.samples
 
     def standing(
@@ -159,7 +159,7 @@ class Tally:
     ) -> Standing:
         """Return a copy of the counts, which stays as it is."""
         wanted = tuple(config["samples"])
-        judged = self._counts[:, :, :OWED].sum(axis=2)
+        judged = self._counts[:, :, :PENDING].sum(axis=2)
         is_complete = bool((judged >= np.array(wanted, dtype=np.int64)[:, None]).all())
         state: State = "complete" if is_complete else "stopped"
         if is_drawn_into:
@@ -187,8 +187,8 @@ class Tally:
     def _has_ended(self, ended: Ending | None) -> bool:
         """Whether an adaptive run draws no more, though it might: so it said, or all is solved."""
         is_solved = self._counts[:, :, RESOLVED].any(axis=0).all()
-        is_owed = self._counts[:, :, OWED].any()
-        return not is_owed and bool(ended in {"complete", "budget", "gave up"} or is_solved)
+        is_pending = self._counts[:, :, PENDING].any()
+        return not is_pending and bool(ended in {"complete", "budget", "gave up"} or is_solved)
 
     def _place(self, count: Count) -> tuple[int, int, int]:
         arm = self._arm.get((count.model, count.strategy))

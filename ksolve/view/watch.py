@@ -47,8 +47,8 @@ class _Followed:
     standing: Standing | None = None
     tally: Tally | None = None
     last_row: int = 0
-    owed: set[int] = field(default_factory=set)
-    # Rows of samples that were counted as owed.
+    pending: set[int] = field(default_factory=set)
+    # Rows of samples that were counted as pending.
     verdicts: deque[tuple[float, int]] = field(default_factory=deque)
     # How many there were, and when.
 
@@ -121,17 +121,17 @@ class Watch:
                 raise UnreadableError(f"{self.files.folder} holds no run yet.")
             tally, seen.tally = seen.tally, None
             # Kept only when all is counted: after an error everything is counted anew.
-            owed, last = queries.owed(connection), queries.last_row(connection)
+            pending, last = queries.pending(connection), queries.last_row(connection)
             if tally is not None and (not tally.is_of(config) or last < seen.last_row):
                 tally, seen.origin = None, secrets.token_hex(4)
             if tally is None:
-                tally, seen.last_row, seen.owed = Tally(config), 0, set()
+                tally, seen.last_row, seen.pending = Tally(config), 0, set()
                 seen.verdicts.clear()
-            if settled := seen.owed - owed:
+            if settled := seen.pending - pending:
                 tally.settle(queries.settled(connection, settled))
             if last > seen.last_row:
                 tally.add(queries.counts(connection, above=seen.last_row))
-            seen.tally, seen.last_row, seen.owed = tally, last, owed
+            seen.tally, seen.last_row, seen.pending = tally, last, pending
             failed_costs = {arm: of.cost for arm, of in failed(connection).items()}
             failed_now = failures(connection)
             ended = queries.ended(connection)

@@ -54,7 +54,9 @@ def counts(report: str) -> dict[str, Any]:
     """Return what two runs of the same plan must agree on."""
     (arm,) = json.loads(report)["arms"]
     usage = arm["usage"]
-    kept = {name: arm[name] for name in ("samples", "solved", "outcomes", "owed_samples", "cost")}
+    kept = {
+        name: arm[name] for name in ("samples", "solved", "outcomes", "pending_samples", "cost")
+    }
     return {**kept, "input": usage["input_tokens"], "output": usage["output_tokens"]}
 
 

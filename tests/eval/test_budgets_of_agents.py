@@ -131,7 +131,7 @@ async def test_a_run_never_passes_its_budget_and_books_what_it_breaks_off(
         swept = await sweep(store, Budgets(Budget(limit)), in_flight=in_flight)
         assert swept.budget_spent
         assert limit - BOUND < store.spent() <= limit
-        # Whole samples, and parts of samples that are owed again.
+        # Whole samples, and parts of samples that are pending again.
         assert {row.cost for row in store.rows()} <= {WHOLE}
         assert sum(failed.cost or 0.0 for failed in store.failed().values()) > 0
         assert store.failures() == []  # It is no fault of anything.

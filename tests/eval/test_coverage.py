@@ -101,8 +101,8 @@ def test_coverage_says_how_many_issues_it_stands_on() -> None:
 
 
 def test_an_issue_without_enough_verdicts_is_not_a_miss() -> None:
-    with_owed, without = coverage([8, 8, 0], [2, 1, 0], 8), coverage([8, 8], [2, 1], 8)
-    assert with_owed.coverage == without.coverage == 1.0
+    with_pending, without = coverage([8, 8, 0], [2, 1, 0], 8), coverage([8, 8], [2, 1], 8)
+    assert with_pending.coverage == without.coverage == 1.0
 
 
 def test_coverage_without_any_issue_is_unknown() -> None:

@@ -55,12 +55,12 @@ async def test_more_are_under_way_where_a_draw_takes_longer_than_its_verdict() -
 async def test_what_is_settled_makes_room_however_often_it_is_told() -> None:
     pace = Pace(workers=1)
     pace.begin(key(0))
-    pace.owe(key(1))
+    pace.expect(key(1))
     assert pace.is_full
     await pace.settle(key(0))
     await pace.settle(key(0))
     assert not pace.is_full
-    pace.owe(key(1))
+    pace.expect(key(1))
     assert not pace.is_full
 
 
@@ -78,7 +78,7 @@ async def test_the_schedules_of_several_models_share_one_pace() -> None:
     assert await waiting == key(1, "n")
 
 
-async def test_a_schedule_that_has_nothing_left_ends_though_verdicts_are_owed() -> None:
+async def test_a_schedule_that_has_nothing_left_ends_though_verdicts_are_pending() -> None:
     pace = Pace(workers=1)
     schedule = InOrder({ARM: {"t": [0, 1]}}, pace=pace)
     for index in range(2):

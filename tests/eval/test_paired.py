@@ -172,7 +172,7 @@ def test_a_side_solves_with_its_first_k_in_the_order_of_the_samples() -> None:
     found = side(table, 0, "m")
     assert found.n.tolist() == [3, 1, 0]
     assert found.c.tolist() == [2, 0, 0]
-    # The owed sample is no miss.
+    # The pending sample is no miss.
     assert found.first.tolist() == [2, 0, 0]
     assert compare(found, found, k=1).neither == 2
     assert compare(found, found, k=2).both == 1

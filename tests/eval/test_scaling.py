@@ -204,7 +204,7 @@ def test_one_issue_carries_no_interval() -> None:
     assert (needed.k, needed.low, needed.high) == (8, None, None)
 
 
-def test_what_is_owed_is_left_out() -> None:
+def test_what_is_pending_is_left_out() -> None:
     n, c = counts(64, 100)
     whole, owing = fit(n, c), fit([*n, 0, 5], [*c, 0, 5])
     assert owing.law == whole.law

@@ -58,8 +58,8 @@ async def test_the_first_of_one_strategy_does_not_hold_back_another() -> None:
 
 
 async def test_many_workers_draw_everything_exactly_once() -> None:
-    owed = {f"t{n}": list(range(n % 4)) for n in range(30)}
-    schedule = InOrder({ARM: owed})
+    pending = {f"t{n}": list(range(n % 4)) for n in range(30)}
+    schedule = InOrder({ARM: pending})
     drawn: list[SampleKey] = []
 
     async def worker() -> None:
@@ -70,7 +70,9 @@ async def test_many_workers_draw_everything_exactly_once() -> None:
 
     assert await schedule.wanted()
     await asyncio.gather(*(worker() for _ in range(7)))
-    assert sorted(drawn) == sorted(key(task, i) for task, indices in owed.items() for i in indices)
+    assert sorted(drawn) == sorted(
+        key(task, i) for task, indices in pending.items() for i in indices
+    )
     assert not await schedule.wanted()
 
 

@@ -101,8 +101,8 @@ def test_the_figures_are_those_of_a_plain_count(
         patches = {(one.task_id, one.patch_digest) for one in mine if one.outcome != "no_patch"}
         assert arm.solved == len(solved)
         assert arm.samples == len(mine)
-        assert arm.owed_samples == len(TASKS) * SAMPLES - len(mine)
-        assert arm.owed_verdicts == len(mine) - len(judged)
+        assert arm.pending_samples == len(TASKS) * SAMPLES - len(mine)
+        assert arm.pending_verdicts == len(mine) - len(judged)
         assert sum(arm.outcomes.values()) == len(judged)
         assert arm.outcomes["resolved"] == sum(one.outcome == "resolved" for one in judged)
         assert arm.usage == sum((one.usage for one in mine), Usage())
@@ -159,11 +159,11 @@ def test_flaky_issues_stay_in_all_other_figures(rows: list[SampleRow], flaky: se
     assert (told == plain) == (not flaky & set(TASKS))
 
 
-def test_an_owed_verdict_changes_no_rate() -> None:
+def test_a_pending_verdict_changes_no_rate() -> None:
     rows = whole({"t0": ["resolved", "unresolved"], "t1": ["unresolved", "timeout"]})
-    with_owed = [*rows, row("t0", 2, None), row("t2", 0, None)]
-    before, after = summary_of(rows).arms[0], summary_of(with_owed).arms[0]
-    assert after.owed_verdicts == 2
+    with_pending = [*rows, row("t0", 2, None), row("t2", 0, None)]
+    before, after = summary_of(rows).arms[0], summary_of(with_pending).arms[0]
+    assert after.pending_verdicts == 2
     assert after.pass_at_k == before.pass_at_k
     assert after.outcomes == before.outcomes
 
@@ -212,7 +212,7 @@ def test_a_run_without_rows_owes_everything() -> None:
     summary = summary_of([])
     assert [arm.model for arm in summary.arms] == list(MODELS)
     for arm in summary.arms:
-        assert arm.owed_samples == len(TASKS) * SAMPLES
+        assert arm.pending_samples == len(TASKS) * SAMPLES
         assert all(point.coverage is None for point in arm.pass_at_k)
         assert arm.cost_per_attempt is None
 
@@ -251,7 +251,7 @@ def test_arms_may_go_to_different_depths() -> None:
     )
     assert summary.samples_per_issue == 4
     assert [[point.k for point in arm.pass_at_k] for arm in summary.arms] == [[1, 2, 4], [1]]
-    assert [arm.owed_samples for arm in summary.arms] == [4 * len(TASKS), len(TASKS) - 1]
+    assert [arm.pending_samples for arm in summary.arms] == [4 * len(TASKS), len(TASKS) - 1]
 
 
 @pytest.mark.parametrize(

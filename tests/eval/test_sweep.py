@@ -1,4 +1,4 @@
-"""The main loop: all that is owed is drawn and judged once, and faults are nobody's answer."""
+"""The main loop: all that is pending is drawn and judged once, and faults are nobody's answer."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Seen(Observer):
         self.first.set()
 
 
-async def test_everything_owed_is_drawn_judged_and_paid_once(tmp_path: Path) -> None:
+async def test_everything_pending_is_drawn_judged_and_paid_once(tmp_path: Path) -> None:
     host, seen = FakeHost(passing_for_right), Seen()
     with Store(tmp_path) as store:
         await Sweep(plan(solver(second_is_right)), store, host, observer=seen).run()
@@ -171,7 +171,7 @@ async def test_more_samples_continue_where_the_run_stopped(tmp_path: Path) -> No
         assert store.solved() == {"t0", "t1"}
 
 
-async def test_an_owed_verdict_is_made_up_without_sampling_again(tmp_path: Path) -> None:
+async def test_a_pending_verdict_is_made_up_without_sampling_again(tmp_path: Path) -> None:
     def broken(_: Sequence[str], __: bytes, ___: FakeSandbox) -> ExecResult:
         raise SandboxError("the daemon is gone")
 
@@ -261,7 +261,7 @@ async def test_defects_at_all_samples_stop_the_sweep_before_all_are_paid_for(
         assert store.spent() == pytest.approx(FAULTS_IN_A_ROW)
 
 
-async def test_a_failed_draw_is_a_failure_that_stays_owed_and_paid(tmp_path: Path) -> None:
+async def test_a_failed_draw_is_a_failure_that_stays_pending_and_paid(tmp_path: Path) -> None:
     def flaky(_: Sequence[Message], sampling: Sampling) -> str | BackendError:
         if sampling.index == 1:
             error = BackendError("HTTP 500 after retries")

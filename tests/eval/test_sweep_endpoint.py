@@ -143,7 +143,7 @@ async def _session(
     ],
     ids=["expired", "quota", "balance"],
 )
-async def test_a_key_that_expires_in_mid_run_leaves_what_was_drawn_paid_once_and_the_rest_owed(
+async def test_a_key_that_expires_in_mid_run_leaves_what_was_drawn_paid_once_and_the_rest_pending(
     tmp_path: Path, refusal: Reply
 ) -> None:
     provider = Provider()
@@ -185,7 +185,7 @@ async def test_a_key_that_expires_in_mid_run_leaves_what_was_drawn_paid_once_and
     ],
     ids=["500", "come back tomorrow", "cut off", "html", "endless"],
 )
-async def test_a_sample_that_fails_is_paid_as_far_as_it_may_be_billed_and_stays_owed(
+async def test_a_sample_that_fails_is_paid_as_far_as_it_may_be_billed_and_stays_pending(
     tmp_path: Path, fault: Reply, lost: int
 ) -> None:
     provider = Provider()

@@ -19,7 +19,7 @@ from eval.store import Store, StoreError
 from eval.table import (
     NO_PATCH,
     NUMBERS,
-    OWED,
+    PENDING,
     ForeignSampleError,
     SampleRow,
     SampleTable,
@@ -198,9 +198,9 @@ def test_an_empty_patch_is_none_even_before_its_verdict() -> None:
     assert table_of(rows, tasks=TASKS, arms=ARMS).patch.tolist() == [NO_PATCH, 1]
 
 
-def test_what_is_unknown_or_owed_says_so() -> None:
+def test_what_is_unknown_or_pending_says_so() -> None:
     table = table_of([row()], tasks=TASKS, arms=ARMS)
-    assert table.outcome.tolist() == [OWED]
+    assert table.outcome.tolist() == [PENDING]
     assert np.isnan([table.cost[0], table.verify_seconds[0]]).all()
 
 

@@ -98,7 +98,7 @@ def kept(folder: Path, drawn: Sample, verdict: Verdict | None) -> tuple[Sample, 
 
 def test_the_store_gives_back_what_is_given_away(tmp_path: Path) -> None:
     assert kept(tmp_path, sample(), VERDICT) == (sample(), VERDICT)
-    assert kept(tmp_path / "owed", sample(), None) == (sample(), None)
+    assert kept(tmp_path / "pending", sample(), None) == (sample(), None)
 
 
 def test_a_record_holds_all_that_is_known(tmp_path: Path) -> None:

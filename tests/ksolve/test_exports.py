@@ -106,7 +106,7 @@ def sample(key: SampleKey) -> Sample:
 
 
 def verdict_name(key: SampleKey) -> str | None:
-    """The last sample of each is owed; the large model solves the first task."""
+    """The last sample of each is pending; the large model solves the first task."""
     if key.index == SAMPLES - 1:
         return None
     return "good" if key.model == "m:large" and key.task_id == TASKS[0] and key.index else "bad"

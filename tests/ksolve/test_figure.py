@@ -46,7 +46,9 @@ def charts(name: str = "small") -> dict[str, Markup]:
         "selection": selection_chart(
             [Bars(name=name, floor=0.2, ceiling=0.6, bars=bars)], title=name
         ),
-        "outcomes": outcome_chart([(name, {"resolved": 3, "no_patch": 5, "owed": 1})], title=name),
+        "outcomes": outcome_chart(
+            [(name, {"resolved": 3, "no_patch": 5, "pending": 1})], title=name
+        ),
         "heat": heat_chart([(name, [1.0, 0.5, 0.0, None])], title=name, axis=name),
     }
 
@@ -150,7 +152,7 @@ def test_the_field_of_a_selection_reaches_from_floor_to_ceiling() -> None:
     assert edges[0] < place < edges[1]
 
 
-def test_the_parts_of_a_bar_are_in_proportion_and_what_is_owed_is_one() -> None:
+def test_the_parts_of_a_bar_are_in_proportion_and_what_is_pending_is_one() -> None:
     drawn = charts()["outcomes"]
     widths = [float(one.get("width", "")) for one in elements(drawn, "rect", "part")]
     assert widths == pytest.approx([widths[-1] * count for count in (3, 5, 1)], abs=0.2)

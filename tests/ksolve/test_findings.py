@@ -200,4 +200,4 @@ def test_a_run_that_once_was_adaptive_stays_it(tmp_path: Path, found: Found) -> 
 def test_a_run_without_verdicts_has_nothing_to_choose_from(tmp_path: Path, found: Found) -> None:
     of = found(record(tmp_path / "run", judged=0))
     assert [one.selection for one in of.solvers] == [None, None]
-    assert [one.arm.owed_verdicts for one in of.solvers] == [24, 24]
+    assert [one.arm.pending_verdicts for one in of.solvers] == [24, 24]

@@ -164,7 +164,7 @@ def test_numbers_say_what_they_stand_on(page: str) -> None:
     assert "95% interval over issues" in text
     assert "3 of 6" in text
     assert "5 of 6" in text
-    assert "Nothing is owed" in text
+    assert "Nothing is pending" in text
     assert "No issue of the run is known to be flaky" in text
     assert "It takes 20 issues to say what more samples bring, not 6." in text
 
@@ -193,7 +193,7 @@ def test_estimated_usage_is_said(tmp_path: Path) -> None:
     assert "small: of 24 requests, 24 told no usage, or were given up; their tokens" in text
 
 
-def test_what_is_owed_failed_and_flaky_is_listed(tmp_path: Path) -> None:
+def test_what_is_pending_failed_and_flaky_is_listed(tmp_path: Path) -> None:
     run = record(tmp_path / "run", drawn=3, judged=2, failures=["no answer"], flaky=["t1"])
     text = " ".join("".join(Parsed(page_of(run)).texts).split())
     assert "What is still to be drawn or judged; in no rate" in text

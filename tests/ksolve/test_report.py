@@ -179,10 +179,10 @@ def test_intervals_stand_under_their_share(run: Run) -> None:
     assert f"{100 * point.low:.0f}-{100 * point.high:.0f}" in printed(of, 100)
 
 
-def test_what_is_owed_failed_or_estimated_is_said(run: Run) -> None:
+def test_what_is_pending_failed_or_estimated_is_said(run: Run) -> None:
     guessed = dataclasses.replace(LOCALLY, calls=4, estimated_calls=1)
     text = printed(run(drawn=12, failures=["no"] * 3, usage=guessed), 160)
-    assert "64 samples and 0 verdicts owed, in no rate" in text
+    assert "64 samples and 0 verdicts pending, in no rate" in text
     assert "3 failures of the system, in no rate" in text
     assert "pass@16 on 0 of 16 issues; the others have fewer verdicts" in text
     assert "of 768 requests, 192 told no usage" in text
@@ -249,7 +249,7 @@ def test_a_name_that_looks_like_markup_stays_text(run: Run) -> None:
 def test_solvers_are_called_by_what_tells_them_apart(tmp_path: Path) -> None:
     folder = record(tmp_path / "run", models=["openai:m"], strategies=["oneshot", "wide"])
     text = reported(folder).output
-    assert "Coverage (pass@k) of 6 issues by m, 4 samples each asked for, none owed" in " ".join(
+    assert "Coverage (pass@k) of 6 issues by m, 4 samples each asked for, none pending" in " ".join(
         text.split()
     )
     assert rows(text, "oneshot")
@@ -356,7 +356,7 @@ def test_of_an_adaptive_run_it_is_said_that_its_coverage_is_no_fair_estimate(
 ) -> None:
     uniform, page = record(tmp_path / "uniform"), tmp_path / "r.html"
     adaptive = record(tmp_path / "adaptive", allocate="adaptive")
-    said = "so pass@k, and owed samples, say little of this run"
+    said = "so pass@k, and pending samples, say little of this run"
     assert said not in " ".join(reported(uniform).output.split())
     assert said in " ".join(reported(adaptive, "--html", page).output.split())
     assert said in page.read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ ANSWERS = {
     "a__b-3": ["", "", "", "", ""],
 }
 RIGHT = {"a__b-1": (1, 2), "a__b-2": (2,)}
-OWED = ("a__b-2", 4)
+PENDING = ("a__b-2", 4)
 
 
 def row(task_id: str) -> dict[str, object]:
@@ -110,7 +110,7 @@ def add(
             cost=None,
         )
     )
-    if (task.id, index) == OWED:
+    if (task.id, index) == PENDING:
         return
     resolved = index in RIGHT.get(task.id, ())
     outcome = "resolved" if resolved else "unresolved" if patch else "no_patch"
@@ -165,10 +165,10 @@ def test_a_comparison_lies_between_floor_and_ceiling(run: Path) -> None:
     table = done.stdout.partition("random floor")
     words = [word for word in table[2].split() if word.isalpha() and word != "to"]
     assert words[:4] == ["any", "first", "majority", "oracle"]
-    assert "Left out: 1 sample whose verdict is owed, 1 issue without any." in done.stdout
+    assert "Left out: 1 sample whose verdict is pending, 1 issue without any." in done.stdout
 
     plain = json.loads(ksolve(run, "--compare", "--json").stdout)
-    assert plain["owed"] == plain["left_out"] == 1
+    assert plain["pending"] == plain["left_out"] == 1
     assert plain["floor"]["share"] == pytest.approx((2 / 5 + 1 / 4 + 0) / 3)
     assert plain["ceiling"]["share"] == pytest.approx(2 / 3)
     solved = {result["method"]: result["solved"]["share"] for result in plain["results"]}

@@ -44,12 +44,12 @@ def allocation(
     guesses: Mapping[Arm, float | None] | None = None,
 ) -> Allocation:
     drawn = {(one.model, one.strategy, one.task_id, one.index) for one in rows}
-    owed = {
+    pending = {
         arm: {task: [i for i in range(samples) if (*arm, task, i) not in drawn] for task in tasks}
         for arm in arms
     }
     known = table_of(rows, tasks=tasks, arms=arms)
-    return Allocation(owed, known, budget=Budget(budget), guesses=guesses or COSTS)
+    return Allocation(pending, known, budget=Budget(budget), guesses=guesses or COSTS)
 
 
 async def drawn(share: Share, *, resolved: bool = False) -> SampleKey | None:
@@ -157,7 +157,7 @@ async def test_what_it_does_next_follows_from_what_is_recorded_in_any_order() ->
         assert key.index >= (9 if key.model == "a" else 3)
 
 
-async def test_drawing_waits_when_more_verdicts_are_owed_than_can_be_made_at_once() -> None:
+async def test_drawing_waits_when_more_verdicts_are_pending_than_can_be_made_at_once() -> None:
     known = allocation(A)
     share = Share(known, [A])
     keys = [key for _ in range(2) if (key := await share.next()) is not None]
@@ -170,7 +170,7 @@ async def test_drawing_waits_when_more_verdicts_are_owed_than_can_be_made_at_onc
     assert await waiting is not None
 
 
-async def test_a_verdict_that_is_owed_from_before_is_waited_for() -> None:
+async def test_a_verdict_that_is_pending_from_before_is_waited_for() -> None:
     rows = [row(A, "t0", 0, None)]
     share = Share(allocation(A, rows=rows, samples=1, tasks=["t0"]), [A])
     waiting = asyncio.create_task(share.wanted())

@@ -122,7 +122,7 @@ def suspicion(text: str, line: int = 0) -> Suspicion:
 
 
 def record(folder: Path) -> Path:
-    """Make a run of two issues and two models; one sample is owed a verdict, one failed."""
+    """Make a run of two issues and two models; one sample awaits its verdict, one failed."""
     with Store(folder) as store:
         store.begin(config(["a__b-1", "a__b-2"]))
         for index, outcome in enumerate[Outcome](("unresolved", "resolved", "resolved")):

@@ -44,7 +44,7 @@ def test_the_list_has_every_run_under_a_name_of_its_own(tmp_path: Path) -> None:
 
 def test_a_run_is_told_in_figures_and_its_failures_in_words(tmp_path: Path) -> None:
     text = text_of(made.record(tmp_path / "one"), "/run/one")
-    for part in ("1 of 2", "5 of 16", "4 of 5", "5.0k / 250", "$0.05", "2/3", "0/1", "1 owed"):
+    for part in ("1 of 2", "5 of 16", "4 of 5", "5.0k / 250", "$0.05", "2/3", "0/1", "1 pending"):
         assert part in text
     assert "sample 3 of vllm:qwen-0.5b (loop), while it was drawn: the server went away" in text
     assert "nowhere.jsonl" in text
@@ -74,7 +74,7 @@ def test_the_samples_of_an_issue_come_in_parts_each_exactly_once(tmp_path: Path)
         for part in (1, 2, 3):
             page = Parsed(client.get(f"/run/one/issue/0?part={part}").text)
             listed += [a["value"] for tag, a in page.elements if a.get("name") == "left"]
-        for outcome in ("resolved", "timeout", "owed"):
+        for outcome in ("resolved", "timeout", "pending"):
             page = Parsed(client.get(f"/run/one/issue/0?outcome={outcome}&solver=1").text)
             counted += [a["value"] for tag, a in page.elements if a.get("name") == "left"]
         beyond = client.get("/run/one/issue/0?part=99999999999999999999")

@@ -208,13 +208,13 @@ def test_the_time_left_is_estimated_again_though_nothing_comes(
     watch.close()
 
 
-def test_shares_and_owed_samples_stay_apart(store: Store) -> None:
+def test_shares_and_pending_samples_stay_apart(store: Store) -> None:
     made.add(store, made.key("t0", 0), "unresolved")
     made.add(store, made.key("t0", 1), None)
     made.add(store, made.key("t1", 0), None)
     watch = Watch(store.folder)
     at = watch.now()
-    assert cells(at) == {"0.0": ("0/1", "0"), "1.0": ("1 owed", "none")}
+    assert cells(at) == {"0.0": ("0/1", "0"), "1.0": ("1 pending", "none")}
     assert facts(at)["verdicts"] == "1 of 3"
     assert "0%" in str(chart(at))
     watch.close()
