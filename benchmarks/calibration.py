@@ -26,8 +26,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.attempts import Attempts, cost_curve
 from eval.break_even import break_even
+from eval.cost_at_k import Costs, cost_curve
 from eval.coverage import curve, ladder, together
 from eval.equal_cost import compare_all
 from eval.paired import Side, compare
@@ -191,7 +191,7 @@ def analysed(truth: Truth, drawn: Issues, draw: np.random.Generator) -> Iterator
     spread = 0.3 / np.sqrt(samples)
     costs = drawn.costs * np.exp(spread * draw.normal(size=n.shape) - spread**2 / 2)
     both = [
-        Attempts(n=n[i], c=c[i], unresolved=costs[i] * (n[i] - c[i]), resolved=costs[i] * c[i])
+        Costs(n=n[i], c=c[i], unresolved=costs[i] * (n[i] - c[i]), resolved=costs[i] * c[i])
         for i in range(2)
     ]
     ks = ladder(samples)
@@ -212,7 +212,7 @@ def analysed(truth: Truth, drawn: Issues, draw: np.random.Generator) -> Iterator
     yield from _onwards(truth, n[0], c[0])
 
 
-def _pair(truth: Truth, both: list[Attempts]) -> Iterator[Held]:
+def _pair(truth: Truth, both: list[Costs]) -> Iterator[Held]:
     sides = [
         Side(name=name, tasks=tuple(map(str, range(of.n.size))), n=of.n, c=of.c, first=of.c * 0)
         for name, of in zip("ab", both, strict=True)

@@ -19,8 +19,8 @@ import numpy as np
 from agent.backend import Usage
 from agent.local.weights import MODELS
 from eval import cost
-from eval.attempts import patches
 from eval.cost import money
+from eval.cost_at_k import patches
 from eval.sample import Failed
 from eval.table import Floats, SampleTable
 
@@ -58,19 +58,19 @@ class Spent:
     solved: int
     # Issues with at least one resolved sample.
     usage: Usage
-    # Tokens by kind, calls and their seconds; those of failed attempts apart.
+    # Tokens by kind, calls and their seconds; those of failed draws apart.
     verify_seconds: float | None
     # Equal patches of an issue are verified, and count, once; on none of the axes.
     failed_cost: float | None
-    # US dollars for failed attempts, a part of money.
+    # US dollars for failed draws, a part of money.
     failed_usage: Usage | None
     # What these used, None when any of it is unknown.
     totals: Mapping[Axis, float | None]
-    # On each axis, failed attempts included; None when any of it is unknown.
+    # On each axis, failed draws included; None when any of it is unknown.
 
-    def per_attempt(self, axis: Axis) -> float | None:
+    def per_sample(self, axis: Axis) -> float | None:
         """Mean of one sample; None when nothing was drawn or the amount is unknown."""
-        return cost.cost_per_attempt(self.totals[axis], self.samples)
+        return cost.cost_per_sample(self.totals[axis], self.samples)
 
     def per_solve(self, axis: Axis) -> float | None:
         """Amount for each issue solved; None when none was or the amount is unknown."""
@@ -86,7 +86,7 @@ def spent(
 ) -> Spent:
     """Sum up one arm of a run, `arm` being its position in `table.arms`.
 
-    `failed` is what its failed attempts used; `parameters` as in `amounts`.
+    `failed` is what its failed draws used; `parameters` as in `amounts`.
     """
     chosen = table.arm == arm
     model, _ = table.arms[arm]
@@ -139,7 +139,7 @@ def failed_amount(
     model: str,
     parameters: Mapping[str, float] = MappingProxyType({}),
 ) -> float | None:
-    """Return what failed attempts at a model used on one axis, counted as in `amounts`."""
+    """Return what failed draws at a model used on one axis, counted as in `amounts`."""
     used = failed.usage
     if axis == "money":
         return failed.cost

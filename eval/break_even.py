@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval import intervals
-from eval.attempts import Attempts
 from eval.axes import UNITS, Axis
 from eval.cost import count, percent
+from eval.cost_at_k import Costs
 from eval.coverage import common_depth
 from eval.frontier import columns_of, rungs_to
 
@@ -57,8 +57,8 @@ class BreakEven:
 
 
 def break_even(
-    cheap: Attempts,
-    dear: Attempts,
+    cheap: Costs,
+    dear: Costs,
     *,
     names: tuple[str, str],
     axis: Axis = "money",
@@ -68,7 +68,7 @@ def break_even(
     """Find the smallest k at which `cheap` covers as much as `dear` does with `k_dear`.
 
     Both are of the same issues in the same order, on one `axis`; `names` are theirs, and `stop` is
-    as in `eval.attempts.cost_curve`. Past `eval.frontier.POINTS`, k is one of as many rungs. The
+    as in `eval.cost_at_k.cost_curve`. Past `eval.frontier.POINTS`, k is one of as many rungs. The
     interval of k holds every k whose difference to the dear one's coverage may be the first that is
     not below 0: the test of `eval.intervals.of_difference`, turned round.
     """

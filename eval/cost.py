@@ -18,9 +18,9 @@ def add(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a + b
 
 
-def cost_per_attempt(total: float | None, attempts: int) -> float | None:
-    """Mean money for one attempt; None when nothing was drawn or the price is unknown."""
-    return None if total is None or attempts == 0 else total / attempts
+def cost_per_sample(total: float | None, samples: int) -> float | None:
+    """Mean money for one sample; None when nothing was drawn or the price is unknown."""
+    return None if total is None or samples == 0 else total / samples
 
 
 def cost_per_solve(total: float | None, solved: int) -> float | None:

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 
 from eval import intervals
-from eval.attempts import Attempts, expected_cost, finite
 from eval.axes import UNITS, Axis, written
 from eval.cost import count, percent
+from eval.cost_at_k import Costs, expected_cost, finite
 from eval.coverage import common_depth, pass_at_ks
 from eval.frontier import rungs_to
 from eval.paired import flips_at_once, holm
@@ -69,7 +69,7 @@ class EqualCost:
         return [i for i, (a, b, p) in enumerate(told) if p <= ERROR and sign * (a - b) > 0]
 
 
-def compare(a: Attempts, b: Attempts, *, names: tuple[str, str], seed: int = 0) -> EqualCost:
+def compare(a: Costs, b: Costs, *, names: tuple[str, str], seed: int = 0) -> EqualCost:
     """Compare two solvers on one axis of cost; they are of the same issues in the same order.
 
     Each p-value is of sign flips (see `eval.paired.flips_at_once`) of the differences by issue,
@@ -123,7 +123,7 @@ def compare(a: Attempts, b: Attempts, *, names: tuple[str, str], seed: int = 0) 
 
 
 def compare_all(
-    pairs: Sequence[tuple[str, Attempts, str, Attempts]],
+    pairs: Sequence[tuple[str, Costs, str, Costs]],
     *,
     axis: Axis = "money",
     of: int = 0,
@@ -164,7 +164,7 @@ class _Side:
     """That mean."""
 
     @classmethod
-    def of(cls, one: Attempts, depth: int, chosen: np.ndarray) -> _Side:
+    def of(cls, one: Costs, depth: int, chosen: np.ndarray) -> _Side:
         rungs = rungs_to(depth)
         chance = pass_at_ks(one.n[chosen], one.c[chosen], rungs)
         chance = np.concatenate([np.zeros((len(chance), 1)), chance], axis=1)

@@ -57,7 +57,7 @@ def failures(connection: Connection) -> list[Failure]:
 
 
 def failed(connection: Connection, without: Collection[str] = ()) -> dict[tuple[str, str], Failed]:
-    """Return what failed attempts used by model and strategy, but for those at tasks `without`."""
+    """Return what failed draws used by model and strategy, but for those at tasks `without`."""
     columns = _columns(connection)
     cost = FAILURES.c.cost
     # What was billed nothing used nothing that counts.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eval.attempts import Attempts, expected_cost
+from eval.cost_at_k import Costs, expected_cost
 from eval.coverage import common_depth, pass_at_ks
 from eval.resampling import resampled_means
 from eval.table import Bools, Floats
@@ -73,7 +73,7 @@ def on_frontier(cost: ArrayLike, coverage: ArrayLike) -> Bools:
 
 
 def frontier(
-    arms: Mapping[str, Attempts],
+    arms: Mapping[str, Costs],
     *,
     ks: Mapping[str, Sequence[int]] | None = None,
     stop: bool = False,
@@ -82,7 +82,7 @@ def frontier(
     """Say which arm at which k is not dominated; an arm without any verdict is left out.
 
     `arms` are of the same issues in the same order, on one axis. `ks` are by arm, else all that
-    were drawn, thinned to `POINTS`. `stop` as in `eval.attempts.cost_curve`.
+    were drawn, thinned to `POINTS`. `stop` as in `eval.cost_at_k.cost_curve`.
     """
     size = max((of.n.size for of in arms.values()), default=0)
     arms = {name: of for name, of in arms.items() if of.n.any()}
@@ -130,9 +130,7 @@ def rungs_to(depth: int) -> list[int]:
     return rungs
 
 
-def columns_of(
-    of: Attempts, ks: Sequence[int], chosen: Bools, *, stop: bool
-) -> tuple[Floats, Floats]:
+def columns_of(of: Costs, ks: Sequence[int], chosen: Bools, *, stop: bool) -> tuple[Floats, Floats]:
     """Coverage and cost, each of the shape (issues chosen, ks), for `resampled_means`.
 
     A cost that is not known of every issue is NaN for all: a mean over the others is another cost.

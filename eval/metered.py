@@ -63,7 +63,7 @@ class MeteredBackend:
 
     @property
     def usage(self) -> Usage:
-        """What this sample has used so far, attempts that failed or were cancelled included."""
+        """What this sample has used so far, requests that failed or were cancelled included."""
         return self._spending.usage
 
     @property

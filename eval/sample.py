@@ -23,7 +23,7 @@ class SampleKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One independent attempt and what it cost."""
+    """One independent candidate patch and what it cost."""
 
     key: SampleKey
     proposal: Proposal
@@ -70,7 +70,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
-    """What the failed attempts of a solver used, which was or may have been billed."""
+    """What the failed draws of a solver used, which was or may have been billed."""
 
     cost: float | None = 0.0
     # US dollars, None when any of it is unknown.

@@ -67,12 +67,12 @@ class Arm:
     verify_seconds: float
     # A patch that came several times for an issue was verified, and counts, once.
     cost: float | None
-    # Money for all samples and for failed attempts, None when any of it is unknown.
+    # Money for all samples and for failed draws, None when any of it is unknown.
     failed_cost: float | None
-    # The failed attempts' part of it.
+    # The failed draws' part of it.
     failed_usage: Usage | None
     # What these used, which is not in `usage`; None when any of it is unknown.
-    cost_per_attempt: float | None
+    cost_per_sample: float | None
     cost_per_solve: float | None
     # Money for each issue solved.
     price_note: str
@@ -86,7 +86,7 @@ class Arm:
 
     @property
     def failed(self) -> Failed:
-        """What failed attempts used and cost."""
+        """What failed draws used and cost."""
         return Failed(cost=self.failed_cost, usage=self.failed_usage)
 
 
@@ -118,7 +118,7 @@ def summarise(
 ) -> Summary:
     """Sum up a run of `samples` for every task by every arm, of which `wanted` says another number.
 
-    `price_notes` are by model, `failures` and `failed` (what failed attempts used) by arm. What was
+    `price_notes` are by model, `failures` and `failed` (what failed draws used) by arm. What was
     solved is told once more without the issues that `flaky` names, where the run has any.
     `adaptive` says that what was drawn depended on what was solved.
     """
@@ -283,7 +283,7 @@ def _arm(
         cost=total,
         failed_cost=failed.cost,
         failed_usage=failed.usage,
-        cost_per_attempt=cost.cost_per_attempt(total, drawn),
+        cost_per_sample=cost.cost_per_sample(total, drawn),
         cost_per_solve=cost.cost_per_solve(total, solved),
         price_note=price_note,
         without_flaky=None

@@ -22,11 +22,11 @@ from ksolve.sentences import counted, samples_for
 
 def spent(of: Findings) -> Grid:
     """What a sample cost, and what else was used; columns of which nobody has anything are out."""
-    solvers = [one for one in of.solvers if one.spent.per_attempt(of.axis) is not None]
+    solvers = [one for one in of.solvers if one.spent.per_sample(of.axis) is not None]
     columns: list[tuple[str, list[Cell]]] = [
         (
             "a sample" if of.axis == "money" else f"{UNITS[of.axis]}\na sample",
-            [written(one.spent.per_attempt(of.axis), of.axis) for one in solvers],
+            [written(one.spent.per_sample(of.axis), of.axis) for one in solvers],
         )
     ]
     if of.axis != "accelerator_seconds" and any(
@@ -37,7 +37,7 @@ def spent(of: Findings) -> Grid:
     if any(one.arm.failed_cost for one in solvers):
         part = "of it," if of.axis == "money" else "besides,"
         failed = [money(one.arm.failed_cost) for one in solvers]
-        columns.append((f"{part} failed\nattempts", [*failed]))
+        columns.append((f"{part} failed\ndraws", [*failed]))
     return Grid(
         headers=["spent", *(header for header, _ in columns)],
         rows=[

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from eval import equal_cost
-from eval.attempts import AtK, Attempts, attempts, cost_curve
 from eval.axes import UNITS, Axis, Spent, amounts, failed_amount, spent
 from eval.break_even import BreakEven, break_even
+from eval.cost_at_k import AtK, Costs, cost_curve, costs
 from eval.coverage import Together, common_depth, together
 from eval.equal_cost import EqualCost
 from eval.frontier import Frontier, frontier
@@ -241,7 +241,7 @@ def findings(
     # Where what was drawn followed what was solved, the depths of issues tell of their difficulty.
     fair = {i: solver for i, solver in enumerate(solvers) if not solver.run.summary.adaptive}
     priced = {
-        solver.label: attempts_of(table, column, solver.arm, axis, solver.run.parameters)
+        solver.label: costs_by_issue(table, column, solver.arm, axis, solver.run.parameters)
         for column, solver in fair.items()
         if solver.spent.totals[axis] is not None and solver.arm.samples
     }
@@ -293,23 +293,23 @@ def _axis(ledgers: Mapping[str, Spent], asked: Axis | None) -> tuple[Axis, str]:
     return chosen, f"Costs are in {UNITS[chosen]}, {why}."
 
 
-def attempts_of(
+def costs_by_issue(
     table: SampleTable, position: int, arm: Arm, axis: Axis, parameters: Mapping[str, float]
-) -> Attempts:
+) -> Costs:
     """Gather what the samples of an arm, at its position in a table, cost on one axis."""
     failed_cost = failed_amount(arm.failed, axis, arm.model, parameters)
-    return attempts(table, position, amounts(table, axis, parameters), failed_cost=failed_cost)
+    return costs(table, position, amounts(table, axis, parameters), failed_cost=failed_cost)
 
 
 def costs_of(run: RunRead, position: int, axis: Axis, *, stop: bool = False) -> Sequence[AtK]:
-    """Return what the attempts of a solver cost at each k of its `pass_at_k`.
+    """Return what the samples of a solver cost at each k of its `pass_at_k`.
 
     Unknown of an adaptive run: which issues have k samples followed what was solved. `stop` as in
-    `eval.attempts.cost_curve`.
+    `eval.cost_at_k.cost_curve`.
     """
     arm = run.summary.arms[position]
     curve = cost_curve(
-        attempts_of(run.table, position, arm, axis, run.parameters),
+        costs_by_issue(run.table, position, arm, axis, run.parameters),
         [point.k for point in arm.pass_at_k],
         stop=stop,
     )
@@ -364,13 +364,13 @@ def _paired(
     return {k: compare_all(sides, k=k, pairs=at) for k in sorted({1, max(depth, 1)})}
 
 
-def _break_even(priced: Mapping[str, Attempts], pair: tuple[str, str], axis: Axis) -> BreakEven:
+def _break_even(priced: Mapping[str, Costs], pair: tuple[str, str], axis: Axis) -> BreakEven:
     """Compare two, the one that is cheaper by the sample first."""
     cheap, dear = sorted(pair, key=lambda name: _per_sample(priced[name]))
     return break_even(priced[cheap], priced[dear], names=(cheap, dear), axis=axis)
 
 
-def _per_sample(of: Attempts) -> float:
+def _per_sample(of: Costs) -> float:
     return float((of.resolved + of.unresolved).sum() / max(of.n.sum(), 1))
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
-from eval.attempts import AtK
 from eval.axes import UNITS, written
 from eval.cost import percent
+from eval.cost_at_k import AtK
 from eval.coverage import Coverage
 from eval.summary import Arm, Steady
 from ksolve import each, of_k, pairs, sentences
@@ -219,7 +219,7 @@ def _outcomes(of: Findings) -> Grid:
 
 
 def _costs(of: Findings, width: int | None) -> Grid:
-    """Return a row for each solver and k of what the attempts cost, where that is known.
+    """Return a row for each solver and k of what the samples cost, where that is known.
 
     A terminal has some k of each solver, its first and its last among them, and no intervals.
     """

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from eval import intervals
-from eval.attempts import finite
+from eval.cost_at_k import finite
 from eval.coverage import Coverage, curve_of, pass_at_ks
 from eval.selection.at_k import chosen_at_ks, ks_up_to
 from eval.selection.candidates import Bools, Effort, Floats, Selection

@@ -73,7 +73,7 @@ class Judge:
         return AskedOnce(self.backend, self.price, candidates.task_id, candidates.evidence)
 
     def effort(self, metered: AskedOnce, *, runs: int = 0) -> Effort:
-        """Return what was used since, and for what was known before, failed attempts included."""
+        """Return what was used since, and for what was known before, failed draws included."""
         usage = metered.usage
         return Effort(usage=usage, cost=metered.cost if usage.calls else 0.0, runs=runs)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eval.attempts import AtK
 from eval.axes import UNITS, Axis, written
+from eval.cost_at_k import AtK
 from eval.coverage import ladder
 from ksolve.figures.charts import Point, Series, frontier_chart, solve_cost_chart
 from ksolve.figures.figure import INTERVAL, Figure
@@ -140,7 +140,7 @@ def _free(of: Findings) -> Iterator[str]:
 def _cost_cells(every: AtK, until: AtK, axis: Axis) -> list[Cell]:
     return [
         number(every.k),
-        cost(every.per_attempt, axis),
+        cost(every.per_sample, axis),
         cost(every.per_issue, axis),
         cost(every.per_solve, axis, every.low, every.high),
         cost(until.per_issue, axis),

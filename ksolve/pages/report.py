@@ -160,7 +160,7 @@ def _facts(of: Findings) -> list[tuple[str, str]]:
     unit = "" if of.axis == "money" else f"{UNITS[of.axis]} "
     return [
         *facts,
-        (f"{unit}spent, failed attempts included", written(total, of.axis)),
+        (f"{unit}spent, failed draws included", written(total, of.axis)),
         ("still pending", f"{sum(arm.pending_samples + arm.pending_verdicts for arm in arms):,}"),
     ]
 
@@ -204,7 +204,7 @@ def _took(of: Findings) -> Table:
             of.names.kind,
             "samples",
             *UNITS.values(),
-            "US dollars of failed attempts",
+            "US dollars of failed draws",
             "verification",
         ),
         rows=[

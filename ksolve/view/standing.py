@@ -50,7 +50,7 @@ class Standing:
     tokens: Ints
     # (solvers, 3): in, of which cached; out.
     costs: Sequence[float | None]
-    # US dollars of each solver's samples and failed attempts, None when any of it is unknown.
+    # US dollars of each solver's samples and failed draws, None when any of it is unknown.
     failures: int
     # Of the system, for what is still pending.
     state: State

@@ -96,7 +96,7 @@ def test_what_an_api_does_not_tell_is_unknown_and_not_nothing() -> None:
         assert found[2] == 0.0  # This sample asked for nothing.
     remote = spent(table, table.arms.index((REMOTE, "s")))
     assert (remote.totals["accelerator_seconds"], remote.totals["flops"]) == (None, None)
-    assert remote.per_attempt("flops") is None
+    assert remote.per_sample("flops") is None
 
 
 def test_an_arm_that_asked_nothing_used_an_unknown_number_of_tokens() -> None:
@@ -138,7 +138,7 @@ def test_the_ledger_holds_all_that_was_paid_for_and_verification_beside_it() -> 
     assert (ledger.samples, ledger.solved, ledger.usage.reasoning_tokens) == (3, 1, 150)
     assert ledger.totals["money"] == pytest.approx(1.5)
     assert ledger.totals["accelerator_seconds"] == pytest.approx(1.5)
-    assert ledger.per_attempt("money") == pytest.approx(0.5)
+    assert ledger.per_sample("money") == pytest.approx(0.5)
     assert ledger.per_solve("tokens") == 3_600
     assert ledger.verify_seconds == 3.0
 

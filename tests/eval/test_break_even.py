@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.attempts import Attempts, expected_cost
 from eval.break_even import break_even
+from eval.cost_at_k import Costs, expected_cost
 from eval.coverage import pass_at_k
 
 NAMES = ("small", "large")
 
 
-def arm(c: list[int], n: int = 8, price: float = 1.0) -> Attempts:
+def arm(c: list[int], n: int = 8, price: float = 1.0) -> Costs:
     solved, sizes = np.array(c), np.full(len(c), n)
-    return Attempts(n=sizes, c=solved, unresolved=price * (sizes - solved), resolved=price * solved)
+    return Costs(n=sizes, c=solved, unresolved=price * (sizes - solved), resolved=price * solved)
 
 
-def often(c: list[int], n: int = 8, price: float = 1.0) -> Attempts:
+def often(c: list[int], n: int = 8, price: float = 1.0) -> Costs:
     return arm(c * 40, n, price)
 
 

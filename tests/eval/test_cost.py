@@ -4,25 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.cost import add, cost_per_attempt, cost_per_solve, count, money, percent
+from eval.cost import add, cost_per_sample, cost_per_solve, count, money, percent
 
 
 def test_an_unknown_price_is_never_nothing() -> None:
     assert add(None, 1.0) is None
     assert add(1.0, None) is None
-    assert cost_per_attempt(None, 4) is None
+    assert cost_per_sample(None, 4) is None
     assert cost_per_solve(None, 4) is None
 
 
 def test_costs_are_shares_of_the_total() -> None:
-    assert cost_per_attempt(6.0, 3) == 2.0
+    assert cost_per_sample(6.0, 3) == 2.0
     assert cost_per_solve(6.0, 2) == 3.0
 
 
 def test_the_price_of_repeated_sampling_is_the_papers() -> None:
     """Table 1 of "Large Language Monkeys" (arXiv 2407.21787), on 300 issues of SWE-bench Lite."""
     table = {"DeepSeek": (5, 0.2962, 10.8), "GPT-4o": (1, 0.24, 39), "Claude": (1, 0.267, 51)}
-    each = {name: cost_per_attempt(total, k * 300) for name, (k, _, total) in table.items()}
+    each = {name: cost_per_sample(total, k * 300) for name, (k, _, total) in table.items()}
     assert each == {
         "DeepSeek": pytest.approx(0.0072),
         "GPT-4o": pytest.approx(0.13),
@@ -41,7 +41,7 @@ def test_the_price_of_repeated_sampling_is_the_papers() -> None:
 
 
 def test_nothing_drawn_and_nothing_solved_have_no_cost_each() -> None:
-    assert cost_per_attempt(0.0, 0) is None
+    assert cost_per_sample(0.0, 0) is None
     assert cost_per_solve(6.0, 0) is None
 
 

@@ -5,19 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from eval.attempts import Attempts
+from eval.cost_at_k import Costs
 from eval.equal_cost import ERROR, EqualCost, compare_all
 from eval.paired import FLIPS_AT_ONCE, chosen_pairs, flips_at_once, sign_flips
 
 NAMES = ("small", "large")
 
 
-def solver(c: list[int], n: int = 8, price: float = 1.0) -> Attempts:
+def solver(c: list[int], n: int = 8, price: float = 1.0) -> Costs:
     solved, sizes = np.array(c), np.full(len(c), n)
-    return Attempts(n=sizes, c=solved, unresolved=price * (sizes - solved), resolved=price * solved)
+    return Costs(n=sizes, c=solved, unresolved=price * (sizes - solved), resolved=price * solved)
 
 
-def compared(a: Attempts, b: Attempts) -> EqualCost:
+def compared(a: Costs, b: Costs) -> EqualCost:
     (found,) = compare_all([(NAMES[0], a, NAMES[1], b)])
     return found
 
@@ -106,9 +106,7 @@ def test_an_issue_that_is_dear_by_chance_does_not_tell_solvers_apart() -> None:
         c = draw.binomial(4, draw.beta(1, 2, 12))
         # Some issues are dear for one of them alone, by chance.
         sides = [np.exp(draw.normal(0, 0.7, 12)) for _ in range(2)]
-        a, b = (
-            Attempts(n=np.full(12, 4), c=c, unresolved=u * (4 - c), resolved=u * c) for u in sides
-        )
+        a, b = (Costs(n=np.full(12, 4), c=c, unresolved=u * (4 - c), resolved=u * c) for u in sides)
         said += compared(a, b).verdict in ("a", "b", "a then b", "b then a")
     assert said <= 200 * ERROR * 1.8
 

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.attempts import Attempts
+from eval.cost_at_k import Costs
 from eval.frontier import POINTS, frontier, on_frontier, rungs_to
 
 COSTS = st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0, math.nan])
 SHARES = st.sampled_from([0.0, 0.1, 0.1 + 0.2, 0.3, 0.5])
 
 
-def arm(c: list[int], n: int = 8, price: float = 1.0) -> Attempts:
+def arm(c: list[int], n: int = 8, price: float = 1.0) -> Costs:
     solved = np.array(c)
     sizes = np.where(solved < 0, 0, n)
     solved = np.maximum(solved, 0)
-    return Attempts(n=sizes, c=solved, unresolved=price * (sizes - solved), resolved=price * solved)
+    return Costs(n=sizes, c=solved, unresolved=price * (sizes - solved), resolved=price * solved)
 
 
 def dominates(a: tuple[float, float], b: tuple[float, float]) -> bool:
@@ -97,7 +97,7 @@ def test_an_unknown_price_is_not_the_cheapest() -> None:
 
 
 def test_one_issue_of_unknown_cost_does_not_lend_its_coverage_for_free() -> None:
-    half = Attempts(
+    half = Costs(
         n=np.array([1, 1]),
         c=np.array([1, 1]),
         unresolved=np.zeros(2),

@@ -199,7 +199,7 @@ def test_failures_change_no_rate_but_their_bill_is_paid() -> None:
 
 def test_one_sample_of_unknown_price_makes_the_cost_unknown() -> None:
     arm = summary_of([row(index=0), row(index=1, cost=None), row(index=2)]).arms[0]
-    assert (arm.cost, arm.cost_per_attempt, arm.cost_per_solve) == (None, None, None)
+    assert (arm.cost, arm.cost_per_sample, arm.cost_per_solve) == (None, None, None)
 
 
 def test_a_patch_verified_once_counts_its_seconds_once() -> None:
@@ -214,7 +214,7 @@ def test_a_run_without_rows_owes_everything() -> None:
     for arm in summary.arms:
         assert arm.pending_samples == len(TASKS) * SAMPLES
         assert all(point.coverage is None for point in arm.pass_at_k)
-        assert arm.cost_per_attempt is None
+        assert arm.cost_per_sample is None
 
 
 def test_a_run_of_no_issue_is_summed_up_too() -> None:

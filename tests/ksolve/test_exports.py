@@ -208,10 +208,10 @@ def test_curves_have_the_costs_that_are_known(
     assert whole["money_per_issue"] == pytest.approx(4 * 0.002)
     assert whole["money_per_solve"] == pytest.approx(8 * 0.002)
     assert whole["tokens_per_solve"] == pytest.approx(8 * 1900)
-    # Of 4 samples 3, 2, 1 and thrice none solve: (5/4 + 5/3 + 5/2 + 3 * 4) / 6 attempts.
-    attempts = (5 / 4 + 5 / 3 + 5 / 2 + 12) / 6
-    assert whole["tokens_per_issue_until_solved"] == pytest.approx(attempts * 1900)
-    assert whole["money_per_solve_until_solved"] == pytest.approx(2 * attempts * 0.002)
+    # Of 4 samples 3, 2, 1 and thrice none solve: (5/4 + 5/3 + 5/2 + 3 * 4) / 6 samples.
+    samples = (5 / 4 + 5 / 3 + 5 / 2 + 12) / 6
+    assert whole["tokens_per_issue_until_solved"] == pytest.approx(samples * 1900)
+    assert whole["money_per_solve_until_solved"] == pytest.approx(2 * samples * 0.002)
     assert whole["verify_seconds_per_issue"] == pytest.approx(4 * 1.5)
     assert {value for name, value in whole.items() if name.startswith(("acc", "flops"))} == {None}
     # Without the easiest issue a solve costs more.

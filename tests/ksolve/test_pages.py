@@ -174,7 +174,7 @@ def test_an_unknown_price_is_said_and_costs_are_told_in_tokens(tmp_path: Path) -
     text = "".join(Parsed(page).texts)
     assert "Costs are in tokens, since they are unknown in US dollars (small, large)" in text
     assert "tokens a solve" in text
-    # What failed attempts cost, of which there are none.
+    # What failed draws cost, of which there are none.
     assert set(re.findall(r"\$\d[\d.]*", text)) == {"$0"}
     assert len(Parsed(page).all("svg")) == 2 * 7
 

@@ -65,7 +65,7 @@ def test_the_table_has_a_row_for_each_solver_and_k(tmp_path: Path) -> None:
     assert {row["axis"] for row in rows} == {"money"}
     assert float(rows[2]["per_issue"]) == pytest.approx(4 * 0.002)
     assert float(rows[2]["per_solve"]) == pytest.approx(8 * 0.002)
-    # Of 4 samples 3, 2, 1 and thrice none solve: (5/4 + 5/3 + 5/2 + 3 * 4) / 6 attempts.
+    # Of 4 samples 3, 2, 1 and thrice none solve: (5/4 + 5/3 + 5/2 + 3 * 4) / 6 samples.
     expected = (5 / 4 + 5 / 3 + 5 / 2 + 12) / 6 * 0.002
     assert float(rows[2]["per_issue_until_solved"]) == pytest.approx(expected)
     assert float(rows[2]["per_solve_until_solved"]) == pytest.approx(2 * expected)

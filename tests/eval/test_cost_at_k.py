@@ -1,4 +1,4 @@
-"""What k attempts cost, against every order in which recorded samples can be drawn."""
+"""What k samples cost, against every order in which recorded samples can be drawn."""
 
 import itertools
 import math
@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.backend import Usage
-from eval.attempts import (
-    Attempts,
-    attempts,
+from eval.axes import amounts
+from eval.cost_at_k import (
+    Costs,
     cost_curve,
+    costs,
     expected_cost,
     expected_verification,
     hits,
     misses,
     patches,
 )
-from eval.axes import amounts
 from eval.coverage import pass_at_k
 from eval.table import SampleRow, SampleTable, table_of
 
@@ -45,8 +45,8 @@ def table(*samples: tuple[str, str, bool | None, str, float | None]) -> SampleTa
     return table_of(rows, tasks=tasks, arms=[(m, "s") for m in sorted({r.model for r in rows})])
 
 
-def money(of: SampleTable, arm: int = 0, failed_cost: float | None = 0.0) -> Attempts:
-    return attempts(of, arm, amounts(of, "money"), failed_cost=failed_cost)
+def money(of: SampleTable, arm: int = 0, failed_cost: float | None = 0.0) -> Costs:
+    return costs(of, arm, amounts(of, "money"), failed_cost=failed_cost)
 
 
 @st.composite
@@ -96,7 +96,7 @@ def test_to_stop_at_the_first_solve_never_costs_more(
     n: int, data: st.DataObject, unresolved: float, resolved: float
 ) -> None:
     c = data.draw(st.integers(0, n))
-    of = Attempts(
+    of = Costs(
         n=np.array([n]),
         c=np.array([c]),
         unresolved=np.array([unresolved if c < n else 0.0]),
@@ -130,7 +130,7 @@ def test_an_unknown_cost_is_never_nothing() -> None:
     for of in (money(known, failed_cost=None), money(unknown)):
         (point,) = cost_curve(of, [1])
         assert point.coverage == 0.5
-        assert (point.per_issue, point.per_attempt, point.per_solve) == (None, None, None)
+        assert (point.per_issue, point.per_sample, point.per_solve) == (None, None, None)
         assert (point.low, point.high) == (None, None)
 
 
@@ -150,7 +150,7 @@ def test_a_point_says_what_it_stands_on() -> None:
     )
     draw, stop = (cost_curve(money(of), [2], stop=stop)[0] for stop in (False, True))
     assert (draw.issues, draw.excluded, draw.coverage) == (2, 1, 0.5)
-    assert (draw.attempts, draw.per_issue, draw.per_attempt) == (2.0, 4.0, 2.0)
+    assert (draw.samples, draw.per_issue, draw.per_sample) == (2.0, 4.0, 2.0)
     assert draw.per_solve == 8.0
     # Of two issues one is solved: it may be nearly none.
     assert draw.low is not None
@@ -159,7 +159,7 @@ def test_a_point_says_what_it_stands_on() -> None:
     assert draw.high > 80.0
     # a: 1 + 97 % 7 = 7 seconds, c: 2; u has one patch twice.
     assert draw.verify_seconds == pytest.approx((7 + 2 + 2) / 2)
-    assert stop.attempts == pytest.approx((1.5 + 2) / 2)
+    assert stop.samples == pytest.approx((1.5 + 2) / 2)
     assert stop.per_issue == pytest.approx((2.5 + 4) / 2)
     assert stop.verify_seconds == pytest.approx((7 + 1 + 2) / 2)
 
@@ -167,7 +167,7 @@ def test_a_point_says_what_it_stands_on() -> None:
 def test_a_k_that_nothing_carries_is_unknown() -> None:
     (point,) = cost_curve(money(table(("t", "m", True, "a", 1.0))), [3])
     assert (point.issues, point.excluded) == (0, 1)
-    assert (point.coverage, point.attempts, point.per_issue, point.per_solve) == (None,) * 4
+    assert (point.coverage, point.samples, point.per_issue, point.per_solve) == (None,) * 4
     assert cost_curve(money(table(("t", "m", True, "a", 1.0))), []) == ()
 
 
@@ -177,7 +177,7 @@ def test_the_interval_of_cost_per_solve_holds_the_truth_as_often_as_it_says() ->
     for _ in range(100):
         c = draw.binomial(4, draw.beta(1, 2, size=80)).astype(np.int64)
         n = np.full(80, 4)
-        of = Attempts(n=n, c=c, unresolved=(n - c).astype(float), resolved=c.astype(float))
+        of = Costs(n=n, c=c, unresolved=(n - c).astype(float), resolved=c.astype(float))
         (point,) = cost_curve(of, [1])
         assert point.low is not None
         assert point.high is not None

@@ -1,4 +1,4 @@
-"""What k attempts at an issue cost and solve, as an exact expectation over the samples drawn.
+"""What k samples of an issue cost and solve, as an exact expectation over the samples drawn.
 
 Pure functions over counts and amounts by issue. A cost that is unknown is NaN in an array and None
 alone, never 0. Nothing here goes past the samples that were drawn, and verification is a column of
@@ -36,7 +36,7 @@ class Patches:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attempts:
+class Costs:
     """Samples of one arm that have a verdict, and their cost on one axis; one entry an issue."""
 
     n: Ints
@@ -51,7 +51,7 @@ class Attempts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AtK:
-    """What k attempts an issue cost and solve, on the issues that have as many verdicts."""
+    """What k samples an issue cost and solve, on the issues that have as many verdicts."""
 
     k: int
     issues: int
@@ -59,9 +59,9 @@ class AtK:
     """Issues with fewer verdicts."""
     coverage: float | None
     """Expected share solved; None, as all below, when no issue has k verdicts."""
-    attempts: float | None
+    samples: float | None
     """Expected number an issue: k, or fewer when the first solve ends them."""
-    per_attempt: float | None
+    per_sample: float | None
     per_issue: float | None
     per_solve: float | None
     """Cost over expected solves; None when the cost is unknown or nothing is solved."""
@@ -73,17 +73,17 @@ class AtK:
     """Expected an issue, equal patches once; in none of the costs."""
 
 
-def attempts(
+def costs(
     table: SampleTable,
     arm: int | Sequence[int],
     amounts: Floats,
     *,
     failed_cost: float | None = 0.0,
-) -> Attempts:
+) -> Costs:
     """Gather one arm's cost by issue, or that of several together as a mixture.
 
     `amounts` is the cost of every sample of the table, as `eval.axes.amounts` gives it.
-    `failed_cost`, what failed attempts used on the same axis, is borne by all samples alike, those
+    `failed_cost`, what failed draws used on the same axis, is borne by all samples alike, those
     without a verdict too; None makes every cost unknown.
     """
     n, c = table.counts(arm)
@@ -95,7 +95,7 @@ def attempts(
         weights = amounts[chosen] + share
         return np.bincount(table.task[chosen], weights, len(table.tasks)).astype(np.float64)
 
-    return Attempts(
+    return Costs(
         n=n,
         c=c,
         unresolved=total(drawn & table.judged & ~table.resolved),
@@ -123,12 +123,12 @@ def patches(table: SampleTable, arm: int | Sequence[int]) -> Patches:
 
 
 def misses(n: ArrayLike, c: ArrayLike, k: int, *, stop: bool) -> Floats:
-    """Expected unresolved samples among the attempts at every issue; NaN where k > n.
+    """Expected unresolved samples among those drawn of every issue; NaN where k > n.
 
     Samples are drawn without replacement: `k` of them, or with `stop` until one resolves or k are
     drawn. An unresolved sample is then drawn when it comes before all c resolved ones and within
     the first k: of those c + 1, one comes within k with the chance pass@k(n, c + 1), and it is
-    each of them alike. With pass@k the expected number of attempts is misses + pass@k, which is
+    each of them alike. With pass@k the expected number of samples is misses + pass@k, which is
     (n + 1) / (c + 1) pass@k(n + 1, c + 1), the mean of the negative hypergeometric distribution
     cut off at k. `n`, `c` and errors as in `eval.coverage.pass_at_k`.
     """
@@ -140,13 +140,13 @@ def misses(n: ArrayLike, c: ArrayLike, k: int, *, stop: bool) -> Floats:
 
 
 def hits(n: ArrayLike, c: ArrayLike, k: int, *, stop: bool) -> Floats:
-    """Expected resolved samples among the attempts, as `misses`: with `stop` it is pass@k."""
+    """Expected resolved samples among those drawn, as `misses`: with `stop` it is pass@k."""
     n, c = np.broadcast_arrays(np.asarray(n, dtype=np.int64), np.asarray(c, dtype=np.int64))
     return pass_at_k(n, c, k) if stop else np.where(n < k, np.nan, k * c / np.maximum(n, 1))
 
 
-def expected_cost(of: Attempts, k: int, *, stop: bool) -> Floats:
-    """Expected cost of up to `k` attempts at every issue; NaN where k > n or it is unknown.
+def expected_cost(of: Costs, k: int, *, stop: bool) -> Floats:
+    """Expected cost of up to `k` samples of every issue; NaN where k > n or it is unknown.
 
     Exact for samples of unequal cost: which unresolved sample is drawn, and which resolved one,
     is chance, so each kind counts with its mean. Prompts are in the cache as they were in the
@@ -157,8 +157,8 @@ def expected_cost(of: Attempts, k: int, *, stop: bool) -> Floats:
     return missed + solved
 
 
-def expected_verification(of: Attempts, k: int, *, stop: bool) -> Floats | None:
-    """Expected seconds of verification of up to `k` attempts at every issue; NaN where k > n.
+def expected_verification(of: Costs, k: int, *, stop: bool) -> Floats | None:
+    """Expected seconds of verification of up to `k` samples of every issue; NaN where k > n.
 
     A patch that `size` samples hold is verified once, when the first of them is drawn.
     """
@@ -176,8 +176,8 @@ def expected_verification(of: Attempts, k: int, *, stop: bool) -> Floats | None:
     return np.where(of.n < k, np.nan, seconds)
 
 
-def cost_curve(of: Attempts, ks: Sequence[int], *, stop: bool = False) -> tuple[AtK, ...]:
-    """Return what k attempts an issue cost and solve, for every k of `ks`.
+def cost_curve(of: Costs, ks: Sequence[int], *, stop: bool = False) -> tuple[AtK, ...]:
+    """Return what k samples an issue cost and solve, for every k of `ks`.
 
     All k are drawn, or with `stop` no more than until the first solve. Each k stands on the
     issues that carry it, so that two k of a run still going are not of the same issues.
@@ -192,14 +192,12 @@ def cost_curve(of: Attempts, ks: Sequence[int], *, stop: bool = False) -> tuple[
     )
 
 
-def _at_k(
-    of: Attempts, k: int, chance: Floats, cost: Floats, interval: Floats, *, stop: bool
-) -> AtK:
+def _at_k(of: Costs, k: int, chance: Floats, cost: Floats, interval: Floats, *, stop: bool) -> AtK:
     chosen = of.n >= k
     issues = int(chosen.sum())
     drawn = misses(of.n, of.c, k, stop=stop) + hits(of.n, of.c, k, stop=stop)
     verification = expected_verification(of, k, stop=stop)
-    coverage, per_issue, attempts = (_mean(column[chosen]) for column in (chance, cost, drawn))
+    coverage, per_issue, samples = (_mean(column[chosen]) for column in (chance, cost, drawn))
     told = per_issue is not None and bool(coverage) and issues > 1
     low, high = (finite(end) if told else None for end in interval)
     return AtK(
@@ -207,8 +205,8 @@ def _at_k(
         issues=issues,
         excluded=of.n.size - issues,
         coverage=coverage,
-        attempts=attempts,
-        per_attempt=None if per_issue is None or attempts is None else per_issue / attempts,
+        samples=samples,
+        per_sample=None if per_issue is None or samples is None else per_issue / samples,
         per_issue=per_issue,
         per_solve=None if per_issue is None or not coverage else per_issue / coverage,
         low=low,
