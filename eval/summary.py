@@ -97,7 +97,7 @@ class Summary:
     issues: int
     samples_per_issue: int
     # Asked for, of each arm.
-    arms: tuple[Arm, ...]
+    solvers: tuple[Arm, ...]
     failures: dict[str, int]
     flaky: tuple[str, ...]
     # Issues whose tests are known to change their mind; they are in all other figures.
@@ -146,7 +146,7 @@ def summarise(
     return Summary(
         issues=len(table.tasks),
         samples_per_issue=max(asked, default=samples),
-        arms=arms,
+        solvers=arms,
         failures=_by_model(failures),
         flaky=tuple(task_id for task_id in table.tasks if task_id in flaky),
         adaptive=adaptive,
@@ -160,7 +160,7 @@ def at_ks(summary: Summary, table: SampleTable, ks: Sequence[int]) -> Summary:
     """
     steady = np.array([task_id not in summary.flaky for task_id in table.tasks], dtype=np.bool_)
     arms = []
-    for position, arm in enumerate(summary.arms):
+    for position, arm in enumerate(summary.solvers):
         judged, resolved = table.counts(position)
         points = _more_points(arm.pass_at_k, ks, judged, resolved)
         without = arm.without_flaky and dataclasses.replace(
@@ -179,7 +179,7 @@ def at_ks(summary: Summary, table: SampleTable, ks: Sequence[int]) -> Summary:
                 arm, pass_at_k=points, without_flaky=without, without_suspicious=strict
             )
         )
-    return dataclasses.replace(summary, arms=tuple(arms))
+    return dataclasses.replace(summary, solvers=tuple(arms))
 
 
 def _more_points(

@@ -146,7 +146,7 @@ def curves(store: Store, parameters: Mapping[str, float] = MappingProxyType({}))
             run = read_run(store, without_flaky=steady, parameters=parameters)
             if steady and not run.left_out:
                 return
-            for position, arm in enumerate(run.summary.arms):
+            for position, arm in enumerate(run.summary.solvers):
                 costs = _costs(run, position)
                 yield [
                     (arm.model, arm.strategy, steady, *dataclasses.astuple(at), *paid)

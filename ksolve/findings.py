@@ -137,7 +137,7 @@ class Findings:
 
     @property
     def summary(self) -> Summary:
-        """One summary of all runs, of which each solver is an arm."""
+        """One summary of all runs, with every solver in it."""
         if len(self.runs) == 1:
             return self.runs[0].summary
         parts = [run.summary for run in self.runs]
@@ -145,7 +145,7 @@ class Findings:
         return Summary(
             issues=len(self.table.tasks),
             samples_per_issue=max(part.samples_per_issue for part in parts),
-            arms=tuple(dataclasses.replace(one.arm, label=one.label) for one in self.solvers),
+            solvers=tuple(dataclasses.replace(one.arm, label=one.label) for one in self.solvers),
             failures={
                 f"{run.name}: {model}": count
                 for run in self.runs
@@ -201,18 +201,18 @@ def findings(
     runs = _at_the_same_ks(_named_apart(runs))
     prefixes = [f"{run.name}: " if len(runs) > 1 else "" for run in runs]
     names = short_names(
-        [(arm.model, arm.strategy) for run in runs for arm in run.summary.arms],
-        [run.name for run in runs for _ in run.summary.arms] if len(runs) > 1 else (),
+        [(arm.model, arm.strategy) for run in runs for arm in run.summary.solvers],
+        [run.name for run in runs for _ in run.summary.solvers] if len(runs) > 1 else (),
     )
     short = iter(names.each)
     labelled = [
-        [prefix + arm.label if in_full else next(short) for arm in run.summary.arms]
+        [prefix + arm.label if in_full else next(short) for arm in run.summary.solvers]
         for prefix, run in zip(prefixes, runs, strict=True)
     ]
     ledgers = {
         label: spent(run.table, position, failed=arm.failed, parameters=run.parameters)
         for labels, run in zip(labelled, runs, strict=True)
-        for position, (label, arm) in enumerate(zip(labels, run.summary.arms, strict=True))
+        for position, (label, arm) in enumerate(zip(labels, run.summary.solvers, strict=True))
     }
     axis, axis_why = _axis(ledgers, axis)
     solvers: list[Solver] = []
@@ -230,7 +230,7 @@ def findings(
             labels,
             words,
             together=prefix + ALL_TOGETHER,
-            ks=[point.k for arm in run.summary.arms for point in arm.pass_at_k],
+            ks=[point.k for arm in run.summary.solvers for point in arm.pass_at_k],
         )
         solvers += [
             dataclasses.replace(_solver(run, position, label, ledgers[label], axis), choices=chosen)
@@ -307,7 +307,7 @@ def costs_of(run: RunRead, position: int, axis: Axis, *, stop: bool = False) -> 
     Unknown of an adaptive run: which issues have k samples followed what was solved. `stop` as in
     `eval.cost_at_k.cost_curve`.
     """
-    arm = run.summary.arms[position]
+    arm = run.summary.solvers[position]
     curve = cost_curve(
         costs_by_issue(run.table, position, arm, axis, run.parameters),
         [point.k for point in arm.pass_at_k],
@@ -324,7 +324,7 @@ def costs_of(run: RunRead, position: int, axis: Axis, *, stop: bool = False) -> 
 
 
 def _solver(run: RunRead, position: int, label: str, ledger: Spent, axis: Axis) -> Solver:
-    arm = run.summary.arms[position]
+    arm = run.summary.solvers[position]
     scaling = fit(*run.table.counts(position))
     if run.summary.adaptive:
         why = "What was drawn followed what was solved, so its coverage carries no law."
@@ -376,7 +376,7 @@ def _per_sample(of: Costs) -> float:
 
 def _at_the_same_ks(runs: Sequence[RunRead]) -> list[RunRead]:
     """Have the coverage of every run at the k of all, as deep as its own samples go."""
-    ks = {point.k for run in runs for arm in run.summary.arms for point in arm.pass_at_k}
+    ks = {point.k for run in runs for arm in run.summary.solvers for point in arm.pass_at_k}
     return [
         dataclasses.replace(run, summary=at_ks(run.summary, run.table, sorted(ks)))
         if len(runs) > 1

@@ -46,7 +46,7 @@ class Simulation:
     issues: int
     left_out: int
     # Issues that not all of the runs hold.
-    arms: tuple[str, ...]
+    solvers: tuple[str, ...]
     recorded: tuple[int, ...]
     # Samples with a verdict of the issue that has fewest, for each arm.
     replays: int
@@ -106,7 +106,7 @@ def simulate(
         unit=unit(spend),
         issues=len(matrix.issues),
         left_out=len({task for _, table in tables for task in table.tasks}) - len(matrix.issues),
-        arms=matrix.arms,
+        solvers=matrix.arms,
         recorded=tuple(matrix.recorded.min(axis=0).tolist()),
         replays=replays,
         seed=seed,
@@ -126,7 +126,7 @@ def simulate(
 
 
 def _names(tables: Sequence[tuple[str, SampleTable]]) -> Names:
-    """Name the arms as `ksolve report` does, by their runs only where one is in several."""
+    """Name the solvers as `ksolve report` does, by their runs only where one is in several."""
     arms = [arm for _, table in tables for arm in table.arms]
     runs = [run for run, table in tables for _ in table.arms]
     return short_names(arms, runs if len(set(arms)) < len(arms) else ())
@@ -163,7 +163,7 @@ def _show(simulation: Simulation, shared: str) -> None:
         "Recorded for every issue, at least: "
         + ", ".join(
             f"{count(samples, 'sample')} of {arm}"
-            for arm, samples in zip(simulation.arms, simulation.recorded, strict=True)
+            for arm, samples in zip(simulation.solvers, simulation.recorded, strict=True)
         )
         + "."
     )

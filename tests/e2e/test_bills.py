@@ -67,7 +67,7 @@ def ended(command: list[str], code: int = 0) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
-    return told["arms"][0] if "arms" in told else told
+    return told["solvers"][0] if "solvers" in told else told
 
 
 def ksolve(*command: str) -> str:

@@ -159,7 +159,7 @@ def test_coins_are_found_to_be_flaky_and_reported_apart_from_then_on(
     words = ("verify", "--tasks", dataset, "--predictions", "gold", "--out", tmp_path / "run")
     report = json.loads(ksolve(own_folders, *words, "--json").stdout)
     assert report["flaky"] == ["coins"]
-    (arm,) = report["arms"]
+    (arm,) = report["solvers"]
     apart = arm["without_flaky"]
     assert (arm["issues"], apart["issues"], apart["solved"]) == (2, 1, 1)
     assert [point["coverage"] for point in apart["pass_at_k"]] == [1.0]

@@ -44,7 +44,7 @@ def test_a_run_with_the_small_model_is_drawn_judged_metered_and_cleaned_up(tmp_p
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    (arm,) = json.loads(done.stdout)["arms"]
+    (arm,) = json.loads(done.stdout)["solvers"]
     assert arm["samples"] == SAMPLES
     assert sum(arm["outcomes"].values()) == SAMPLES
     usage = arm["usage"]

@@ -52,7 +52,7 @@ def command(answers: Path, out: Path) -> list[str]:
 
 def counts(report: str) -> dict[str, Any]:
     """Return what two runs of the same plan must agree on."""
-    (arm,) = json.loads(report)["arms"]
+    (arm,) = json.loads(report)["solvers"]
     usage = arm["usage"]
     kept = {
         name: arm[name] for name in ("samples", "solved", "outcomes", "pending_samples", "cost")
@@ -157,7 +157,7 @@ def test_gold_and_empty_predictions_come_out_as_they_must(tmp_path: Path) -> Non
             check=False,
         )
         assert done.returncode == code, done.stderr
-        (arm,) = json.loads(done.stdout)["arms"]
+        (arm,) = json.loads(done.stdout)["solvers"]
         assert arm["outcomes"][outcome] == len(TASKS)
 
 
@@ -178,6 +178,6 @@ def test_exported_predictions_are_verified_to_the_same_verdicts(
         check=False,
     )
     assert done.returncode == 1
-    (arm,) = json.loads(done.stdout)["arms"]
+    (arm,) = json.loads(done.stdout)["solvers"]
     assert arm["outcomes"]["resolved"] == len(TASKS)
     assert arm["samples"] == len(TASKS) * SAMPLES

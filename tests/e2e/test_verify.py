@@ -133,7 +133,7 @@ def test_suspicious_patch_is_listed_and_strict_ends_with_1(tmp_path: Path) -> No
 
     strict = verify(*words, "--strict", "--json")
     assert strict.returncode == 1, strict.stderr
-    assert json.loads(strict.stdout)["arms"][0]["outcomes"]["unresolved"] == 1
+    assert json.loads(strict.stdout)["solvers"][0]["outcomes"]["unresolved"] == 1
     assert said in strict.stderr
 
 

@@ -92,7 +92,7 @@ def test_the_figures_are_those_of_a_plain_count(
     rows: list[SampleRow], shuffle: random.Random
 ) -> None:
     shuffle.shuffle(rows)
-    for arm in summary_of(rows).arms:
+    for arm in summary_of(rows).solvers:
         mine = [one for one in rows if one.model == arm.model]
         judged = [one for one in mine if one.outcome is not None]
         solved = {one.task_id for one in judged if one.outcome == "resolved"}
@@ -113,7 +113,7 @@ def test_the_figures_are_those_of_a_plain_count(
 
 @given(SOME_ROWS)
 def test_pass_at_k_stands_on_issues_with_k_verdicts(rows: list[SampleRow]) -> None:
-    for arm in summary_of(rows).arms:
+    for arm in summary_of(rows).solvers:
         mine = [one for one in rows if one.model == arm.model and one.outcome is not None]
         by_issue = [[one.outcome for one in mine if one.task_id == task] for task in TASKS]
         assert [point.k for point in arm.pass_at_k] == [1, 2, 4]
@@ -144,7 +144,7 @@ def test_without_flaky_issues_the_figures_are_those_of_a_run_that_never_had_them
     )
     whole_run = summary_of(rows, flaky=flaky)
     assert whole_run.flaky == tuple(task for task in TASKS if task in flaky)
-    for arm, expected in zip(whole_run.arms, apart.arms, strict=True):
+    for arm, expected in zip(whole_run.solvers, apart.solvers, strict=True):
         assert arm.without_flaky is not None
         assert arm.without_flaky.issues == len(steady_tasks)
         assert arm.without_flaky.solved == expected.solved
@@ -154,15 +154,15 @@ def test_without_flaky_issues_the_figures_are_those_of_a_run_that_never_had_them
 @given(SOME_ROWS, st.sets(st.sampled_from([*TASKS, "of another run"])))
 def test_flaky_issues_stay_in_all_other_figures(rows: list[SampleRow], flaky: set[str]) -> None:
     plain, told = summary_of(rows), summary_of(rows, flaky=flaky)
-    kept = [dataclasses.replace(arm, without_flaky=None) for arm in told.arms]
-    assert dataclasses.replace(told, flaky=(), arms=tuple(kept)) == plain
+    kept = [dataclasses.replace(arm, without_flaky=None) for arm in told.solvers]
+    assert dataclasses.replace(told, flaky=(), solvers=tuple(kept)) == plain
     assert (told == plain) == (not flaky & set(TASKS))
 
 
 def test_a_pending_verdict_changes_no_rate() -> None:
     rows = whole({"t0": ["resolved", "unresolved"], "t1": ["unresolved", "timeout"]})
     with_pending = [*rows, row("t0", 2, None), row("t2", 0, None)]
-    before, after = summary_of(rows).arms[0], summary_of(with_pending).arms[0]
+    before, after = summary_of(rows).solvers[0], summary_of(with_pending).solvers[0]
     assert after.pending_verdicts == 2
     assert after.pass_at_k == before.pass_at_k
     assert after.outcomes == before.outcomes
@@ -170,7 +170,7 @@ def test_a_pending_verdict_changes_no_rate() -> None:
 
 def test_what_was_paid_does_not_depend_on_the_order_in_which_samples_came() -> None:
     rows = [row("t0", index, cost=cost) for index, cost in enumerate([0.1, 0.2, 0.3, 1e-17])]
-    (there, back) = (summary_of(some).arms[0].cost for some in (rows, rows[::-1]))
+    (there, back) = (summary_of(some).solvers[0].cost for some in (rows, rows[::-1]))
     assert there == back
 
 
@@ -182,36 +182,36 @@ def test_failures_are_those_of_their_own_strategy() -> None:
         price_notes={},
         failures={arms[0]: 3, arms[1]: 1},
     )
-    assert [arm.failures for arm in summary.arms] == [3, 1]
+    assert [arm.failures for arm in summary.solvers] == [3, 1]
     assert summary.failures == {"m": 4}
 
 
 def test_failures_change_no_rate_but_their_bill_is_paid() -> None:
     rows = whole({"t0": ["resolved", "unresolved"]})
     small = (MODELS[0], "oneshot")
-    before = summary_of(rows).arms[0]
-    after = summary_of(rows, failures={small: 3}, failed={small: Failed(cost=0.1)}).arms[0]
+    before = summary_of(rows).solvers[0]
+    after = summary_of(rows, failures={small: 3}, failed={small: Failed(cost=0.1)}).solvers[0]
     assert (before.failures, after.failures) == (0, 3)
     assert after.pass_at_k == before.pass_at_k
     assert (before.cost, after.cost, after.failed_cost) == (0.5, 0.6, 0.1)
-    assert summary_of(rows, failed={small: Failed(cost=None)}).arms[0].cost is None
+    assert summary_of(rows, failed={small: Failed(cost=None)}).solvers[0].cost is None
 
 
 def test_one_sample_of_unknown_price_makes_the_cost_unknown() -> None:
-    arm = summary_of([row(index=0), row(index=1, cost=None), row(index=2)]).arms[0]
+    arm = summary_of([row(index=0), row(index=1, cost=None), row(index=2)]).solvers[0]
     assert (arm.cost, arm.cost_per_sample, arm.cost_per_solve) == (None, None, None)
 
 
 def test_a_patch_verified_once_counts_its_seconds_once() -> None:
     rows = [row(index=i, patch="same") for i in range(3)] + [row(index=3, patch="other")]
-    arm = summary_of(rows).arms[0]
+    arm = summary_of(rows).solvers[0]
     assert (arm.distinct_patches, arm.verify_seconds) == (2, 4.0)
 
 
 def test_a_run_without_rows_owes_everything() -> None:
     summary = summary_of([])
-    assert [arm.model for arm in summary.arms] == list(MODELS)
-    for arm in summary.arms:
+    assert [arm.model for arm in summary.solvers] == list(MODELS)
+    for arm in summary.solvers:
         assert arm.pending_samples == len(TASKS) * SAMPLES
         assert all(point.coverage is None for point in arm.pass_at_k)
         assert arm.cost_per_sample is None
@@ -221,18 +221,18 @@ def test_a_run_of_no_issue_is_summed_up_too() -> None:
     arms = [(model, "oneshot") for model in MODELS]
     table = table_of([], tasks=[], arms=arms)
     summary = summarise(table, samples=0, price_notes={}, failures={})
-    assert [arm.pass_at_k for arm in summary.arms] == [(), ()]
+    assert [arm.pass_at_k for arm in summary.solvers] == [(), ()]
 
 
 def test_models_keep_their_order_and_each_has_an_arm_under_each_strategy() -> None:
     summary = summary_of([row(model=MODELS[1], strategy="loop")], strategies=["oneshot", "loop"])
-    assert [(arm.model, arm.strategy) for arm in summary.arms] == [
+    assert [(arm.model, arm.strategy) for arm in summary.solvers] == [
         (MODELS[0], "oneshot"),
         (MODELS[0], "loop"),
         (MODELS[1], "oneshot"),
         (MODELS[1], "loop"),
     ]
-    assert [arm.label for arm in summary.arms] == [
+    assert [arm.label for arm in summary.solvers] == [
         "small (oneshot)",
         "small (loop)",
         "large (oneshot)",
@@ -250,8 +250,8 @@ def test_arms_may_go_to_different_depths() -> None:
         wanted=wanted,
     )
     assert summary.samples_per_issue == 4
-    assert [[point.k for point in arm.pass_at_k] for arm in summary.arms] == [[1, 2, 4], [1]]
-    assert [arm.pending_samples for arm in summary.arms] == [4 * len(TASKS), len(TASKS) - 1]
+    assert [[point.k for point in arm.pass_at_k] for arm in summary.solvers] == [[1, 2, 4], [1]]
+    assert [arm.pending_samples for arm in summary.solvers] == [4 * len(TASKS), len(TASKS) - 1]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_models_of_one_last_part_are_named_in_full() -> None:
     ],
 )
 def test_labels_are_short_and_tell_the_models_apart(models: list[str], labels: list[str]) -> None:
-    assert [arm.label for arm in summary_of([], models=models).arms] == labels
+    assert [arm.label for arm in summary_of([], models=models).solvers] == labels
 
 
 def test_labels_name_the_strategy_where_there_are_several() -> None:
@@ -304,5 +304,5 @@ def test_the_json_form_is_plain_and_complete(rows: list[SampleRow]) -> None:
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert plain["schema"] == 2
     assert set(plain) - {"schema"} == {field.name for field in dataclasses.fields(Summary)}
-    assert plain["arms"][0]["outcomes"] == summary.arms[0].outcomes
-    assert [point["k"] for point in plain["arms"][0]["pass_at_k"]] == [1, 2, 4]
+    assert plain["solvers"][0]["outcomes"] == summary.solvers[0].outcomes
+    assert [point["k"] for point in plain["solvers"][0]["pass_at_k"]] == [1, 2, 4]

@@ -172,7 +172,7 @@ def test_tables_hold_what_the_store_holds(
             {"model": arm.model, "strategy": arm.strategy, "without_flaky": steady}
             | dataclasses.asdict(point)
             for steady in (False, True)
-            for arm in summary_of(store).arms
+            for arm in summary_of(store).solvers
             if (of := arm.without_flaky if steady else arm) is not None
             for point in of.pass_at_k
         ]

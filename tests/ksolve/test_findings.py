@@ -55,7 +55,7 @@ def test_a_task_of_one_id_is_one_task_and_no_other_is(tmp_path: Path, found: Fou
     assert (of.frontier.issues, of.frontier.excluded) == (1, 2)
     assert [pairs[0].issues for pairs in of.paired.values()] == [1, 1]
     # A run's own figures are of all its issues, whatever it is compared with.
-    assert [arm.issues for arm in of.summary.arms] == [2, 2]
+    assert [arm.issues for arm in of.summary.solvers] == [2, 2]
     assert all(at.issues == 2 for one in of.solvers for at in one.costs)
 
 
@@ -74,7 +74,7 @@ def test_runs_in_one_table_keep_their_samples_and_share_no_patch(
 def test_runs_of_one_name_are_numbered(tmp_path: Path, found: Found) -> None:
     of = found(record(tmp_path / "a" / "run"), record(tmp_path / "b" / "run"))
     assert [run.name for run in of.runs] == ["run #1", "run #2"]
-    labels = [arm.label for arm in of.summary.arms]
+    labels = [arm.label for arm in of.summary.solvers]
     assert len(set(labels)) == 4
 
 

@@ -90,7 +90,7 @@ def test_the_table_fits_the_terminal_without_losing_a_figure(
         assert "…" not in text
         ks = [int(k) for k in re.findall(r"@(\d+)", text)]
         assert (ks[0], ks[-1]) == (1, of.summary.samples_per_issue)
-        for arm in of.summary.arms:
+        for arm in of.summary.solvers:
             assert f"{arm.solved}/{arm.issues}" in text
             assert f"{arm.outcomes['resolved']:,}" in text
 
@@ -173,7 +173,7 @@ def test_a_run_without_a_price_is_told_in_what_it_used(
 
 def test_intervals_stand_under_their_share(run: Run) -> None:
     of = run()
-    point = of.summary.arms[0].pass_at_k[0]
+    point = of.summary.solvers[0].pass_at_k[0]
     assert point.low is not None
     assert point.high is not None
     assert f"{100 * point.low:.0f}-{100 * point.high:.0f}" in printed(of, 100)
@@ -260,7 +260,7 @@ def test_solvers_are_called_by_what_tells_them_apart(tmp_path: Path) -> None:
     assert "m (oneshot)" not in page.read_text("utf-8")
     assert "2 strategies, m" in page.read_text("utf-8")
     assert [one["label"] for one in told["analysis"]["solvers"]] == ["m (oneshot)", "m (wide)"]
-    assert [one["label"] for one in told["arms"]] == ["m (oneshot)", "m (wide)"]
+    assert [one["label"] for one in told["solvers"]] == ["m (oneshot)", "m (wide)"]
 
 
 def test_a_run_is_told_at_the_k_of_the_others_as_deep_as_it_goes(tmp_path: Path) -> None:

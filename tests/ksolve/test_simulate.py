@@ -70,7 +70,7 @@ def test_runs_are_joined_and_every_policy_stands_at_every_budget(runs: list[Path
         simulate(*runs, "--budget", "9", "--budget", "3", "--replays", "20", "--json")
     )
     assert (said["schema"], said["axis"], said["unit"]) == (1, "money", "US dollars")
-    assert (said["issues"], said["arms"], said["recorded"]) == (3, ["cheap", "dear"], [4, 4])
+    assert (said["issues"], said["solvers"], said["recorded"]) == (3, ["cheap", "dear"], [4, 4])
     cells = {(one["policy"], one["budget"]): one for one in said["bought"]}
     assert cells["uniform: cheap", 3.0]["solved"] == 1.0
     assert cells["uniform: dear", 3.0]["solved"] == 0.0

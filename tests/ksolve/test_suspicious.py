@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_report_tells_coverage_with_and_without(run: Path) -> None:
     told = json.loads(ksolve("report", run, "--json").stdout)
-    (arm,) = told["arms"]
+    (arm,) = told["solvers"]
     assert (arm["solved"], arm["suspicious"]) == (3, 3)
     assert (arm["without_suspicious"]["issues"], arm["without_suspicious"]["solved"]) == (4, 2)
     last = [arm["pass_at_k"][-1], arm["without_suspicious"]["pass_at_k"][-1]]
@@ -66,7 +66,7 @@ def test_csv_has_both(run: Path) -> None:
 
 
 def test_strict_report_has_them_unresolved_and_says_so(run: Path) -> None:
-    (arm,) = json.loads(ksolve("report", run, "--json", "--strict").stdout)["arms"]
+    (arm,) = json.loads(ksolve("report", run, "--json", "--strict").stdout)["solvers"]
     assert (arm["solved"], arm["outcomes"]["resolved"], arm["suspicious"]) == (2, 3, 0)
     assert arm["without_suspicious"] is None
     said = " ".join(ksolve("report", run, "--strict").stdout.split())
