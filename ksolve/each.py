@@ -140,14 +140,14 @@ def choosing(of: Findings) -> Grid:
     shares = [{method_name(r): r.solved.share for r in found.results} for _, found in solvers]
     return Grid(
         caption="Issues that one patch each solves, chosen without the oracle: between a sample at "
-        "random (the floor) and knowing the answer (the ceiling).",
-        headers=["chosen", "floor", *(name.replace(" ", "\n", 1) for name in methods), "ceiling"],
+        "random and knowing the answer (the oracle).",
+        headers=["chosen", "random", *(name.replace(" ", "\n", 1) for name in methods), "oracle"],
         rows=[
             [
                 one.label,
-                percent(found.floor.share, found.issues),
+                percent(found.random.share, found.issues),
                 *(percent(by[name], found.issues) if name in by else "-" for name in methods),
-                percent(found.ceiling.share, found.issues),
+                percent(found.oracle.share, found.issues),
             ]
             for (one, found), by in zip(solvers, shares, strict=True)
         ],

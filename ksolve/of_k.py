@@ -27,7 +27,7 @@ def worths_of(of: Findings) -> list[Worth]:
         if not solver.run.summary.adaptive
     ]
     mixed = [] if adaptive else [one for one in of.together_chosen if not one.as_of]
-    return [one for one in (*alone, *mixed) if one and len(one.evaluation.ceiling_at_k) > 1]
+    return [one for one in (*alone, *mixed) if one and len(one.evaluation.oracle_at_k) > 1]
 
 
 def grid(worths: Sequence[Worth], every: Sequence[Sequence[int]], width: int | None = None) -> Grid:
@@ -56,10 +56,10 @@ def _grid(worths: Sequence[Worth], ks: Sequence[int]) -> Grid:
         told = [result for result in one.evaluation.results if _is_told(result)]
         rows += [[one.label, method_name(result), *_cells(result.at_k, ks)] for result in told]
         if told:
-            rows.append([one.label, "ceiling", *_cells(one.evaluation.ceiling_at_k, ks)])
+            rows.append([one.label, "oracle", *_cells(one.evaluation.oracle_at_k, ks)])
     return Grid(
-        caption="Issues solved by one patch that is chosen out of k samples: at k = 1 it is the "
-        "floor, and the ceiling is pass@k.",
+        caption="Issues solved by one patch that is chosen out of k samples: at k = 1 it is a "
+        "sample at random, and the oracle is pass@k.",
         headers=["chosen", "how", *(f"of\n{k}" for k in ks)],
         rows=rows,
         words=2,

@@ -84,7 +84,7 @@ def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, words:
 def _rows(worth: Worth, join: _Join) -> Iterator[tuple[str, ...]]:
     of = worth.evaluation
     nothing = ("-",) * 5
-    yield "random floor", _share(of.floor, of.issues, join), *nothing
+    yield "random choice", _share(of.random, of.issues, join), *nothing
     for result in of.results:
         yield (
             method_name(result, names={}),
@@ -92,7 +92,7 @@ def _rows(worth: Worth, join: _Join) -> Iterator[tuple[str, ...]]:
             "-" if result.recovered is None else _share(result.recovered, 0, join),
             *_used(result),
         )
-    yield "oracle ceiling", _share(of.ceiling, of.issues, join), *nothing
+    yield "oracle", _share(of.oracle, of.issues, join), *nothing
 
 
 def _used(result: Result) -> tuple[str, ...]:

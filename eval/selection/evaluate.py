@@ -1,4 +1,4 @@
-"""What methods of selection are worth, between the random floor and the oracle's ceiling.
+"""What methods of selection are worth, between a random choice and the oracle.
 
 Here, and nowhere else, choices and verdicts meet: the choices are made before. Shares are exact
 expectations over ties, so nothing is drawn but the resamples of the intervals, which speak of
@@ -45,8 +45,8 @@ class Result:
     """Who judges, say; as in `Selection`."""
     solved: Share
     recovered: Share | None
-    """Of the gap from floor to ceiling; below 0 where the method is worse than chance. None where
-    there is no gap."""
+    """Of the gap from a random choice to the oracle; below 0 where the method is worse than
+    chance. None where there is no gap."""
     effort: Effort
     at_k: tuple[Coverage, ...] = ()
     """What it solves when only k samples of each issue are drawn, one of which it chooses; empty
@@ -61,12 +61,12 @@ class Evaluation:
 
     issues: int
     candidates: int
-    floor: Share
+    random: Share
     """Of a candidate taken at random, one without a patch as any other: pass@1."""
-    ceiling: Share
+    oracle: Share
     """With at least one resolved candidate: what a perfect choice would solve."""
     results: tuple[Result, ...]
-    ceiling_at_k: tuple[Coverage, ...] = ()
+    oracle_at_k: tuple[Coverage, ...] = ()
     """With at least one resolved of k candidates: pass@k, at the k of every `Result.at_k`."""
 
 
@@ -94,7 +94,7 @@ def evaluate(
     ]
     values = np.array(columns, dtype=np.float64).T
     means, (lows, highs) = values.mean(0), intervals.of_share(values)
-    floor, ceiling, *solved = (
+    random, oracle, *solved = (
         Share(share=share, low=finite(low), high=finite(high))
         for share, low, high in zip(means.tolist(), lows, highs, strict=True)
     )
@@ -108,8 +108,8 @@ def evaluate(
     return Evaluation(
         issues=issues,
         candidates=sum(one.size for one in resolved),
-        floor=floor,
-        ceiling=ceiling,
+        random=random,
+        oracle=oracle,
         results=tuple(
             Result(
                 method=selection.method,
@@ -124,7 +124,7 @@ def evaluate(
                 selections, solved, recovered, curves, strict=True
             )
         ),
-        ceiling_at_k=curve_of(pass_at_ks(n, [int(one.sum()) for one in resolved], told), told),
+        oracle_at_k=curve_of(pass_at_ks(n, [int(one.sum()) for one in resolved], told), told),
     )
 
 
@@ -143,7 +143,7 @@ def _expected(resolved: Sequence[Bools], selection: Selection) -> list[float]:
 
 
 def _recovered(above: Floats, gap: Floats) -> list[Share | None]:
-    """Return the part of the gap, (issues, 1), that each method is above the floor."""
+    """Return the part of the gap, (issues, 1), that each method is above a random choice."""
     if gap.mean() <= 0:
         return [None] * above.shape[1]
     shares = above.mean(0) / gap.mean()

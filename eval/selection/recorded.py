@@ -1,7 +1,7 @@
 """What methods said before, put beside the samples of a run as they are now.
 
-Words about the same samples belong together: they have one floor and one ceiling. A pool that has
-grown since is another pool, and a word about a sample without a verdict waits for it.
+Words about the same samples belong together: they have one random choice and one oracle. A pool
+that has grown since is another pool, and a word about a sample without a verdict waits for it.
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ def select(
         bool,
         typer.Option(
             "--compare",
-            help="Hold the choices against the run's verdicts, between the random floor and the "
-            "oracle's ceiling.",
+            help="Hold the choices against the run's verdicts, between a random choice and "
+            "the oracle.",
         ),
     ] = False,
     model: Annotated[
@@ -358,7 +358,7 @@ def _compare(chosen: Sequence[Chosen], table: SampleTable, console: Console, *, 
 
 def _print_at_ks(worth: Worth, console: Console) -> None:
     """Print what the methods solve when they choose out of fewer samples."""
-    ks = [point.k for point in worth.evaluation.ceiling_at_k]
+    ks = [point.k for point in worth.evaluation.oracle_at_k]
     every = [spread(ladder(max(ks)), columns) for columns in COLUMNS]
     grid = of_k.grid([worth], every, console.width)
     if grid.rows and len(ks) > 1:

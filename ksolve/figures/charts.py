@@ -76,7 +76,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bar:
-    """A share and its interval, between a floor and a ceiling that its group has in common."""
+    """A share and its interval, between a random choice and the oracle of its group."""
 
     name: str
     value: float
@@ -91,8 +91,8 @@ class Bars:
     """One solver's bars."""
 
     name: str
-    floor: float
-    ceiling: float
+    random: float
+    oracle: float
     bars: Sequence[Bar]
 
 
@@ -159,7 +159,7 @@ def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
     used = 0 if is_slim else max((len(b.used) for one in groups for b in one.bars), default=0)
     end = width() - 24.0 - LETTER * used
     values = [v for one in groups for bar in one.bars for v in (bar.value, bar.high) if v]
-    highest = max([*values, *(one.ceiling for one in groups)], default=1.0)
+    highest = max([*values, *(one.oracle for one in groups)], default=1.0)
     top, step = next(axis for axis in _TOPS if axis[0] >= highest - 1e-9)
     across = Scale(low=0.0, high=top, start=margin, end=end)
     ticks = [i * step for i in range(round(top / step) + 1)]
@@ -169,7 +169,7 @@ def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
         y += 0.7 * LINE
         first, last = y, y + LINE * len(one.bars) + 6
         parts += [path([(across(tick), first), (across(tick), last)], "grid") for tick in ticks]
-        between = [(one.floor, first), (one.ceiling, first), (one.ceiling, last), (one.floor, last)]
+        between = [(one.random, first), (one.oracle, first), (one.oracle, last), (one.random, last)]
         corners = [(across(share), height) for share, height in between]
         inside = [path(corners, "far", closed=True)]
         for bar in one.bars:
@@ -184,7 +184,7 @@ def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
             if bar.used and not is_slim:
                 parts.append(label(bar.used, width() - 10.0, y, anchor="end", css="soft"))
             inside.append(mark(style, across(bar.value), y - 4.5, told))
-        edges = across(one.floor), across(one.ceiling)
+        edges = across(one.random), across(one.oracle)
         inside += [path([(edge, first), (edge, last)], "edge") for edge in edges]
         parts.append(group(style, *inside))
         y = last + 1.6 * LINE
@@ -193,7 +193,7 @@ def selection_chart(groups: Sequence[Bars], *, title: str) -> Markup:
         label("issues solved by the patch that is chosen", end, y, anchor="end", css="soft")
     )
     told = "; ".join(
-        f"{one.name}: floor {one.floor:.0%}, ceiling {one.ceiling:.0%}, "
+        f"{one.name}: random {one.random:.0%}, oracle {one.oracle:.0%}, "
         + ", ".join(f"{bar.name} {bar.value:.0%}" for bar in one.bars)
         for one in groups
     )

@@ -28,7 +28,7 @@ def chosen_of_k(of: Findings) -> Figure:
     return Figure(
         name="selection-at-k",
         caption=f"{TITLE}: what is expected of all choices of k from the samples that were drawn. "
-        f"The ceiling is pass@k, the floor a sample at random. Bands: {INTERVAL}. A hollow mark "
+        f"The oracle is pass@k; random is pass@1. Bands: {INTERVAL}. A hollow mark "
         "stands on fewer issues.",
         drawn=coverage_chart(shown, title=TITLE, name="selection-at-k") if series else None,
         table=Table(
@@ -52,12 +52,12 @@ def chosen_of_k(of: Findings) -> Figure:
 
 
 def _curves(worth: Worth) -> Iterator[tuple[str, list[Coverage]]]:
-    """Yield each method that is told of, and the ceiling, at the k that are shown."""
+    """Yield each method that is told of, and the oracle, at the k that are shown."""
     of = worth.evaluation
-    marks = {*ladder(of.ceiling_at_k[-1].k), *(one.peak.k for one in of.results if one.peak)}
+    marks = {*ladder(of.oracle_at_k[-1].k), *(one.peak.k for one in of.results if one.peak)}
     for name, points in (
         *((method_name(one), one.at_k) for one in of.results if one.at_k),
-        ("ceiling", of.ceiling_at_k),
+        ("oracle", of.oracle_at_k),
     ):
         yield name, [point for point in points if point.k in marks]
 
@@ -65,18 +65,18 @@ def _curves(worth: Worth) -> Iterator[tuple[str, list[Coverage]]]:
 def _series(worth: Worth) -> Iterator[Series]:
     plain = {method_name(one) for one in worth.evaluation.results if one.method in PLAIN}
     for name, points in _curves(worth):
-        if name not in {*plain, "ceiling"}:
+        if name not in {*plain, "oracle"}:
             yield _curve(f"{worth.label}: {name}", points)
 
 
 def _edges(worth: Worth) -> Iterator[Series]:
-    *_, (_, ceiling) = _curves(worth)
-    yield _curve(f"{worth.label}: ceiling", ceiling)
-    floor = worth.evaluation.floor.share
-    name = f"{worth.label}: floor"
-    told = f"{name}: {percent(floor, worth.evaluation.issues)}"
-    ends = (ceiling[0].k, ceiling[-1].k)
-    yield Series(name=name, points=[Point(x=k, y=floor, told=told) for k in ends])
+    *_, (_, oracle) = _curves(worth)
+    yield _curve(f"{worth.label}: oracle", oracle)
+    random = worth.evaluation.random.share
+    name = f"{worth.label}: random"
+    told = f"{name}: {percent(random, worth.evaluation.issues)}"
+    ends = (oracle[0].k, oracle[-1].k)
+    yield Series(name=name, points=[Point(x=k, y=random, told=told) for k in ends])
 
 
 def _curve(name: str, points: Sequence[Coverage]) -> Series:

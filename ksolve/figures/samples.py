@@ -23,8 +23,8 @@ def selection(of: Findings) -> Figure:
     groups = [
         Bars(
             name=one.name,
-            floor=one.evaluation.floor.share,
-            ceiling=one.evaluation.ceiling.share,
+            random=one.evaluation.random.share,
+            oracle=one.evaluation.oracle.share,
             bars=[
                 Bar(
                     name=method_name(result),
@@ -40,8 +40,8 @@ def selection(of: Findings) -> Figure:
     ]
     return Figure(
         name="selection",
-        caption=f"{title}. The tinted field reaches from the floor (a sample at random) to the "
-        f"ceiling (whoever knows the answer). Lines: {INTERVAL}. Besides the votes, what ksolve "
+        caption=f"{title}. The tinted field reaches from a sample at random to the "
+        f"oracle (whoever knows the answer). Lines: {INTERVAL}. Besides the votes, what ksolve "
         "select --compare was asked to try; on the right what that took by itself.",
         drawn=selection_chart(groups, title=title) if groups else None,
         table=Table(
@@ -127,10 +127,10 @@ def outcomes(of: Findings) -> Figure:
 
 
 def _methods(found: Evaluation) -> Iterator[tuple[str, Share, Share | None, Effort | None]]:
-    yield "floor: a sample at random", found.floor, None, None
+    yield "random: any sample", found.random, None, None
     for result in found.results:
         yield method_name(result), result.solved, result.recovered, result.effort
-    yield "ceiling: knowing the answer", found.ceiling, None, None
+    yield "oracle: knowing the answer", found.oracle, None, None
 
 
 def _recovered(worth: Share | None) -> Cell:

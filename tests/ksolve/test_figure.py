@@ -44,7 +44,7 @@ def charts(name: str = "small") -> dict[str, Markup]:
         "frontier": frontier_chart([curve(name)], [(1, 0.1), (4, 0.4)], title=name, axis="money"),
         "solve cost": solve_cost_chart([curve(name)], title=name, axis="money"),
         "selection": selection_chart(
-            [Bars(name=name, floor=0.2, ceiling=0.6, bars=bars)], title=name
+            [Bars(name=name, random=0.2, oracle=0.6, bars=bars)], title=name
         ),
         "outcomes": outcome_chart(
             [(name, {"resolved": 3, "no_patch": 5, "pending": 1})], title=name

@@ -48,14 +48,14 @@ def worth(*groups: int, solved: int, issues: int) -> Worth:
     return Worth(label="small", evaluation=evaluation, samples=evaluation.candidates)
 
 
-def test_a_row_goes_from_the_floor_to_what_is_chosen_out_of_all_and_one_is_the_ceiling() -> None:
+def test_a_row_goes_from_pass_at_1_to_what_is_chosen_out_of_all_and_one_is_the_oracle() -> None:
     told = grid([worth(3, 5, solved=0, issues=30)], [LADDER])
     assert told.headers == ["chosen", "how", "of\n1", "of\n2", "of\n4", "of\n8"]
-    vote, ceiling = told.rows
+    vote, oracle = told.rows
     # Out of two samples a vote is a draw, or both are right: (3/8 2/7) + 15/28 / 2.
     assert vote == ["small", "the most frequent one", "38%", "38%", "29%", "0%"]
     # All four are wrong in 5 of the 70 ways to draw them.
-    assert ceiling == ["small", "ceiling", "38%", "64%", "93%", "100%"]
+    assert oracle == ["small", "oracle", "38%", "64%", "93%", "100%"]
 
 
 def test_it_is_said_where_fewer_samples_are_better_and_only_there() -> None:
@@ -80,7 +80,7 @@ def test_a_terminal_gets_as_many_k_as_it_has_room_for() -> None:
 def test_the_report_has_it_at_the_k_of_its_coverage(tmp_path: Path, form: tuple[str, ...]) -> None:
     told = command("report", record(tmp_path / "run", samples=8), *form)
     assert "chosen out of k samples" in " ".join(told.split())
-    rows = [line for line in told.splitlines() if re.search(r"\bceiling\b.*%", line)]
+    rows = [line for line in told.splitlines() if re.search(r"\boracle\b.*%", line)]
     coverage = next(line for line in told.splitlines() if re.match(r"\|? ?small\b.*%.*/6", line))
     shares = re.findall(r"(\d+)%", rows[0])
     assert len(shares) == 4
@@ -108,17 +108,17 @@ def test_programs_get_every_curve(tmp_path: Path) -> None:
         assert told == pytest.approx([by_k[k] for k in LADDER])
         assert by_k[8] == pytest.approx(results[method]["solved"]["share"])
         assert by_k[1] == pytest.approx(float(table[0]["coverage"]))
-    ceiling = {one["k"]: one["coverage"] for one in solver["selection"]["ceiling_at_k"]}
-    assert [float(row["coverage"]) for row in table] == pytest.approx([ceiling[k] for k in LADDER])
+    oracle = {one["k"]: one["coverage"] for one in solver["selection"]["oracle_at_k"]}
+    assert [float(row["coverage"]) for row in table] == pytest.approx([oracle[k] for k in LADDER])
 
 
-def test_the_page_draws_votes_between_floor_and_ceiling(tmp_path: Path) -> None:
+def test_the_page_draws_votes_between_a_random_choice_and_the_oracle(tmp_path: Path) -> None:
     run, page = record(tmp_path / "run", samples=8), tmp_path / "page.html"
     command("report", run, "--html", page, "--svg", tmp_path / "figures")
     text = page.read_text(encoding="utf-8")
     assert "Out of k samples" in text
     drawn = (tmp_path / "figures" / "selection-at-k.svg").read_text(encoding="utf-8")
-    for name in ("small: the most frequent one", "small: ceiling", "large: floor"):
+    for name in ("small: the most frequent one", "small: oracle", "large: random"):
         assert name in drawn
     assert text.count('id="selection-at-k-title"') == 1
 
@@ -128,7 +128,7 @@ def test_a_comparison_has_it_too(tmp_path: Path) -> None:
     told = command("select", run, "--compare")
     assert re.search(r"the most frequent one( +\d+%){4}", told)
     found = json.loads(command("select", run, "--compare", "--json"))
-    assert [one["k"] for one in found["ceiling_at_k"]] == list(range(1, 9))
+    assert [one["k"] for one in found["oracle_at_k"]] == list(range(1, 9))
 
 
 def test_a_table_is_markdown_as_well() -> None:

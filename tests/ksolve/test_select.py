@@ -162,15 +162,15 @@ def test_what_the_columns_of_the_choices_are_is_said_below_them(run: Path) -> No
 def test_a_comparison_lies_between_floor_and_ceiling(run: Path) -> None:
     done = ksolve(run, "--compare")
     assert done.exit_code == 0, done.output
-    table = done.stdout.partition("random floor")
+    table = done.stdout.partition("random choice")
     words = [word for word in table[2].split() if word.isalpha() and word != "to"]
     assert words[:4] == ["any", "first", "majority", "oracle"]
     assert "Left out: 1 sample whose verdict is pending, 1 issue without any." in done.stdout
 
     plain = json.loads(ksolve(run, "--compare", "--json").stdout)
     assert plain["pending"] == plain["left_out"] == 1
-    assert plain["floor"]["share"] == pytest.approx((2 / 5 + 1 / 4 + 0) / 3)
-    assert plain["ceiling"]["share"] == pytest.approx(2 / 3)
+    assert plain["random"]["share"] == pytest.approx((2 / 5 + 1 / 4 + 0) / 3)
+    assert plain["oracle"]["share"] == pytest.approx(2 / 3)
     solved = {result["method"]: result["solved"]["share"] for result in plain["results"]}
     assert solved == pytest.approx(
         {"any": (2 / 4 + 1 / 2) / 3, "first": 0.0, "majority": (1 + 1 / 2) / 3}
@@ -243,8 +243,8 @@ def test_each_solver_is_compared_by_itself_and_all_of_them_together(tmp_path: Pa
     told = json.loads(ksolve(run, "--compare", "--json").stdout)
     assert [one["label"] for one in told["solvers"]] == ["small", "large"]
     assert (told["label"], told["candidates"]) == ("all together", 2 * 6 * 4)
-    assert [one["ceiling"]["share"] for one in told["solvers"]] == pytest.approx([3 / 6, 5 / 6])
-    assert told["ceiling"]["share"] == pytest.approx(5 / 6)
+    assert [one["oracle"]["share"] for one in told["solvers"]] == pytest.approx([3 / 6, 5 / 6])
+    assert told["oracle"]["share"] == pytest.approx(5 / 6)
     shown = ksolve(run, "--compare").stdout
     assert [shown.count(f"{name}: one patch") for name in ("small", "large", "all together")] == [
         1,

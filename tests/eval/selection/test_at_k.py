@@ -84,11 +84,11 @@ def test_out_of_all_it_is_the_evaluation_and_out_of_one_it_is_pass_at_1(method: 
     (result,) = found.results
     first, last = result.at_k[0], result.at_k[-1]
     assert (first.k, last.k) == (1, 6)
-    for point, share in ((first, found.floor), (last, result.solved)):
+    for point, share in ((first, found.random), (last, result.solved)):
         told = (point.coverage, point.low, point.high)
         assert told == pytest.approx((share.share, share.low, share.high), abs=1e-12)
-    assert [point.k for point in result.at_k] == [point.k for point in found.ceiling_at_k]
-    assert found.ceiling_at_k[-1].coverage == pytest.approx(found.ceiling.share)
+    assert [point.k for point in result.at_k] == [point.k for point in found.oracle_at_k]
+    assert found.oracle_at_k[-1].coverage == pytest.approx(found.oracle.share)
 
 
 def vote(sizes: list[int]) -> Selection:

@@ -1,4 +1,4 @@
-"""A choice is worth what it is expected to solve, whatever the order, between floor and ceiling."""
+"""A choice is worth what it is expected to solve, in any order, between any and the oracle."""
 
 from __future__ import annotations
 
@@ -88,15 +88,15 @@ def test_floor_and_ceiling_are_pass_at_1_and_coverage() -> None:
     pool = [candidates(text, f"t-{number}") for number, text in enumerate(answers)]
     selections = [chosen(method, pool) for method in (ANY, MAJORITY)]
     found = evaluate([right(text, "a") for text in answers], selections)
-    assert found.floor.share == pytest.approx((0.5 + 0 + 1) / 3)
-    assert found.ceiling.share == pytest.approx(2 / 3)
+    assert found.random.share == pytest.approx((0.5 + 0 + 1) / 3)
+    assert found.oracle.share == pytest.approx(2 / 3)
     any_patch, majority = found.results
     assert any_patch.recovered is not None
     assert any_patch.recovered.share == pytest.approx((2 / 3 - 1 / 2) / (1 - 1 / 2))
     assert majority.recovered is not None
     assert majority.recovered.share == pytest.approx(1.0)
     assert (found.issues, found.candidates) == (3, 7)
-    for share in (found.floor, found.ceiling, any_patch.solved):
+    for share in (found.random, found.oracle, any_patch.solved):
         assert share.low is not None
         assert share.high is not None
         assert share.low <= share.share <= share.high
@@ -105,7 +105,7 @@ def test_floor_and_ceiling_are_pass_at_1_and_coverage() -> None:
 def test_where_chance_solves_all_there_is_no_gap_to_recover() -> None:
     pool = [candidates("aa", "t-1"), candidates("b", "t-2")]
     found = evaluate([right("aa", "a"), right("b", "a")], [chosen(MAJORITY, pool)])
-    assert found.floor.share == found.ceiling.share == 0.5
+    assert found.random.share == found.oracle.share == 0.5
     assert found.results[0].recovered is None
     assert to_json(found)["results"][0]["recovered"] is None
 

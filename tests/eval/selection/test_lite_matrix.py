@@ -90,16 +90,16 @@ def test_methods_lie_between_the_floor_and_the_ceiling(evaluation: Evaluation) -
     print()  # noqa: T201 - the table is what this is run by hand for
     solved = {result.method: result.solved.share for result in evaluation.results}
     for name, share in [
-        ("random floor", evaluation.floor),
+        ("random choice", evaluation.random),
         *((result.method, result.solved) for result in evaluation.results),
-        ("oracle ceiling", evaluation.ceiling),
+        ("oracle", evaluation.oracle),
     ]:
         part = {result.method: result.recovered for result in evaluation.results}.get(name)
         gap = f"{part.share:6.1%} ({part.low:.1%} to {part.high:.1%}) of the gap" if part else ""
         print(f"{name:15} {share.share:6.1%} ({share.low:.1%} to {share.high:.1%})  {gap}")  # noqa: T201
-    assert evaluation.floor.share == pytest.approx(232 / (142 * 9))
-    assert evaluation.ceiling.share == pytest.approx(55 / 142)
-    assert evaluation.floor.share < solved["any"] < solved["majority"] < evaluation.ceiling.share
+    assert evaluation.random.share == pytest.approx(232 / (142 * 9))
+    assert evaluation.oracle.share == pytest.approx(55 / 142)
+    assert evaluation.random.share < solved["any"] < solved["majority"] < evaluation.oracle.share
     # What normalisation is for: spellings of one fix no longer split its vote.
     assert solved["exact text"] < solved["majority"]
 
