@@ -1,9 +1,9 @@
 """What each policy buys where the truth is known: six worlds, four budgets, in issues solved.
 
 Beside the fixed policies stand the adaptive one without any history, with the counts of a former
-run (200 other issues of the same world, 8 samples of each by every solver), with a covariate of the
-issues that correlates 0.5 with their ease or one that says nothing, with both history and
-covariate, and an oracle that knows the rate of every issue and solver. Every replay draws new
+run (200 other issues of the same world, 8 samples of each by every solver), with these and a
+covariate of the issues that says nothing or correlates 0.5 with their ease, and an oracle that
+knows the rate of every issue and solver. Every replay draws new
 issues, the same for all policies. The rows at the end of each world say how far an adaptive policy
 is from the fixed one that is the best in hindsight, in percent of what that one solves, with the
 standard error of the paired difference.
@@ -110,9 +110,8 @@ def replay(world: World, issues: int, samples: int, seed: int) -> dict[str, Floa
         solved[policy.name] = np.array([trajectory.stop(one).solved for one in budgets])
     for name, pool, known in (
         (ADAPTIVE, plain, None),
-        (f"{ADAPTIVE}, useless covariate", useless, None),
-        (f"{ADAPTIVE}, covariate", useful, None),
         (f"{ADAPTIVE}, former run", plain, former),
+        (f"{ADAPTIVE}, former run and useless covariate", useless, former),
         (f"{ADAPTIVE}, former run and covariate", useful, former),
     ):
         solved[name] = np.array(

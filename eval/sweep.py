@@ -137,7 +137,7 @@ class Sweep:
                     arm: one.model.price.at().cost(USUAL) for arm, one in self._solvers.items()
                 },
                 unjudged=self._verifying,
-                covariates=shown(known.tasks, self.plan.tasks),
+                covariates=shown(known.tasks, self.plan.tasks) if self.plan.former else None,
                 former=self.plan.former,
             )
         scheduled: list[tuple[Model, Schedule]] = []
