@@ -6,11 +6,10 @@ is built on it None: it is never taken for 0.
 
 from __future__ import annotations
 
+from eval.intervals import SAME
+
 SMALLEST = 1e-6
 """Dollars that are still written as a number."""
-
-SAME = 1e-9
-"""A share as near as this to all or to nothing is that, summed in another order."""
 
 
 def add(a: float | None, b: float | None) -> float | None:

@@ -31,9 +31,6 @@ BEST = 4
 FLIPS_AT_ONCE = 2_000
 """Sign flips of several columns together, at most; up to 10 issues that differ it is all."""
 
-ROUNDING = 1e-9
-"""Two shares less than this apart are the same, summed in two orders."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
@@ -201,7 +198,7 @@ def sign_flips(differences: ArrayLike, *, seed: int = 0) -> float:
     from scipy.stats import permutation_test
 
     values = np.asarray(differences, dtype=np.float64)
-    values = values[np.abs(values) > ROUNDING]
+    values = values[np.abs(values) > intervals.SAME]
     if values.size <= 1:
         return 1.0  # A single flip gives the same difference.
     found = permutation_test(
@@ -223,7 +220,7 @@ def flips_at_once(differences: ArrayLike, *, seed: int = 0) -> NDArray[np.float6
     and Young 1993): the chance of even one false difference among all columns is at most the level.
     """
     values = np.asarray(differences, dtype=np.float64)
-    values = np.where(np.abs(values) > ROUNDING, values, 0.0)
+    values = np.where(np.abs(values) > intervals.SAME, values, 0.0)
     values = values[np.abs(values).any(axis=1)]
     issues, columns = values.shape
     if issues <= 1:
@@ -239,7 +236,7 @@ def flips_at_once(differences: ArrayLike, *, seed: int = 0) -> NDArray[np.float6
         signs[0] = 1.0
     largest = np.sort(np.abs(signs @ scaled).max(axis=1))
     seen = np.abs(scaled.sum(axis=0))
-    farther = largest.size - np.searchsorted(largest, seen - ROUNDING)
+    farther = largest.size - np.searchsorted(largest, seen - intervals.SAME)
     return np.asarray(farther / largest.size, dtype=np.float64)
 
 
