@@ -213,11 +213,14 @@ def sign_flips(differences: ArrayLike, *, seed: int = 0) -> float:
     return float(found.pvalue)
 
 
-def flips_at_once(differences: ArrayLike, *, seed: int = 0) -> NDArray[np.float64]:
+def flips_at_once(
+    differences: ArrayLike, *, above: bool = False, seed: int = 0
+) -> NDArray[np.float64]:
     """Two-sided p-values of the means of several columns (issues, columns), corrected together.
 
     As `sign_flips`, with the same flips for all columns and against the largest of them (Westfall
     and Young 1993): the chance of even one false difference among all columns is at most the level.
+    One-sided with `above`: only means above 0 count.
     """
     values = np.asarray(differences, dtype=np.float64)
     values = np.where(np.abs(values) > intervals.SAME, values, 0.0)
@@ -234,8 +237,10 @@ def flips_at_once(differences: ArrayLike, *, seed: int = 0) -> NDArray[np.float6
         signs = draw.choice([1.0, -1.0], size=(FLIPS_AT_ONCE, issues))
         # What was seen is one of the flips.
         signs[0] = 1.0
-    largest = np.sort(np.abs(signs @ scaled).max(axis=1))
-    seen = np.abs(scaled.sum(axis=0))
+    flipped, seen = signs @ scaled, scaled.sum(axis=0)
+    if not above:
+        flipped, seen = np.abs(flipped), np.abs(seen)
+    largest = np.sort(flipped.max(axis=1))
     farther = largest.size - np.searchsorted(largest, seen - intervals.SAME)
     return np.asarray(farther / largest.size, dtype=np.float64)
 

@@ -14,10 +14,8 @@ import numpy as np
 
 from eval.coverage import common_depth
 from eval.intervals import SAME, TAIL
+from eval.paired import flips_at_once
 from eval.selection.candidates import Floats
-
-FLIPS = 9_999
-"""Of the signs of all issues, drawn at random."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +35,8 @@ class Peak:
 def peak(chance: Floats, ks: Sequence[int], *, seed: int = 0) -> Peak | None:
     """Return where a curve is highest; None where that is its end, or may be by chance.
 
-    `chance` is (issues, len(ks)), NaN where an issue has fewer than k samples. The test is Westfall
-    and Young's (1993) step for the maximum, by sign flips of whole issues: `eval.paired.sign_flips`
-    for many k at once.
+    `chance` is (issues, len(ks)), NaN where an issue has fewer than k samples. The test is
+    `eval.paired.flips_at_once`, over all k.
     """
     depths = np.where(np.isnan(chance), 0, np.asarray(ks)).max(axis=1, initial=0)
     depth = common_depth(depths)
@@ -47,16 +44,9 @@ def peak(chance: Floats, ks: Sequence[int], *, seed: int = 0) -> Peak | None:
     shares = values.mean(axis=0) if values.size else np.zeros(0)
     if not shares.size or shares.max() < shares[-1] + SAME:
         return None
-    falls = values - values[:, -1:]
-    spread = np.sqrt((falls**2).sum(axis=0))
-    moving = spread > SAME
-    scaled = falls[:, moving] / spread[moving]
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(FLIPS, len(falls)))
     # The first of equals.
     best = int((shares > shares.max() - SAME).argmax())
-    observed = falls[:, best].sum() / spread[best]
-    as_large = int(((signs @ scaled).max(axis=1) > observed - SAME).sum())
-    p_value = (as_large + 1) / (FLIPS + 1)
+    p_value = float(flips_at_once(values - values[:, -1:], above=True, seed=seed)[best])
     # As often as the truth lies below a 95% interval.
     if p_value >= TAIL:
         return None
