@@ -183,10 +183,11 @@ def cost_curve(of: Costs, ks: Sequence[int], *, stop: bool = False) -> tuple[AtK
     issues that carry it, so that two k of a run still going are not of the same issues.
     """
     chance = pass_at_ks(of.n, of.c, ks)
-    cost = np.empty_like(chance)
+    cost, every = np.empty_like(chance), np.empty_like(chance)
     for column, k in enumerate(ks):
         cost[:, column] = expected_cost(of, k, stop=stop)
-    per_solve = intervals.of_ratio(cost, chance).T
+        every[:, column] = expected_cost(of, k, stop=False)
+    per_solve = intervals.of_ratio(cost, chance, every).T
     return tuple(
         _at_k(of, k, chance[:, i], cost[:, i], per_solve[i], stop=stop) for i, k in enumerate(ks)
     )

@@ -104,18 +104,19 @@ def compare(a: Costs, b: Costs, *, names: tuple[str, str], seed: int = 0) -> Equ
     budgets = most * np.arange(1, BUDGETS + 1) / BUDGETS
     (chance_a, rise_a), (chance_b, rise_b) = (side.at(budgets) for side in sides)
     mean_a, mean_b = chance_a.mean(0), chance_b.mean(0)
-    # An issue that is dearer than the mean takes from what a cost buys of all. What that is worth
-    # is taken alike for both, so that swapping them turns the differences round.
-    rise = (rise_a + rise_b) / 2
-    of_a, of_b = chance_a - sides[0].dearness * rise, chance_b - sides[1].dearness * rise
+    # An issue that is dearer than the mean takes from what a cost buys of all.
+    of_a, of_b = chance_a - sides[0].dearness * rise_a, chance_b - sides[1].dearness * rise_b
     averages = of_a.mean(1, keepdims=True), of_b.mean(1, keepdims=True)
     low, high = intervals.of_difference(*averages)[:, 0].tolist()
+    # A test takes what that is worth alike for both, so that swapping them turns differences round.
+    rise = (rise_a + rise_b) / 2
+    apart = chance_a - chance_b - (sides[0].dearness - sides[1].dearness) * rise
     return dataclasses.replace(
         nothing,
         budgets=tuple(budgets.tolist()),
         solved_a=tuple(mean_a.tolist()),
         solved_b=tuple(mean_b.tolist()),
-        p_values=tuple(flips_at_once(of_a - of_b, seed=seed).tolist()),
+        p_values=tuple(flips_at_once(apart, seed=seed).tolist()),
         difference=float((mean_a - mean_b).mean()),
         low=low if issues > 1 else None,
         high=high if issues > 1 else None,

@@ -61,19 +61,21 @@ def of_difference(a: ArrayLike, b: ArrayLike) -> Floats:
     return np.stack([mean_a - mean_b - down, mean_a - mean_b + up])
 
 
-def of_ratio(amounts: ArrayLike, shares: ArrayLike) -> Floats:
+def of_ratio(amounts: ArrayLike, shares: ArrayLike, unsolved: ArrayLike) -> Floats:
     """Interval of the mean of `amounts` over that of `shares`, both (issues, columns).
 
     Amounts, such as costs, are above 0. The ends (2, columns) come from the intervals of both means
     in logarithms (Donner and Zou 2012). The upper end is infinite where the share may be 0; both
-    are NaN where no issue is solved.
+    are NaN where no issue is solved. `unsolved` holds the amounts where an issue stays unsolved: as
+    in a share, one issue more counts whose outcome is open.
     """
     amounts, shares = _known_together(amounts, shares)
     mean, share = _mean(amounts), _mean(shares)
+    dearer = _mean(np.asarray(unsolved, dtype=np.float64)) - mean
     low, high = of_share(shares)
-    together = _correlation(amounts, shares)
+    together = _correlation(amounts, shares, dearer)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = _spread(amounts) / mean
+        spread = _spread(amounts, dearer) / mean
         less, more = np.log(high / share), np.log(share / low)
         ratio = mean / share
         down, up = _distance(spread, less, together), _distance(spread, more, together)
@@ -147,13 +149,16 @@ def _share_at(tail: float, solved: Floats, issues: Floats) -> Floats:
     return np.where(np.isnan(issues), np.nan, np.where(solved > SAME, low, 0.0))
 
 
-def _spread(amounts: Floats) -> Floats:
-    """Half the width of Student's interval of the mean of each column."""
+def _spread(amounts: Floats, dearer: Floats | float = 0.0) -> Floats:
+    """Half the width of Student's interval of the mean of each column.
+
+    `dearer` is how far above the mean an issue is that stays unsolved.
+    """
     from scipy.special import stdtrit
 
     known = (~np.isnan(amounts)).sum(0)
     freedom = np.where(known > 1, known - 1, np.nan)
-    variance = _mean((amounts - _mean(amounts)) ** 2)
+    variance = _mean((amounts - _mean(amounts)) ** 2) + OPEN * dearer**2 / np.maximum(known, 1)
     return np.asarray(-stdtrit(freedom, TAIL) * np.sqrt(variance / freedom), dtype=np.float64)
 
 
@@ -166,11 +171,18 @@ def _distance(one: Floats, other: Floats, together: Floats) -> Floats:
     return np.where(far, np.inf, np.sqrt(np.maximum(squared, 0.0)))
 
 
-def _correlation(a: Floats, b: Floats) -> Floats:
-    """Correlation of two columns over issues; 0 where one of them does not vary."""
+def _correlation(a: Floats, b: Floats, dearer: Floats | None = None) -> Floats:
+    """Correlation of two columns over issues; 0 where one of them does not vary.
+
+    `dearer` is by how much a rises where b falls by 1, at an issue whose outcome is open.
+    """
     off_a, off_b = a - _mean(a), b - _mean(b)
-    scale = np.sqrt(_mean(off_a**2) * _mean(off_b**2))
-    return _quotient(_mean(off_a * off_b), scale, 0.0)
+    squares_a, squares_b, both = _mean(off_a**2), _mean(off_b**2), _mean(off_a * off_b)
+    if dearer is not None:
+        open_ = OPEN / np.maximum((~np.isnan(off_a)).sum(0), 1)
+        squares_a, squares_b = squares_a + open_ * dearer**2, squares_b + open_
+        both = both - open_ * dearer
+    return _quotient(both, np.sqrt(squares_a * squares_b), 0.0)
 
 
 def _known_together(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:

@@ -94,9 +94,9 @@ def test_two_that_solve_everything_may_still_differ() -> None:
 
 def test_a_ratio_is_open_above_where_the_share_may_be_nothing() -> None:
     cost = np.full((30, 1), 2.0)
-    low, high = ends(of_ratio(cost, np.eye(30)[:, :1]))
+    low, high = ends(of_ratio(cost, np.eye(30)[:, :1], cost))
     assert 0 < low < 60 < high < np.inf
-    assert np.isnan(of_ratio(cost, np.zeros((30, 1)))).all()
+    assert np.isnan(of_ratio(cost, np.zeros((30, 1)), cost)).all()
     # Equal costs leave the interval of the share alone.
     share_low, share_high = ends(of_share(np.eye(30)[:, :1]))
     assert (low, high) == pytest.approx((2 / share_high, 2 / share_low))
@@ -105,7 +105,15 @@ def test_a_ratio_is_open_above_where_the_share_may_be_nothing() -> None:
 def test_it_does_not_matter_in_what_a_cost_is_told() -> None:
     draw = np.random.default_rng(2)
     cost, solved = draw.random((20, 1)) + 0.5, draw.random((20, 1))
-    assert of_ratio(cost * 1e-9, solved) * 1e9 == pytest.approx(of_ratio(cost, solved))
+    small = of_ratio(cost * 1e-9, solved, 2e-9 * cost)
+    assert small * 1e9 == pytest.approx(of_ratio(cost, solved, 2 * cost))
+
+
+def test_what_an_issue_costs_that_stays_unsolved_counts_where_all_are_solved() -> None:
+    cost, solved = np.full((10, 1), 2.0), np.ones((10, 1))
+    low, high = ends(of_ratio(cost, solved, 8 * cost))
+    alike = ends(of_ratio(cost, solved, cost))
+    assert low < alike[0] <= 2 <= alike[1] < high
 
 
 def test_shares_of_few_issues_hold_the_truth_as_often_as_they_say() -> None:
